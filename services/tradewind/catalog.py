@@ -1,0 +1,195 @@
+"""THE table of services: one row each, read by the plan, the operator, the runner, the CLI, the docs and the tests.
+
+Nothing heavy is imported here: a service is named by a string and loaded when it is built. To add a service, add a
+row and a folder of the same name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from graphlib import TopologicalSorter
+
+from tradewind.contracts.messages import MESSAGES
+
+
+class Scaling(StrEnum):
+    """Whether more than one instance of a service may run."""
+
+    SINGLETON = "Singleton"
+    REPLICAS = "Replicas"
+
+
+class Group(StrEnum):
+    """The workload that a service belongs to in profile Standard."""
+
+    DOOR = "door"
+    TRADING = "trading"
+    MARKET_DATA = "market-data"
+    EXECUTION = "execution"
+    OPERATIONS = "operations"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Kubernetes requests and limits of one service; profile Full sums the requests to at most one CPU."""
+
+    cpu_request: str = "50m"
+    memory_request: str = "96Mi"
+    memory_limit: str = "256Mi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSpec:
+    """One service. `consumes` and `publishes` are message kinds, `calls` the services it may ask."""
+
+    name: str
+    summary: str
+    port: int
+    group: Group
+    scaling: Scaling = Scaling.SINGLETON
+    stores: bool = False
+    consumes: tuple[str, ...] = ()
+    publishes: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    resources: Resources = field(default_factory=Resources)
+
+    @property
+    def package(self) -> str:
+        """The folder, as a dotted name."""
+        return f"tradewind.{self.name.replace('-', '_')}"
+
+    @property
+    def entrypoint(self) -> str:
+        """`module:function` of the composition root."""
+        return f"{self.package}.service:build"
+
+    @property
+    def consumes_topics(self) -> tuple[str, ...]:
+        """The topics of what it consumes."""
+        return topics_of(self.consumes)
+
+    @property
+    def publishes_topics(self) -> tuple[str, ...]:
+        """The topics of what it publishes."""
+        return topics_of(self.publishes)
+
+
+CATALOG: tuple[ServiceSpec, ...] = (
+    ServiceSpec(
+        name="gateway",
+        summary="the only door from outside: routes, API keys, audit",
+        port=8000,
+        group=Group.DOOR,
+        scaling=Scaling.REPLICAS,
+        calls=("engine", "market-data", "portfolio", "strategy", "execution", "monitoring"),
+    ),
+    ServiceSpec(
+        name="engine",
+        summary="trading cycles, decisions, risk",
+        port=8001,
+        group=Group.TRADING,
+        stores=True,
+        consumes=(
+            "CandleClosed",
+            "FeedStateChanged",
+            "StrategyEvaluated",
+            "PortfolioMarked",
+            "PositionOpened",
+            "PositionChanged",
+            "PositionClosed",
+            "BalanceChanged",
+            "OrderStateChanged",
+        ),
+        publishes=(
+            "DecisionMade",
+            "PlaceOrder",
+            "CancelOrder",
+            "AmendOrder",
+            "TickDecided",
+            "CycleCompleted",
+            "TradingStateChanged",
+        ),
+        calls=("market-data", "strategy", "portfolio", "execution"),
+    ),
+    ServiceSpec(
+        name="market-data",
+        summary="candles: replay, synthetic, validation, cache",
+        port=8002,
+        group=Group.MARKET_DATA,
+        consumes=("TickSettled", "PortfolioMarked"),
+        publishes=("CandleClosed", "FeedStateChanged"),
+    ),
+    ServiceSpec(
+        name="portfolio",
+        summary="positions, balances, profit and loss",
+        port=8003,
+        group=Group.TRADING,
+        stores=True,
+        consumes=("CandleClosed", "OrderFilled", "BalancesReported", "TickMatched"),
+        publishes=("PositionOpened", "PositionChanged", "PositionClosed", "BalanceChanged", "PortfolioMarked"),
+        calls=("market-data",),
+    ),
+    ServiceSpec(
+        name="strategy",
+        summary="strategies and their stances",
+        port=8004,
+        group=Group.TRADING,
+        scaling=Scaling.REPLICAS,
+        consumes=("CandleClosed",),
+        publishes=("StrategyEvaluated",),
+        calls=("market-data",),
+    ),
+    ServiceSpec(
+        name="execution",
+        summary="orders, fills, venue reconciliation",
+        port=8006,
+        group=Group.EXECUTION,
+        stores=True,
+        consumes=("CandleClosed", "PlaceOrder", "CancelOrder", "AmendOrder", "TickDecided"),
+        publishes=("OrderStateChanged", "OrderFilled", "BalancesReported", "TickMatched", "TickSettled"),
+        calls=("market-data",),
+    ),
+    ServiceSpec(
+        name="monitoring",
+        summary="health of the whole bot",
+        port=8007,
+        group=Group.OPERATIONS,
+        consumes=("CandleClosed", "CycleCompleted", "FeedStateChanged", "ServiceStateChanged", "TradingStateChanged"),
+        calls=("engine", "market-data", "portfolio", "execution", "strategy"),
+    ),
+)
+
+
+def topics_of(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """The topics of message kinds, each once, in order."""
+    return tuple(dict.fromkeys(MESSAGES[kind].topic for kind in kinds))
+
+
+@cache
+def by_name() -> dict[str, ServiceSpec]:
+    """The rows by service name."""
+    return {spec.name: spec for spec in CATALOG}
+
+
+def service(name: str) -> ServiceSpec:
+    """The row of `name`; `KeyError` for a service that does not exist."""
+    return by_name()[name]
+
+
+@cache
+def storing_consumers() -> dict[str, tuple[str, ...]]:
+    """For each stored message kind, the services that store and handle it: who must have it before it is done."""
+    return {
+        name: tuple(spec.name for spec in CATALOG if spec.stores and name in spec.consumes)
+        for name, kind in MESSAGES.items()
+        if kind.stored
+    }
+
+
+@cache
+def start_order() -> tuple[str, ...]:
+    """Service names such that whoever may be asked starts before whoever asks; stopping goes backwards."""
+    graph = {spec.name: set(spec.calls) for spec in CATALOG}
+    return tuple(TopologicalSorter(graph).static_order())

@@ -1,0 +1,299 @@
+"""What a service is to the kernel, and the runner that keeps one alive.
+
+A service is a table of handlers, a `load` that fills its caches from its tables, answers to questions, an HTTP
+router and optional background tasks. The runner gives it messages one batch at a time: a batch is one unit of work.
+When a batch fails, the caches may be ahead of the tables, so the service loads again and takes its messages one by
+one, with growing pauses; a message that fails to the end fails the service, loudly, with nothing lost.
+
+States: New, Starting, Running, Stopping, then Terminated or Failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import force_setattr
+
+from tradewind import catalog
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.messages import Message
+from tradewind.domain.errors import TradewindError
+from tradewind.kernel.ask import Answer, Ask
+from tradewind.kernel.bus.base import Bus
+from tradewind.kernel.clock import Clock
+from tradewind.kernel.store.base import FencedError, Store, Write
+from tradewind.kernel.store.outbox import inbox_write, outbox_write, read_progress, read_undone
+from tradewind.kernel.telemetry.metrics import Metrics
+from tradewind.kernel.telemetry.tracing import Tracer
+from tradewind.kernel.unit import UnitOfWork
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+BATCH = 512
+RETRY_PAUSES = (0.05, 0.2, 1.0, 3.0)
+
+Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
+UnitFactory = Callable[[], contextlib.AbstractAsyncContextManager[UnitOfWork]]
+
+
+class ServiceState(StrEnum):
+    """The lifecycle of a service."""
+
+    NEW = "New"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+    TERMINATED = "Terminated"
+    FAILED = "Failed"
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything a service gets from outside. `unit` opens a unit of work for requests and background tasks."""
+
+    bot: TradingBot
+    service: str
+    clock: Clock
+    store: Store
+    ask: Ask
+    log: Any
+    tracer: Tracer
+    metrics: Metrics
+    data_directory: Path
+    seen: Callable[[str], int]
+    published: Callable[[str], int]
+    resume_time: int | None = None
+    unit: UnitFactory = field(init=False)
+
+    @property
+    def key(self) -> str:
+        """`namespace/name` of the bot: first in every key, topic, table and registry entry."""
+        return self.bot.key
+
+
+async def _nothing() -> None:
+    """The default of `load` and `drain`: a service without tables or unfinished work."""
+
+
+@dataclass(slots=True)
+class Service:
+    """One service, composed: what `build(context)` returns.
+
+    `load` fills caches from the tables and may be called again after a failure. `tasks` run while the service does.
+    `ready` names what is not ready, empty when all is. `drain` finishes what was begun, before stopping.
+    """
+
+    name: str
+    handlers: Mapping[type[Message], Handler] = field(default_factory=dict)
+    load: Callable[[], Awaitable[None]] = _nothing
+    tasks: Sequence[Callable[[], Awaitable[None]]] = ()
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    ready: Callable[[], Mapping[str, str]] = dict
+    drain: Callable[[], Awaitable[None]] = _nothing
+    router: Callable[[], APIRouter] | None = None
+
+
+Build = Callable[[Context], Service]
+
+
+class ServiceRunner:
+    """Runs one service: consumes its mailbox, commits its units, restarts it from its tables after a failure."""
+
+    def __init__(self, context: Context, bus: Bus) -> None:
+        self.context = context
+        self.state = ServiceState.NEW
+        self.failure: BaseException | None = None
+        self.stopped = asyncio.Event()
+        self._spec = catalog.service(context.service)
+        self._bus = bus
+        self._mailbox = bus.subscribe(context.service, self._spec.consumes_topics)
+        self._lock = asyncio.Lock()
+        self._seen: dict[str, int] = {}
+        self._published: dict[str, int] = {}
+        self._handled: set[str] = set()
+        self._owed: list[Write] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._service = Service(context.service)
+        labels = (context.key, context.service)
+        self._messages_metric = context.metrics.messages.labels(*labels)
+        self._transactions_metric = context.metrics.transactions.labels(*labels)
+        self._seconds_metric = context.metrics.transaction_seconds.labels(*labels)
+        self._failures_metric = context.metrics.failures.labels(*labels)
+        context.unit = self.unit
+        context.seen = lambda topic: self._seen.get(topic, 0)
+        context.published = lambda topic: self._published.get(topic, 0)
+
+    @property
+    def service(self) -> Service:
+        """The composed service; before `compose` an empty one."""
+        return self._service
+
+    def compose(self, build: Build) -> None:
+        """Build the service and check it against its catalog row."""
+        self._service = build(self.context)
+        handled = {kind.__name__ for kind in self._service.handlers}
+        if handled != set(self._spec.consumes):
+            raise TradewindError(f"{self._spec.name} handles {sorted(handled)}, its catalog row says {self._spec.consumes}")
+
+    async def start(self) -> None:
+        """Load the caches and begin to consume."""
+        self.state = ServiceState.STARTING
+        try:
+            await self._load()
+            await self._republish()
+        except BaseException as error:
+            self.state, self.failure = ServiceState.FAILED, error
+            raise
+        self.state = ServiceState.RUNNING
+        self.context.metrics.service_up.labels(self.context.key, self._spec.name).set(1)
+        for work in (self._consume, *self._service.tasks):
+            self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
+
+    async def stop(self) -> None:
+        """Stop taking messages, finish what was begun, write what is owed."""
+        if self.state is not ServiceState.RUNNING:
+            await self._cancel()
+            return
+        self.state = ServiceState.STOPPING
+        self.context.metrics.service_up.labels(self.context.key, self._spec.name).set(0)
+        with contextlib.suppress(TradewindError):
+            await self._service.drain()
+        await self._cancel()
+        if self._owed:
+            await self.context.store.commit(self._owed)
+            self._owed = []
+        self.state = ServiceState.TERMINATED
+
+    @contextlib.asynccontextmanager
+    async def unit(self) -> AsyncIterator[UnitOfWork]:
+        """A unit of work of its own, committed on leaving; nothing else of this service happens meanwhile."""
+        async with self._lock:
+            unit = UnitOfWork()
+            try:
+                yield unit
+                await self._commit(unit, [])
+            except FencedError:
+                raise
+            except Exception:
+                # The caches may be ahead of the tables now.
+                await self._load()
+                raise
+
+    # ------------------------------------------------------------------------------------------------------ internals
+
+    async def _load(self) -> None:
+        context = self.context
+        progress = await context.store.read(
+            lambda connection: read_progress(connection, context.key, self._spec.name, self._spec.consumes)
+        )
+        self._handled, self._published, self._seen = progress.handled, progress.published, progress.seen
+        self._owed = []
+        await self._service.load()
+
+    async def _republish(self) -> None:
+        """Give what this service stored and somebody has not handled to the bus again."""
+        undone = await self.context.store.read(
+            lambda connection: read_undone(connection, self.context.key, catalog.storing_consumers())
+        )
+        topics = set(self._spec.publishes_topics)
+        await self._bus.publish([message for message in undone if message.topic in topics])
+
+    async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  (whatever it is, the service is dead and must say so)
+            self.context.log.error("service failed", error=str(error), exc_info=error)
+            self.state, self.failure = ServiceState.FAILED, error
+            self.context.metrics.service_up.labels(self.context.key, self._spec.name).set(0)
+            self.stopped.set()
+
+    async def _cancel(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _consume(self) -> None:
+        while True:
+            batch = await self._mailbox.take(BATCH)
+            try:
+                async with self._lock:
+                    await self._handle(batch)
+            except FencedError:
+                raise
+            except Exception as error:  # noqa: BLE001  (any failure of a handler is handled alike)
+                self._failures_metric.inc()
+                self.context.log.warning("batch failed", messages=len(batch), error=str(error), exc_info=error)
+                await self._retry(batch)
+
+    async def _retry(self, batch: list[Message]) -> None:
+        """The same messages one by one, from freshly loaded caches; the last failure is the service's."""
+        for message in batch:
+            for pause in (*RETRY_PAUSES, None):
+                try:
+                    async with self._lock:
+                        await self._load()
+                        await self._handle([message])
+                    break
+                except FencedError:
+                    raise
+                except Exception as error:
+                    if pause is None:
+                        raise
+                    self._failures_metric.inc()
+                    self.context.log.warning("message failed", id=message.id, error=str(error))
+                    await asyncio.sleep(pause)
+
+    async def _handle(self, batch: Sequence[Message]) -> None:
+        unit = UnitOfWork()
+        handlers, seen, handled = self._service.handlers, self._seen, self._handled
+        fresh: list[str] = []
+        for message in batch:
+            handler = handlers.get(type(message))
+            if message.stored:
+                if handler is not None and message.id not in handled:
+                    handled.add(message.id)
+                    fresh.append(message.id)
+                else:
+                    handler = None
+                if message.sequence > seen.get(message.topic, 0):
+                    seen[message.topic] = message.sequence
+            if handler is not None:
+                unit.traceparent = message.traceparent
+                await handler(message, unit)
+        self._messages_metric.inc(len(batch))
+        unit.traceparent = None
+        await self._commit(unit, fresh)
+
+    async def _commit(self, unit: UnitOfWork, handled: list[str]) -> None:
+        key, name = self.context.key, self._spec.name
+        if handled and self._spec.stores:
+            self._owed.extend(inbox_write(key, name, message_id) for message_id in handled)
+        now = self.context.clock.now() if unit.messages else 0.0
+        for message in unit.messages:
+            force_setattr(message, "bot", key)
+            force_setattr(message, "occurred_at", now)
+            if message.stored:
+                sequence = self._published[message.topic] = self._published.get(message.topic, 0) + 1
+                force_setattr(message, "sequence", sequence)
+                unit.writes.append(outbox_write(message, name))
+        if unit.writes:
+            started = time.perf_counter()
+            await self.context.store.commit([*unit.writes, *self._owed])
+            self._owed = []
+            self._transactions_metric.inc()
+            self._seconds_metric.observe(time.perf_counter() - started)
+        for callback in unit.after_commit:
+            callback()
+        if unit.messages:
+            await self._bus.publish(unit.messages)

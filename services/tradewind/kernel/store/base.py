@@ -1,0 +1,56 @@
+"""The port between services and their database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.sql.base import Executable
+
+from tradewind.domain.errors import TradewindError
+
+Result = TypeVar("Result")
+
+METADATA = MetaData()
+"""Every table of every service that this process has loaded; each service adds its own in its `tables.py`."""
+
+
+class FencedError(TradewindError):
+    """A guarded write found that somebody else is the writer now: stop, and touch nothing more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One statement of a transaction. With `expect`, a different number of rows undoes the whole transaction."""
+
+    statement: Executable
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    expect: int | None = None
+
+
+class Store(Protocol):
+    """A database. `commit` is all or nothing and durable when it returns."""
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """Execute `writes` in order, in one transaction; raises `FencedError` when an expectation fails."""
+        ...
+
+    async def read(self, query: Callable[[Connection], Result]) -> Result:
+        """Run `query` on a connection, outside of any transaction of `commit`."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go of the database."""
+        ...
+
+
+def execute(connection: Connection, writes: Sequence[Write]) -> None:
+    """Execute `writes` on an open transaction; raises `FencedError` when an expectation fails."""
+    for write in writes:
+        result = connection.execute(write.statement, write.parameters)
+        if write.expect is not None and result.rowcount != write.expect:
+            raise FencedError(
+                f"a guarded write touched {result.rowcount} rows, expected {write.expect}: another instance took over"
+            )

@@ -1,0 +1,67 @@
+"""Every metric, declared once. `tradewind_<what>_<unit>[_total]`; labels are bounded (never an id, an address or text).
+
+One registry per process; `service` and `bot` are labels, so the same table serves one process and one pod.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The metrics of one process."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"tradewind_{name}", text, ("bot", *labels), registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"tradewind_{name}", text, ("bot", *labels), registry=registry)
+
+        def histogram(name: str, text: str, *labels: str) -> Histogram:
+            return Histogram(f"tradewind_{name}", text, ("bot", *labels), registry=registry, buckets=_SECONDS)
+
+        # kernel
+        self.messages = counter("messages_handled_total", "Messages handled, by service.", "service")
+        self.transactions = counter("store_transactions_total", "Transactions committed, by service.", "service")
+        self.transaction_seconds = histogram("store_transaction_seconds", "Seconds to commit a unit.", "service")
+        self.failures = counter("handler_failures_total", "Batches that failed and were tried again.", "service")
+        self.mailbox = gauge("mailbox_messages", "Messages waiting in a service's mailbox.", "service")
+        self.service_up = gauge("service_up", "1 while the service is Running.", "service")
+        self.http_requests = counter("http_requests_total", "HTTP requests answered.", "service", "route", "status")
+        self.http_seconds = histogram("http_request_seconds", "Seconds to answer an HTTP request.", "service", "route")
+
+        # market-data
+        self.candles = counter("candles_published_total", "Closed candles published.", "pair", "timeframe")
+        self.quarantined = counter("candles_quarantined_total", "Rows refused by validation.", "pair", "reason")
+        self.gaps = counter("candles_missing_total", "Candles missing inside the data.", "pair")
+        self.candle_time = gauge("candle_timestamp_seconds", "Open time of the latest candle published.", "pair")
+
+        # strategy
+        self.evaluations = counter("evaluations_total", "Stances published.", "strategy", "stance")
+
+        # engine
+        self.cycles = counter("cycles_total", "Trading cycles completed.")
+        self.cycle_seconds = histogram("cycle_seconds", "Seconds from the last input of a cycle to its decisions.")
+        self.decisions = counter("decisions_total", "Decisions made.", "action", "verdict")
+        self.gate_refusals = counter("gate_refusals_total", "Entries refused, by the gate that refused.", "gate")
+        self.trading_enabled = gauge("trading_enabled", "1 while new entries are allowed.")
+
+        # execution
+        self.orders = counter("orders_total", "Orders by the state they reached.", "state")
+        self.fills = counter("fills_total", "Fills applied.", "side")
+        self.order_seconds = histogram("order_acknowledge_seconds", "Seconds from decision to acknowledgement.")
+        self.open_orders = gauge("open_orders", "Orders that are not in a final state.")
+
+        # portfolio
+        self.active_trades = gauge("active_trades", "Open positions.")
+        self.portfolio_value = gauge("portfolio_value_usd", "Equity in the quote currency of the label.", "currency")
+        self.trades_closed = counter("trades_closed_total", "Trades closed.", "exit_reason")
+        self.balance_drift = gauge("balance_drift_ratio", "Largest relative difference to the venue's balances.")
+
+        # monitoring
+        self.health_score = gauge("health_score", "0 to 100, the weighted health of the bot.")

@@ -1,0 +1,71 @@
+"""From a bot to what runs where: pure, and the only place that decides it.
+
+Operator, process runner, embedded runner and `tradewind render` all read the same plan, so a bot is the same thing
+on a laptop and on a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tradewind.catalog import CATALOG, Resources, Scaling, ServiceSpec
+from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.strategies import parse_parameters
+from tradewind.domain.errors import ConfigError, ConfigErrors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What one pod or process runs. `scalable` is true where every service in it may have replicas."""
+
+    name: str
+    services: tuple[str, ...]
+    ports: dict[str, int]
+    replicas: int
+    scalable: bool
+    recreate: bool
+    resources: tuple[Resources, ...]
+
+
+def plan(bot: TradingBot) -> tuple[Workload, ...]:
+    """The workloads of `bot` in its profile; raises `ConfigErrors` for what only the whole can tell is wrong."""
+    check(bot)
+    match bot.spec.profile:
+        case Profile.MINIMAL:
+            groups = {"bot": list(CATALOG)}
+        case Profile.STANDARD:
+            groups = {}
+            for spec in CATALOG:
+                groups.setdefault(spec.group.value, []).append(spec)
+        case Profile.FULL:
+            groups = {spec.name: [spec] for spec in CATALOG}
+    return tuple(_workload(name, specs) for name, specs in groups.items())
+
+
+def check(bot: TradingBot) -> None:
+    """What the schema cannot say: strategy kinds exist and accept their parameters."""
+    errors: list[ConfigError] = []
+    for index, strategy in enumerate(bot.spec.strategies):
+        try:
+            parse_parameters(f"spec.strategies[{index}]", strategy.kind, strategy.parameters)
+        except ConfigErrors as error:
+            errors.extend(error.errors)
+        except ConfigError as error:
+            errors.append(error)
+    if errors:
+        raise ConfigErrors(errors)
+
+
+def _workload(name: str, specs: Iterable[ServiceSpec]) -> Workload:
+    rows = tuple(specs)
+    scalable = all(spec.scaling is Scaling.REPLICAS for spec in rows)
+    return Workload(
+        name=name,
+        services=tuple(spec.name for spec in rows),
+        ports={spec.name: spec.port for spec in rows},
+        replicas=1,
+        scalable=scalable,
+        recreate=not scalable,
+        resources=tuple(spec.resources for spec in rows),
+    )
