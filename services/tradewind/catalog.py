@@ -42,7 +42,11 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSpec:
-    """One service. `consumes` and `publishes` are message kinds, `calls` the services it may ask."""
+    """One service. `consumes`, `follows` and `publishes` are message kinds, `calls` the services it may ask.
+
+    What a storing service *consumes* is redelivered until it is in its inbox. What it *follows* is a view of another
+    service's state, asked from the owner at every load and kept current by the messages after it: no inbox.
+    """
 
     name: str
     summary: str
@@ -51,6 +55,7 @@ class ServiceSpec:
     scaling: Scaling = Scaling.SINGLETON
     stores: bool = False
     consumes: tuple[str, ...] = ()
+    follows: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     resources: Resources = field(default_factory=Resources)
@@ -66,9 +71,14 @@ class ServiceSpec:
         return f"{self.package}.service:build"
 
     @property
-    def consumes_topics(self) -> tuple[str, ...]:
-        """The topics of what it consumes."""
-        return topics_of(self.consumes)
+    def handles(self) -> tuple[str, ...]:
+        """Everything it has a handler for."""
+        return self.consumes + self.follows
+
+    @property
+    def subscribed_topics(self) -> tuple[str, ...]:
+        """The topics of what it handles."""
+        return topics_of(self.handles)
 
     @property
     def publishes_topics(self) -> tuple[str, ...]:
@@ -91,17 +101,8 @@ CATALOG: tuple[ServiceSpec, ...] = (
         port=8001,
         group=Group.TRADING,
         stores=True,
-        consumes=(
-            "CandleClosed",
-            "FeedStateChanged",
-            "StrategyEvaluated",
-            "PortfolioMarked",
-            "PositionOpened",
-            "PositionChanged",
-            "PositionClosed",
-            "BalanceChanged",
-            "OrderStateChanged",
-        ),
+        consumes=("CandleClosed", "FeedStateChanged", "StrategyEvaluated", "PortfolioMarked"),
+        follows=("PositionOpened", "PositionChanged", "PositionClosed", "BalanceChanged", "OrderStateChanged"),
         publishes=(
             "DecisionMade",
             "PlaceOrder",
@@ -118,7 +119,7 @@ CATALOG: tuple[ServiceSpec, ...] = (
         summary="candles: replay, synthetic, validation, cache",
         port=8002,
         group=Group.MARKET_DATA,
-        consumes=("TickSettled", "PortfolioMarked"),
+        consumes=("TickSettled",),
         publishes=("CandleClosed", "FeedStateChanged"),
     ),
     ServiceSpec(
@@ -156,7 +157,7 @@ CATALOG: tuple[ServiceSpec, ...] = (
         summary="health of the whole bot",
         port=8007,
         group=Group.OPERATIONS,
-        consumes=("CandleClosed", "CycleCompleted", "FeedStateChanged", "ServiceStateChanged", "TradingStateChanged"),
+        follows=("CandleClosed", "CycleCompleted", "FeedStateChanged", "ServiceStateChanged", "TradingStateChanged"),
         calls=("engine", "market-data", "portfolio", "execution", "strategy"),
     ),
 )

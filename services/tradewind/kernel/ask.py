@@ -6,7 +6,7 @@ row (`calls`); a question beyond it is refused here, so the table stays true.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from tradewind import catalog
@@ -35,7 +35,10 @@ class LocalAnswers:
 
     def port(self, asker: str) -> Ask:
         """The `ask` port of one service, bounded by its catalog row."""
-        allowed = catalog.service(asker).calls
+        return self.port_of(catalog.service(asker).calls, asker)
+
+    def port_of(self, allowed: Collection[str], asker: str) -> Ask:
+        """The `ask` port of `asker`, which may ask `allowed`."""
 
         async def ask(service: str, question: str, **parameters: Any) -> Any:
             if service not in allowed:

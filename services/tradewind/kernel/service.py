@@ -68,10 +68,11 @@ class Context:
     tracer: Tracer
     metrics: Metrics
     data_directory: Path
-    seen: Callable[[str], int]
-    published: Callable[[str], int]
+    until_end: bool = True
     resume_time: int | None = None
     unit: UnitFactory = field(init=False)
+    seen: Callable[[str], int] = field(init=False)
+    published: Callable[[str], int] = field(init=False)
 
     @property
     def key(self) -> str:
@@ -114,12 +115,13 @@ class ServiceRunner:
         self.stopped = asyncio.Event()
         self._spec = catalog.service(context.service)
         self._bus = bus
-        self._mailbox = bus.subscribe(context.service, self._spec.consumes_topics)
+        self._mailbox = bus.subscribe(context.service, self._spec.subscribed_topics)
         self._lock = asyncio.Lock()
         self._seen: dict[str, int] = {}
         self._published: dict[str, int] = {}
         self._handled: set[str] = set()
         self._owed: list[Write] = []
+        self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
         self._service = Service(context.service)
         labels = (context.key, context.service)
@@ -140,8 +142,11 @@ class ServiceRunner:
         """Build the service and check it against its catalog row."""
         self._service = build(self.context)
         handled = {kind.__name__ for kind in self._service.handlers}
-        if handled != set(self._spec.consumes):
-            raise TradewindError(f"{self._spec.name} handles {sorted(handled)}, its catalog row says {self._spec.consumes}")
+        if handled != set(self._spec.handles):
+            raise TradewindError(
+                f"{self._spec.name} handles {sorted(handled)}, its catalog row says {self._spec.handles}"
+            )
+        self._inboxed = frozenset(self._spec.consumes) if self._spec.stores else frozenset()
 
     async def start(self) -> None:
         """Load the caches and begin to consume."""
@@ -261,11 +266,12 @@ class ServiceRunner:
         for message in batch:
             handler = handlers.get(type(message))
             if message.stored:
-                if handler is not None and message.id not in handled:
-                    handled.add(message.id)
-                    fresh.append(message.id)
-                else:
-                    handler = None
+                if handler is not None and type(message).__name__ in self._inboxed:
+                    if message.id in handled:
+                        handler = None
+                    else:
+                        handled.add(message.id)
+                        fresh.append(message.id)
                 if message.sequence > seen.get(message.topic, 0):
                     seen[message.topic] = message.sequence
             if handler is not None:
@@ -277,7 +283,7 @@ class ServiceRunner:
 
     async def _commit(self, unit: UnitOfWork, handled: list[str]) -> None:
         key, name = self.context.key, self._spec.name
-        if handled and self._spec.stores:
+        if handled:
             self._owed.extend(inbox_write(key, name, message_id) for message_id in handled)
         now = self.context.clock.now() if unit.messages else 0.0
         for message in unit.messages:

@@ -31,7 +31,9 @@ class UnitOfWork:
         self.after_commit: list[Callable[[], None]] = []
         self.traceparent: str | None = None
 
-    def write(self, statement: Executable, parameters: Mapping[str, Any] | None = None, expect: int | None = None) -> None:
+    def write(
+        self, statement: Executable, parameters: Mapping[str, Any] | None = None, expect: int | None = None
+    ) -> None:
         """Add one statement to the transaction. A different number of rows than `expect` undoes all of it."""
         self.writes.append(Write(statement, parameters or {}, expect))
 

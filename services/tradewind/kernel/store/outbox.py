@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, LargeBinary, String, Table, and_, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    and_,
+    func,
+    insert,
+    select,
+)
 
 from tradewind.contracts.messages import Message, decode, encode
 from tradewind.kernel.store.base import METADATA, Write
@@ -82,12 +95,12 @@ def read_progress(connection: Connection, bot: str, service: str, kinds: Iterabl
             select(outbox.c.topic, func.max(outbox.c.sequence))
             .where(outbox.c.bot == bot, outbox.c.publisher == service)
             .group_by(outbox.c.topic)
-        ).tuples()
+        ).tuples().all()
     )
     highest: dict[str, int] = dict(
         connection.execute(
             select(outbox.c.topic, func.max(outbox.c.sequence)).where(outbox.c.bot == bot).group_by(outbox.c.topic)
-        ).tuples()
+        ).tuples().all()
     )
     first_missing: dict[str, int] = dict(
         connection.execute(
@@ -95,7 +108,7 @@ def read_progress(connection: Connection, bot: str, service: str, kinds: Iterabl
             .outerjoin(inbox, mine)
             .where(outbox.c.bot == bot, outbox.c.kind.in_(list(kinds)), inbox.c.message_id.is_(None))
             .group_by(outbox.c.topic)
-        ).tuples()
+        ).tuples().all()
     )
     seen = {topic: first_missing.get(topic, last + 1) - 1 for topic, last in highest.items()}
     return Progress(handled, published, seen)
@@ -107,7 +120,9 @@ def read_undone(connection: Connection, bot: str, consumers: Mapping[str, Iterab
     `consumers` maps a message kind to the storing services that handle it.
     """
     handled: dict[str, set[str]] = {}
-    for service, message_id in connection.execute(select(inbox.c.service, inbox.c.message_id).where(inbox.c.bot == bot)):
+    for service, message_id in connection.execute(
+        select(inbox.c.service, inbox.c.message_id).where(inbox.c.bot == bot)
+    ):
         handled.setdefault(message_id, set()).add(service)
     kinds = [kind for kind, services in consumers.items() if services]
     rows = connection.execute(
@@ -125,4 +140,3 @@ def read_undone(connection: Connection, bot: str, consumers: Mapping[str, Iterab
 def read_last_time(connection: Connection, bot: str) -> int | None:
     """The latest market time that any stored message names: where a replay resumes. None for a fresh store."""
     return connection.scalar(select(func.max(outbox.c.time)).where(outbox.c.bot == bot))
-

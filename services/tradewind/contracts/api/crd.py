@@ -1,0 +1,169 @@
+"""The custom resource definition of `TradingBot`, made from the model.
+
+The API server fills in the same defaults and refuses the same values as our parser, with the exceptions that CEL
+cannot say: that a span ends after it starts, that timeframes are multiples of each other, and that pairs are quoted
+in the bot's currency. Those are refused when the bot is planned.
+
+`python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml` writes the file; a test holds the two
+together.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import yaml
+
+from tradewind.contracts.api.schema import Node, bot_schema
+from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
+
+GROUP, VERSION = API_VERSION.split("/")
+PLURAL = "tradingbots"
+_OURS = ("x-words", "x-example", "x-not-yet")
+_HEADER = (
+    "# Made by `python -m tradewind.contracts.api.crd`; change the model in services/tradewind/contracts/api instead.\n"
+)
+
+
+def crd() -> dict[str, Any]:
+    """The `CustomResourceDefinition` as a mapping, made anew at each call."""
+    names = {
+        "kind": KIND,
+        "listKind": f"{KIND}List",
+        "plural": PLURAL,
+        "singular": KIND.lower(),
+        "shortNames": ["tb"],
+        "categories": ["all", "trading"],
+    }
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {"group": GROUP, "names": names, "scope": "Namespaced", "versions": [_version()]},
+    }
+
+
+def render_crd() -> str:
+    """The definition as YAML; the same model gives the same bytes."""
+    return _HEADER + yaml.safe_dump(crd(), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _version() -> Node:
+    return {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": _columns(),
+        "schema": {"openAPIV3Schema": _root()},
+    }
+
+
+def _columns() -> list[Node]:
+    # Strategies have no column: a column's path yields its first match only, so a second strategy would not show.
+    ready = '.status.conditions[?(@.type=="Ready")]'
+    return [
+        _column("Ready", f"{ready}.status", "Whether the bot is running and able to trade."),
+        _column("Mode", ".spec.mode", "Whether real money is at stake."),
+        _column("Profile", ".spec.profile", "How services are grouped into pods."),
+        _column("Exchange", ".spec.exchanges[0].name", "The exchange on which the bot trades."),
+        {**_column("Reason", f"{ready}.reason", "Why the bot is, or is not, ready."), "priority": 1},
+        {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+    ]
+
+
+def _column(name: str, path: str, description: str) -> Node:
+    return {"name": name, "type": "string", "jsonPath": path, "description": description}
+
+
+def _root() -> Node:
+    model = bot_schema()
+    metadata = model["properties"]["metadata"]["properties"]["name"]
+    return {
+        "type": "object",
+        "description": model["description"],
+        "required": ["metadata", "spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": model["properties"]["apiVersion"]["description"]},
+            "kind": {"type": "string", "description": model["properties"]["kind"]["description"]},
+            # The API server allows limits on the name here and nothing else.
+            "metadata": {
+                "type": "object",
+                "properties": {
+                    "name": {key: metadata[key] for key in ("type", "maxLength", "pattern")},
+                },
+            },
+            "spec": _structural(model["properties"]["spec"]),
+            "status": _status(),
+        },
+    }
+
+
+def _structural(node: Node) -> Node:
+    """A node of our schema as Kubernetes takes it."""
+    found = {key: value for key, value in node.items() if key not in (*_OURS, "additionalProperties")}
+    if "properties" in found:
+        found["properties"] = {name: _structural(below) for name, below in found["properties"].items()}
+    elif node.get("additionalProperties") is True:
+        found["x-kubernetes-preserve-unknown-fields"] = True
+    if "items" in found:
+        found["items"] = _structural(found["items"])
+    if found["type"] == "integer":
+        found["format"] = "int64"
+    return found
+
+
+def _status() -> Node:
+    return {
+        "type": "object",
+        "description": "What the operator saw; written by the operator alone.",
+        "properties": {
+            "observedGeneration": _generation("The generation of the spec that this status is about."),
+            "conditions": {
+                "type": "array",
+                "description": "What is so about the bot, one entry for each type of condition.",
+                "maxItems": 32,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+                "items": _condition(),
+            },
+        },
+    }
+
+
+def _condition() -> Node:
+    return {
+        "type": "object",
+        "description": "One thing that is so, is not so, or is not known.",
+        "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+        "properties": {
+            "type": _text("The type of the condition, such as Ready.", 64, "^[A-Z][A-Za-z]*$"),
+            "status": {
+                "type": "string",
+                "description": "Whether it is so.",
+                "enum": ["True", "False", "Unknown"],
+            },
+            "reason": _text("Why, as one word for programs.", 128, "^[A-Z][A-Za-z0-9]*$"),
+            "message": _text("Why, as a sentence for people.", 4096),
+            "lastTransitionTime": {
+                "type": "string",
+                "format": "date-time",
+                "description": "The moment at which the status last changed, as an RFC 3339 timestamp.",
+            },
+            "observedGeneration": _generation("The generation of the spec that this condition is about."),
+        },
+    }
+
+
+def _text(description: str, longest: int, pattern: str | None = None) -> Node:
+    node = {"type": "string", "description": description, "maxLength": longest}
+    return {**node, "pattern": pattern} if pattern else node
+
+
+def _generation(description: str) -> Node:
+    return {"type": "integer", "format": "int64", "minimum": 0, "description": description}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_crd())

@@ -1,0 +1,158 @@
+"""The front door of the manifest: load, parse and write a `TradingBot`.
+
+Every way in ends in `parse_bot`, which finds all problems at once and says each in one line. What the API server adds
+to an object (`status`, `metadata.uid` and the like) is not the user's and is set aside, so that the output of
+`kubectl get -o yaml` runs on a laptop as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ValidationError
+
+from tradewind.contracts.api.explain import empty_field, explained, shown
+from tradewind.contracts.api.overrides import apply_overrides
+from tradewind.contracts.api.problems import Place, place_text
+from tradewind.contracts.api.reading import ManifestDumper, read_document
+from tradewind.contracts.api.schema import Node, bot_schema, child, words
+from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, TradingBot
+from tradewind.domain.errors import ConfigError, ConfigErrors
+
+DEEPEST = 32
+
+Source = Literal["file", "set", "default"]
+"""Where a value comes from: the manifest, a `--set`, or the schema."""
+
+SERVER_WRITTEN = frozenset(
+    {
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generation",
+        "managedFields",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
+
+
+def load_bot(path: Path, overrides: Sequence[str] = ()) -> TradingBot:
+    """The bot in the file at `path`, with `--set` overrides (`spec.risk.stopLoss=0.05`) put over it.
+
+    Raises `ConfigError` for a file that cannot be read as one mapping, else `ConfigErrors` with every problem.
+    """
+    document, _ = apply_overrides(read_document(path), overrides)
+    return parse_bot(document, str(path))
+
+
+def parse_bot(document: Mapping[str, Any], origin: str) -> TradingBot:
+    """The bot that `document` describes, in the wire's camelCase; `origin` is where it came from, for messages.
+
+    Raises `ConfigErrors` with one error per problem.
+    """
+    cleaned = without_server_fields(document)
+    # Of another kind of object every field would be unknown: one line says what matters.
+    errors = _foreign(cleaned)
+    if not errors:
+        errors = list(_irregular(cleaned, (), bot_schema()))
+        bot, invalid = _validated(cleaned)
+        known = {error.field for error in errors}
+        errors += [error for error in invalid if error.field not in known]
+    if errors or bot is None:
+        raise ConfigErrors(errors)
+    return bot
+
+
+def bot_document(bot: TradingBot) -> dict[str, Any]:
+    """The bot as the wire's mapping, with every effective value; a field without a value is left out."""
+    return bot.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def dump_bot(bot: TradingBot) -> str:
+    """The bot as YAML with every effective value; parsing it gives an equal bot."""
+    return yaml.dump(bot_document(bot), Dumper=ManifestDumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def value_sources(document: Mapping[str, Any], overrides: Sequence[str] = ()) -> dict[str, Source]:
+    """Where each effective value comes from, by its path; `document` is as it stands in the file.
+
+    Raises what `parse_bot` raises.
+    """
+    changed, places = apply_overrides(document, overrides)
+    effective = bot_document(parse_bot(changed, "the manifest"))
+    return {place_text(place): _source(place, changed, places) for place in _leaves(effective, ())}
+
+
+def without_server_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """`document` without what only the API server writes."""
+    cleaned = {name: value for name, value in document.items() if name != "status"}
+    metadata = cleaned.get("metadata")
+    if isinstance(metadata, Mapping):
+        cleaned["metadata"] = {name: value for name, value in metadata.items() if name not in SERVER_WRITTEN}
+    return cleaned
+
+
+def _foreign(document: Mapping[str, Any]) -> list[ConfigError]:
+    kind, version = document.get("kind"), document.get("apiVersion")
+    if kind == KIND or (kind is None and version is not None):
+        return []
+    errors = [ConfigError("kind", "nothing" if kind is None else shown(kind), KIND, f"write kind: {KIND}")]
+    if version != API_VERSION:
+        received = "nothing" if version is None else shown(version)
+        errors.insert(0, ConfigError("apiVersion", received, API_VERSION, f"write apiVersion: {API_VERSION}"))
+    return errors
+
+
+def _irregular(value: Any, place: Place, node: Node | None) -> Iterator[ConfigError]:
+    """What pydantic would let pass or say unclearly, and JSON cannot carry."""
+    if len(place) > DEEPEST:
+        yield ConfigError(place_text(place[:4]), "a deeper nesting", f"at most {DEEPEST} levels", "make it flatter")
+    elif value is None and node is not None:
+        yield empty_field(place, node)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield ConfigError(place_text(place), str(value), words(node), "write a number that is finite")
+    elif isinstance(value, Mapping):
+        for name, below in value.items():
+            if isinstance(name, str):
+                yield from _irregular(below, (*place, name), child(node, name))
+            else:
+                fix = f'write "{name}" in quotes, if it is meant'
+                yield ConfigError(place_text((*place, str(name))), shown(name), "a text as the name of a field", fix)
+    elif isinstance(value, (list, tuple)):
+        for index, below in enumerate(value):
+            yield from _irregular(below, (*place, index), child(node, index))
+
+
+def _validated(document: Mapping[str, Any]) -> tuple[TradingBot | None, list[ConfigError]]:
+    try:
+        return TradingBot.model_validate(document, by_alias=True, by_name=False), []
+    except ValidationError as error:
+        return None, explained(error.errors(include_url=False))
+
+
+def _leaves(value: Any, place: Place) -> Iterator[Place]:
+    if isinstance(value, dict) and value:
+        for name, below in value.items():
+            yield from _leaves(below, (*place, name))
+    elif isinstance(value, list) and value:
+        for index, below in enumerate(value):
+            yield from _leaves(below, (*place, index))
+    else:
+        yield place
+
+
+def _source(place: Place, document: Any, overridden: Sequence[Place]) -> Source:
+    for step in place:
+        try:
+            document = document[step]
+        except (KeyError, IndexError):
+            return "default"
+    return "set" if any(place[: len(above)] == above for above in overridden) else "file"

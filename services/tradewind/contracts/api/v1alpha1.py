@@ -1,0 +1,178 @@
+"""`TradingBot`, version `tradewind.dev/v1alpha1`: the one manifest of a bot.
+
+The same file is applied to a cluster and run on a laptop. A field enters this model together with the code that
+honours it, and not before: what would be ignored is refused instead, because a limit on losses that silently does
+nothing costs money.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, Strict, model_validator
+
+from tradewind.contracts.api.market import (
+    Data,
+    DataSource,
+    Exchange,
+    FeeCurrency,
+    Fees,
+    InstrumentFilters,
+    Market,
+    Pairs,
+    Slippage,
+    Span,
+    Synthetic,
+    Venue,
+)
+from tradewind.contracts.api.part import Flag, ListMap, Part
+from tradewind.contracts.api.problems import Problem, refusal
+from tradewind.contracts.api.text import BotName, LabelValue, Namespace, QualifiedName
+from tradewind.contracts.api.times import Timeframe
+from tradewind.contracts.api.trading import (
+    Capital,
+    ConsensusRule,
+    Decision,
+    Risk,
+    Strategy,
+    TakeProfit,
+    TrailingStop,
+)
+from tradewind.domain.instrument import split_pair
+from tradewind.domain.timeframe import is_multiple
+
+API_VERSION = "tradewind.dev/v1alpha1"
+KIND = "TradingBot"
+
+__all__ = [
+    "API_VERSION",
+    "KIND",
+    "Capital",
+    "ConsensusRule",
+    "Data",
+    "DataSource",
+    "Decision",
+    "Exchange",
+    "FeeCurrency",
+    "Fees",
+    "InstrumentFilters",
+    "Market",
+    "Metadata",
+    "Mode",
+    "Pairs",
+    "Profile",
+    "Risk",
+    "Slippage",
+    "Span",
+    "Spec",
+    "Strategy",
+    "Synthetic",
+    "TakeProfit",
+    "TradingBot",
+    "TrailingStop",
+    "Venue",
+]
+
+
+class Mode(StrEnum):
+    """Whether real money is at stake."""
+
+    PAPER = "Paper"
+
+
+class Profile(StrEnum):
+    """How the services of a bot are grouped into pods or processes."""
+
+    MINIMAL = "Minimal"
+    STANDARD = "Standard"
+    FULL = "Full"
+
+
+class Metadata(Part):
+    """What the bot is called."""
+
+    name: BotName
+    """The name of the bot, its own within the namespace."""
+    namespace: Namespace = "default"
+    """The Kubernetes namespace of the bot, and the first half of its key everywhere else."""
+    labels: dict[QualifiedName, LabelValue] = Field(default_factory=dict)
+    """Short texts by which bots can be selected."""
+    annotations: dict[QualifiedName, Annotated[str, Strict()]] = Field(default_factory=dict)
+    """Texts for people and tools, which select nothing."""
+
+
+class Spec(Part):
+    """What the bot should do."""
+
+    mode: Annotated[
+        Mode, Field(json_schema_extra={"x-not-yet": {"Live": "leave it at Paper: no venue is proven for Live yet"}})
+    ] = Mode.PAPER
+    """Whether real money is at stake; Paper trades with simulated money."""
+    profile: Profile = Profile.FULL
+    """How services are grouped on a cluster: Minimal is one pod, Standard a few, Full one for each service."""
+    emergency_stop: Flag = False
+    """Whether the bot must stop trading at once: open orders are canceled and no new ones are sent."""
+    exchanges: Annotated[tuple[Exchange, ...], Field(min_length=1, max_length=1), ListMap("name")]
+    """The exchange on which the bot trades, exactly one."""
+    pairs: Pairs
+    """The pairs that the bot may trade."""
+    timeframe: Timeframe
+    """The length of the candles on which the bot decides, such as 5m or 1h."""
+    strategies: Annotated[tuple[Strategy, ...], Field(min_length=1, max_length=16), ListMap("name")]
+    """The strategies that vote on each pair."""
+    decision: Decision = Field(default_factory=Decision)
+    """How the votes of the strategies become a decision."""
+    risk: Risk = Field(default_factory=Risk)
+    """The limits that hold whatever the strategies say, as ratios and counts."""
+    capital: Capital
+    """The money that the bot works with."""
+    data: Data
+    """Where the candles come from and how fast."""
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Spec:
+        problems = [*self._timeframe_problems(), *self._currency_problems()]
+        if problems:
+            raise refusal(*problems)
+        return self
+
+    def _timeframe_problems(self) -> list[Problem]:
+        allowed = f"a multiple of spec.timeframe ({self.timeframe}), from whose candles it is made"
+        fix = "choose a longer one here, or a shorter spec.timeframe"
+        return [
+            Problem(timeframe, allowed, fix, ("strategies", row, "timeframes", column))
+            for row, strategy in enumerate(self.strategies)
+            for column, timeframe in enumerate(strategy.timeframes)
+            if not is_multiple(timeframe, self.timeframe)
+        ]
+
+    def _currency_problems(self) -> list[Problem]:
+        currency = self.capital.currency
+        quotes = [(index, pair, *split_pair(pair)) for index, pair in enumerate(self.pairs.include)]
+        allowed = f"pairs quoted in spec.capital.currency ({currency})"
+        return [
+            Problem(
+                pair, allowed, f"write {base}/{currency}, or set spec.capital.currency", ("pairs", "include", index)
+            )
+            for index, pair, base, quote in quotes
+            if quote != currency and not set("*?") & set(quote)
+        ]
+
+
+class TradingBot(Part):
+    """A crypto trading bot: what it trades, by which strategies, within which limits, on which candles."""
+
+    api_version: Literal["tradewind.dev/v1alpha1"]
+    """The version of this schema."""
+    kind: Literal["TradingBot"]
+    """The kind of resource."""
+    metadata: Metadata
+    """What the bot is called."""
+    spec: Spec
+    """What the bot should do."""
+
+    @property
+    def key(self) -> str:
+        """`namespace/name`, as it stands in every key, topic, table and registry entry."""
+        return f"{self.metadata.namespace}/{self.metadata.name}"

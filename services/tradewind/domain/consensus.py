@@ -1,0 +1,72 @@
+"""Consensus: what the voters together say about a pair. Rules: `semantics` section 1.
+
+A voter is a (strategy, timeframe); a strategy's weight is shared by its timeframes. A voter whose evaluation is
+missing does not vote: its weight still counts, so it blocks entries, and it is named; it never causes an exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tradewind.domain.money import ZERO
+
+
+class ConsensusRule(StrEnum):
+    """How votes become one answer."""
+
+    WEIGHTED = "Weighted"
+    MAJORITY = "Majority"
+    UNANIMOUS = "Unanimous"
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One voter's stance; `stance` None means that its evaluation is missing. `since` as in `StrategyEvaluated`."""
+
+    voter: str
+    weight: Decimal
+    stance: str | None
+    confidence: Decimal = ZERO
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """The answer for one side: `score` 0 to 1, whether it asks to `enter` or to `leave`, and who is silent.
+
+    `since` is the open time of the candle from which the agreeing stances held together.
+    """
+
+    score: Decimal
+    enter: bool
+    leave: bool
+    missing: tuple[str, ...]
+    since: int
+
+
+def consensus(votes: Sequence[Vote], rule: ConsensusRule, minimum: Decimal, side: str = "Long") -> Consensus:
+    """The consensus of `votes` for `side`: an entry needs a score of at least `minimum`."""
+    total = sum((vote.weight for vote in votes), ZERO)
+    agreeing = [vote for vote in votes if vote.stance == side]
+    weight = sum((vote.weight for vote in agreeing), ZERO)
+    missing = tuple(vote.voter for vote in votes if vote.stance is None)
+    # A silent voter cannot be counted as having left.
+    holding = weight + sum((vote.weight for vote in votes if vote.stance is None), ZERO)
+    since = max((vote.since for vote in agreeing), default=0)
+    if not total:
+        return Consensus(ZERO, enter=False, leave=False, missing=missing, since=since)
+    confident = sum((vote.weight * vote.confidence for vote in agreeing), ZERO)
+    match rule:
+        case ConsensusRule.WEIGHTED:
+            score = confident / total
+            agreed, leave = weight > ZERO, holding * 2 <= total
+        case ConsensusRule.MAJORITY:
+            score = confident / weight if weight else ZERO
+            agreed, leave = weight * 2 > total, holding * 2 <= total
+        case ConsensusRule.UNANIMOUS:
+            score = confident / weight if weight else ZERO
+            agreed, leave = weight == total, holding != total
+    return Consensus(score, enter=agreed and not missing and score >= minimum, leave=leave, missing=missing, since=since)

@@ -1,0 +1,124 @@
+"""THE decision function: what to do with one pair at one closed candle. Live, paper and native backtest call it.
+
+It looks at nothing but its arguments and changes nothing; the caller carries out, reserving money and slots as it
+goes through the pairs in whitelist order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from tradewind.domain.consensus import Consensus, ConsensusRule, Vote, consensus
+from tradewind.domain.exits import ExitReason, TrailingStop, trailed_stop
+from tradewind.domain.instrument import Instrument
+from tradewind.domain.risk import Gate, RiskLimits, RiskView, Verdict, gates, refusals
+from tradewind.domain.sizing import Funds, Size, StakeRules, size_entry
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPosition:
+    """The engine's view of an open position. `stop_price` is that of its resting stop, None where there is none."""
+
+    position_id: str
+    amount: Decimal
+    average_price: Decimal
+    stop_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairView:
+    """One pair at one closed candle. `busy` while an entry or exit is on its way or the pair closed at this candle."""
+
+    instrument: Instrument
+    close: Decimal
+    high: Decimal
+    votes: Sequence[Vote]
+    position: HeldPosition | None
+    busy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRules:
+    """From the manifest."""
+
+    rule: ConsensusRule
+    trailing: TrailingStop | None
+    limits: RiskLimits
+    stake: StakeRules
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """Buy `size`; or, with a refusing gate or without a size, do not, for the reasons given."""
+
+    consensus: Consensus
+    gates: tuple[Gate, ...]
+    size: Size
+
+    @property
+    def go(self) -> bool:
+        """Whether the entry is made."""
+        return self.size.refusal is None and not refusals(self.gates)
+
+    @property
+    def reason(self) -> str:
+        """Why not, or that nothing speaks against it."""
+        refused = refusals(self.gates)
+        return ", ".join(refused) if refused else self.size.refusal or "consensus"
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """Sell the whole position."""
+
+    consensus: Consensus
+    reason: ExitReason
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Raise the resting stop."""
+
+    stop_price: Decimal
+
+
+Decision = Enter | Exit | Amend
+
+
+def decide(view: PairView, risk: RiskView, funds: Funds, rules: DecisionRules) -> Decision | None:
+    """The decision, or None when nothing is to be done. `risk.score` is filled in here from the votes."""
+    answer = consensus(view.votes, rules.rule, rules.limits.min_confidence)
+    if view.busy:
+        return None
+    if view.position is not None:
+        if answer.leave:
+            return Exit(answer, ExitReason.EXIT_SIGNAL)
+        return _trail(view, view.position, rules)
+    if not answer.enter:
+        return None
+    verdicts = gates(replace(risk, score=answer.score), rules.limits)
+    size = size_entry(view.instrument, view.close, funds, rules.stake)
+    gate = Gate(
+        "size",
+        Verdict.NO_GO if size.refusal else Verdict.GO,
+        size.refusal or f"{size.stake:.2f}",
+        "stake rules and the venue's minimums",
+    )
+    return Enter(answer, (*verdicts, gate), size)
+
+
+def decision_id(bot: str, pair: str, time: int, action: str) -> str:
+    """The id of a decision: deciding the same thing about the same candle again gives the same id."""
+    return hashlib.sha256(f"{bot}\x1f{pair}\x1f{time}\x1f{action}".encode()).hexdigest()[:24]
+
+
+def _trail(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amend | None:
+    # Only a resting stop can be amended; where there is none yet the next candle will find it.
+    if rules.trailing is None or position.stop_price is None:
+        return None
+    stop = trailed_stop(view.instrument, rules.trailing, position.average_price, view.high, position.stop_price)
+    return Amend(stop) if stop is not None else None
+

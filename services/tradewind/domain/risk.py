@@ -1,0 +1,133 @@
+"""GO / NO-GO: the gates that every entry passes, each with its value and its limit, so that a decision explains itself.
+
+A gate that has no meaning where the bot runs (the freshness of a recording) says `NotApplicable` and lets pass.
+Gates stop entries, never exits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from tradewind.domain.money import ONE, ZERO, plain
+
+
+class Verdict(StrEnum):
+    """A gate's answer."""
+
+    GO = "GO"
+    NO_GO = "NO-GO"
+    NOT_APPLICABLE = "NotApplicable"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate's answer, as text for people."""
+
+    name: str
+    verdict: Verdict
+    value: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskLimits:
+    """From the manifest; None switches a gate off."""
+
+    min_confidence: Decimal
+    max_open_positions: int
+    max_daily_loss: Decimal | None
+    max_drawdown: Decimal | None
+    max_total_exposure: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RiskView:
+    """What the gates look at. Money in the bot's currency; `health`, `data_age` and `connected` None in a replay.
+
+    `open_positions` and `exposure` include entries on their way, also those decided earlier in the same cycle.
+    """
+
+    trading_state: str
+    score: Decimal
+    open_positions: int
+    exposure: Decimal
+    equity: Decimal
+    equity_peak: Decimal
+    day_start_equity: Decimal
+    balance_drift: Decimal
+    health: int | None = None
+    data_age: float | None = None
+    connected: bool | None = None
+
+
+BALANCE_DRIFT_LIMIT = Decimal("0.0001")
+HEALTH_LIMIT = 60
+DATA_AGE_LIMIT = 300.0
+
+
+def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
+    """Every gate's verdict, in a fixed order."""
+    drawdown = _below(view.equity, view.equity_peak)
+    daily_loss = _below(view.equity, view.day_start_equity)
+    exposure = view.exposure / view.equity if view.equity > ZERO else ONE
+    return (
+        _gate("trading_state", view.trading_state == "Running", view.trading_state, "Running"),
+        _gate("confidence", view.score >= limits.min_confidence, _ratio(view.score), f">= {plain(limits.min_confidence)}"),
+        _gate(
+            "open_positions",
+            view.open_positions < limits.max_open_positions,
+            str(view.open_positions),
+            f"< {limits.max_open_positions}",
+        ),
+        _gate(
+            "exposure", exposure < limits.max_total_exposure, _ratio(exposure), f"< {plain(limits.max_total_exposure)}"
+        ),
+        _limit("drawdown", drawdown, limits.max_drawdown),
+        _limit("daily_loss", daily_loss, limits.max_daily_loss),
+        _gate(
+            "balance_drift",
+            view.balance_drift <= BALANCE_DRIFT_LIMIT,
+            plain(view.balance_drift),
+            f"<= {plain(BALANCE_DRIFT_LIMIT)}",
+        ),
+        _optional("health_score", view.health, str(HEALTH_LIMIT), view.health is not None and view.health >= HEALTH_LIMIT),
+        _optional(
+            "data_freshness",
+            view.data_age,
+            f"{DATA_AGE_LIMIT:.0f} s",
+            view.data_age is not None and view.data_age <= DATA_AGE_LIMIT,
+        ),
+        _optional("exchange_connectivity", view.connected, "connected", view.connected is True),
+    )
+
+
+def refusals(answers: Sequence[Gate]) -> tuple[str, ...]:
+    """The names of the gates that refuse."""
+    return tuple(gate.name for gate in answers if gate.verdict is Verdict.NO_GO)
+
+
+def _gate(name: str, passes: bool, value: str, limit: str) -> Gate:
+    return Gate(name, Verdict.GO if passes else Verdict.NO_GO, value, limit)
+
+
+def _limit(name: str, value: Decimal, limit: Decimal | None) -> Gate:
+    if limit is None:
+        return Gate(name, Verdict.NOT_APPLICABLE, _ratio(value), "none")
+    return _gate(name, value < limit, _ratio(value), f"< {plain(limit)}")
+
+
+def _optional(name: str, value: object, limit: str, passes: bool) -> Gate:
+    if value is None:
+        return Gate(name, Verdict.NOT_APPLICABLE, "replay", limit)
+    return _gate(name, passes, str(value), limit)
+
+
+def _below(value: Decimal, reference: Decimal) -> Decimal:
+    return max((reference - value) / reference, ZERO) if reference > ZERO else ZERO
+
+
+def _ratio(value: Decimal) -> str:
+    return f"{value:.4f}"

@@ -1,0 +1,149 @@
+"""What the engine does with a message: gather a tick until all is there, then run its cycle.
+
+All is there when the tick's candles are complete, every voter whose timeframe closed has evaluated, the portfolio is
+marked at the tick, and every order event up to that mark was seen. In whatever order these came.
+"""
+
+from __future__ import annotations
+
+from tradewind.contracts.messages import (
+    BalanceChanged,
+    CandleClosed,
+    FeedStateChanged,
+    OrderStateChanged,
+    PortfolioMarked,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+    StrategyEvaluated,
+    TickDecided,
+)
+from tradewind.domain.exits import ExitReason
+from tradewind.engine.cycle import Cycle, CycleReport
+from tradewind.engine.trading import TradingState
+from tradewind.engine.view import AccountView
+from tradewind.kernel.service import Context
+from tradewind.kernel.unit import UnitOfWork
+
+
+class EngineHandlers:
+    """State between messages: the tick being gathered; it comes again after a restart."""
+
+    def __init__(self, context: Context, view: AccountView, cycle: Cycle, trading: TradingState) -> None:
+        self.time = -1
+        self.last_candles: list[CandleClosed] = []
+        self.last_report: CycleReport | None = None
+        self._context, self._view, self._cycle, self._trading = context, view, cycle, trading
+        self._timeframe = context.bot.spec.timeframe
+        self._strategies: dict[str, tuple[str, ...]] = {}
+        for voter in cycle.voters:
+            self._strategies[voter.timeframe] = (*self._strategies.get(voter.timeframe, ()), voter.strategy)
+        self._candles: dict[int, list[CandleClosed]] = {}
+        self._evaluated: set[tuple[str, str, str, int]] = set()
+        self._mark: PortfolioMarked | None = None
+        self._complete_stances = False
+
+    def reload(self) -> None:
+        """The stances of before this start are asked for with the next tick."""
+        self._complete_stances = False
+
+    # ------------------------------------------------------------------------------------------------------ messages
+
+    async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
+        """Collect."""
+        tick = self._candles.setdefault(message.time, [])
+        if not any(m.pair == message.pair and m.timeframe == message.timeframe for m in tick):
+            tick.append(message)
+        await self._try(unit)
+
+    async def on_evaluation(self, message: StrategyEvaluated, unit: UnitOfWork) -> None:
+        """A stance holds until the next one."""
+        key = (message.strategy, message.timeframe, message.pair)
+        known = self._cycle.stances.get(key)
+        if known is None or message.candle_time >= known.candle_time:
+            self._cycle.stances[key] = message
+        self._evaluated.add((*key, message.candle_time))
+        await self._try(unit)
+
+    async def on_mark(self, message: PortfolioMarked, unit: UnitOfWork) -> None:
+        """The account stands at a tick."""
+        self._view.on_mark(message)
+        self._mark = message
+        await self._try(unit)
+
+    async def on_position(self, message: PositionOpened | PositionChanged, unit: UnitOfWork) -> None:  # noqa: ARG002
+        """Follow."""
+        self._view.on_position(message)
+
+    async def on_position_closed(self, message: PositionClosed, unit: UnitOfWork) -> None:  # noqa: ARG002
+        """Follow."""
+        self._view.on_position_closed(message)
+
+    async def on_balance(self, message: BalanceChanged, unit: UnitOfWork) -> None:  # noqa: ARG002
+        """Follow."""
+        self._view.on_balance(message)
+
+    async def on_order(self, message: OrderStateChanged, unit: UnitOfWork) -> None:
+        """Follow; the last event of a tick may be what a cycle waits for."""
+        self._view.on_order(message)
+        await self._try(unit)
+
+    async def on_feed(self, message: FeedStateChanged, unit: UnitOfWork) -> None:
+        """Recorded data is used up: leave nothing open, at the last close."""
+        if message.state != "Ended":
+            return
+        if not self._trading.decided_final:
+            for pair in self._cycle.instruments:
+                self._cycle.cancel_entry(pair, message.time, unit)
+                self._cycle.force_exit(pair, message.time, ExitReason.FORCE_EXIT, unit)
+            self._trading.decided(message.time, unit, final=True)
+        self._publish_decided(message.time, unit, final=True)
+
+    # ------------------------------------------------------------------------------------------------------- cycling
+
+    async def _try(self, unit: UnitOfWork) -> None:
+        mark = self._mark
+        if mark is None or mark.final or mark.time not in self._candles:
+            return
+        tick = self._candles[mark.time]
+        if len(tick) < tick[0].tick_size or self._context.seen("orders.events") < mark.orders_sequence:
+            return
+        if not self._evaluations_complete(tick):
+            return
+        if not self._complete_stances:
+            await self._ask_stances(mark.time)
+        self._mark = None
+        self._candles = {time: rest for time, rest in self._candles.items() if time > mark.time}
+        self._evaluated.clear()
+        self._run(mark.time, [m for m in tick if m.timeframe == self._timeframe], unit)
+
+    def _run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> None:
+        self.time, self.last_candles = time, candles
+        if time > self._trading.decided_time:
+            before = len(unit.writes), len(unit.messages)
+            report = self.last_report = self._cycle.run(time, candles, unit)
+            # Where nothing was decided nothing is written, and the same tick after a restart decides nothing again.
+            if len(unit.writes) > before[0] or report.orders:
+                self._trading.decided(time, unit)
+        unit.traceparent = None
+        self._publish_decided(time, unit, final=False)
+
+    def _publish_decided(self, time: int, unit: UnitOfWork, *, final: bool) -> None:
+        commands = sum(1 for message in unit.messages if message.topic == "orders.commands")
+        sequence = self._context.published("orders.commands") + commands
+        unit.publish(TickDecided(id=f"decided:{time}:{final}", time=time, commands_sequence=sequence, final=final))
+
+    def _evaluations_complete(self, tick: list[CandleClosed]) -> bool:
+        return all(
+            (strategy, m.timeframe, m.pair, m.candle.open_time) in self._evaluated
+            for m in tick
+            for strategy in self._strategies.get(m.timeframe, ())
+        )
+
+    async def _ask_stances(self, time: int) -> None:
+        """After a start, stances of longer timeframes were evaluated before it."""
+        for message in await self._context.ask("strategy", "stances", time=time):
+            key = (message.strategy, message.timeframe, message.pair)
+            if key not in self._cycle.stances:
+                self._cycle.stances[key] = message
+        self._complete_stances = True

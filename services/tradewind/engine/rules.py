@@ -1,0 +1,65 @@
+"""The manifest's decision and risk sections as the domain's rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.domain.consensus import ConsensusRule
+from tradewind.domain.decision import DecisionRules
+from tradewind.domain.exits import TrailingStop
+from tradewind.domain.risk import RiskLimits
+from tradewind.domain.sizing import StakeRules
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One (strategy, timeframe) with its share of the strategy's weight."""
+
+    strategy: str
+    timeframe: str
+    weight: Decimal
+
+    @property
+    def name(self) -> str:
+        """As it stands in a decision."""
+        return f"{self.strategy}/{self.timeframe}"
+
+
+def voters_of(bot: TradingBot) -> tuple[Voter, ...]:
+    """Every voter, in the manifest's order."""
+    found: list[Voter] = []
+    for strategy in bot.spec.strategies:
+        timeframes = strategy.timeframes or [bot.spec.timeframe]
+        found += [Voter(strategy.name, timeframe, strategy.weight / len(timeframes)) for timeframe in timeframes]
+    return tuple(found)
+
+
+def rules_of(bot: TradingBot) -> DecisionRules:
+    """What decides, sizes and refuses."""
+    spec = bot.spec
+    risk, capital = spec.risk, spec.capital
+    trailing = TrailingStop(risk.trailing_stop.distance, risk.trailing_stop.activation) if risk.trailing_stop else None
+    stake = None if capital.stake_amount == "Unlimited" else Decimal(capital.stake_amount)
+    return DecisionRules(
+        rule=ConsensusRule(spec.decision.consensus),
+        trailing=trailing,
+        limits=RiskLimits(
+            min_confidence=spec.decision.min_confidence,
+            max_open_positions=risk.max_open_positions,
+            max_daily_loss=risk.max_daily_loss,
+            max_drawdown=risk.max_drawdown,
+            max_total_exposure=risk.max_total_exposure,
+        ),
+        stake=StakeRules(
+            stake_amount=stake,
+            tradable_ratio=capital.tradable_ratio,
+            max_open_positions=risk.max_open_positions,
+            max_risk_per_trade=risk.max_risk_per_trade,
+            stop_loss=risk.stop_loss,
+            max_total_exposure=risk.max_total_exposure,
+            max_pair_exposure=risk.max_pair_exposure,
+            fee=spec.exchanges[0].fees.taker,
+        ),
+    )

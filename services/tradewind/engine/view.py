@@ -1,0 +1,150 @@
+"""What the engine knows of the account: a view of portfolio's and execution's state, asked at load, followed after.
+
+Events carry absolute values and a sequence; one that is older than the view was when it was asked changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from tradewind.contracts.messages import (
+    BalanceChanged,
+    OrderStateChanged,
+    PortfolioMarked,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+)
+from tradewind.domain.decision import HeldPosition
+from tradewind.domain.money import ZERO
+from tradewind.domain.order import TERMINAL, Leg, Order, Side
+from tradewind.kernel.service import Context
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An entry or exit on its way; `reserved` is the cash an entry holds."""
+
+    client_order_id: str
+    leg: Leg
+    reserved: Decimal = ZERO
+
+
+class AccountView:
+    """Positions by pair, balances, orders on their way, and the last mark."""
+
+    def __init__(self, context: Context) -> None:
+        self.positions: dict[str, HeldPosition] = {}
+        self.traceparents: dict[str, str | None] = {}
+        self.balances: dict[str, Decimal] = {}
+        self.pending: dict[str, Pending] = {}
+        self.closed_at: dict[str, int] = {}
+        self.unprotected: set[str] = set()
+        self.equity = self.equity_peak = self.day_start_equity = ZERO
+        self.drift = ZERO
+        self._context = context
+        self._portfolio_sequence = 0
+        self._orders_sequence = 0
+        self._stops: dict[str, tuple[str, Decimal]] = {}
+
+    async def load(self) -> None:
+        """Ask the owners."""
+        account: dict[str, Any] = await self._context.ask("portfolio", "snapshot")
+        orders: dict[str, Any] = await self._context.ask("execution", "open_orders")
+        trades = await self._context.ask("portfolio", "trades")
+        self._portfolio_sequence, self._orders_sequence = account["sequence"], orders["sequence"]
+        self.balances = account["balances"]
+        self.equity, self.equity_peak = account["equity"], account["equity_peak"]
+        self.day_start_equity, self.drift = account["day_start_equity"], account["drift"]
+        self.closed_at = {trade.pair: trade.close_time for trade in trades}
+        self.unprotected = set()
+        self.pending, self._stops = {}, {}
+        for order in orders["orders"]:
+            self._take_order(order)
+        self.positions = {
+            position.pair: HeldPosition(
+                position.position_id, position.amount, position.average_price, self._stop_of(position.pair)
+            )
+            for position in account["positions"]
+        }
+        self.traceparents = {p.pair: account["traceparents"].get(p.position_id) for p in account["positions"]}
+
+    def _take_order(self, order: Order) -> None:
+        if order.leg is Leg.STOP and order.stop_price is not None:
+            self._stops[order.pair] = (order.client_order_id, order.stop_price)
+        elif order.leg in (Leg.ENTRY, Leg.EXIT):
+            reserved = order.remaining * (order.price or ZERO) if order.side is Side.BUY else ZERO
+            self.pending[order.pair] = Pending(order.client_order_id, order.leg, reserved)
+
+    def stop_order(self, pair: str) -> str | None:
+        """The client order id of the resting stop."""
+        known = self._stops.get(pair)
+        return known[0] if known else None
+
+    def _stop_of(self, pair: str) -> Decimal | None:
+        known = self._stops.get(pair)
+        return known[1] if known else None
+
+    def raise_stop(self, pair: str, stop_price: Decimal) -> None:
+        """Note an amendment that was just decided."""
+        self._stops[pair] = (self._stops[pair][0], stop_price)
+        self.positions[pair] = replace(self.positions[pair], stop_price=stop_price)
+
+    # --------------------------------------------------------------------------------------------------------- events
+
+    def on_position(self, message: PositionOpened | PositionChanged) -> None:
+        """A position grew or shrank."""
+        if message.sequence <= self._portfolio_sequence:
+            return
+        self.positions[message.pair] = HeldPosition(
+            message.position_id, message.amount, message.average_price, self._stop_of(message.pair)
+        )
+        if isinstance(message, PositionOpened):
+            self.traceparents[message.pair] = message.traceparent
+
+    def on_position_closed(self, message: PositionClosed) -> None:
+        """A position is gone."""
+        if message.sequence <= self._portfolio_sequence:
+            return
+        self.positions.pop(message.pair, None)
+        self._stops.pop(message.pair, None)
+        self.unprotected.discard(message.pair)
+        self.closed_at[message.pair] = message.time
+
+    def on_balance(self, message: BalanceChanged) -> None:
+        """A balance changed."""
+        if message.sequence > self._portfolio_sequence:
+            self.balances[message.currency] = message.total
+
+    def on_order(self, message: OrderStateChanged) -> None:
+        """An order moved: entries and exits end their wait, stops come to rest or go."""
+        if message.sequence <= self._orders_sequence:
+            return
+        over = message.state in TERMINAL
+        if message.leg is Leg.STOP:
+            self._on_stop(message, over=over)
+        elif message.leg in (Leg.ENTRY, Leg.EXIT) and over:
+            pending = self.pending.get(message.pair)
+            if pending is not None and pending.client_order_id == message.client_order_id:
+                del self.pending[message.pair]
+
+    def _on_stop(self, message: OrderStateChanged, *, over: bool) -> None:
+        known = self._stops.get(message.pair)
+        if not over:
+            assert message.stop_price is not None
+            if known is None or known[0] != message.client_order_id:
+                self._stops[message.pair] = (message.client_order_id, message.stop_price)
+        elif known is not None and known[0] == message.client_order_id:
+            del self._stops[message.pair]
+        if message.state == "Rejected":
+            self.unprotected.add(message.pair)
+        held = self.positions.get(message.pair)
+        if held is not None:
+            self.positions[message.pair] = replace(held, stop_price=self._stop_of(message.pair))
+
+    def on_mark(self, message: PortfolioMarked) -> None:
+        """The account's value at a tick."""
+        self.equity, self.equity_peak = message.equity, message.equity_peak
+        self.day_start_equity, self.drift = message.day_start_equity, message.balance_drift

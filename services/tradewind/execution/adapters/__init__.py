@@ -1,0 +1,1 @@
+"""Venues behind the port `execution.ports.Venue`."""

@@ -1,0 +1,177 @@
+"""What execution does with a message, and the one worker that talks to the venue.
+
+Handlers only take note (in their unit of work); the worker carries out, so that orders, matching and settling of a
+tick happen in one order and every step is its own transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from tradewind.contracts.messages import AmendOrder, CancelOrder, CandleClosed, PlaceOrder, TickDecided, TickMatched, TickSettled
+from tradewind.domain.candle import Candle
+from tradewind.execution.adapters.paper import PaperVenue
+from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.reconciliation import reconcile, report
+from tradewind.execution.records import record_of
+from tradewind.execution.sender import Sender
+from tradewind.kernel.service import Context
+from tradewind.kernel.unit import UnitOfWork
+
+
+class ExecutionHandlers:
+    """State between messages: the tick being collected and the tick to settle. Both come again after a restart."""
+
+    def __init__(self, context: Context, ledger: OrderLedger, venue: PaperVenue, sender: Sender) -> None:
+        self.closes: dict[str, float] = {}
+        self.reconciled = asyncio.Event()
+        self._context, self._ledger, self._venue, self._sender = context, ledger, venue, sender
+        self._timeframe = context.bot.spec.timeframe
+        self._wake = asyncio.Event()
+        self._collecting: dict[int, list[CandleClosed]] = {}
+        self._to_match: tuple[int, list[CandleClosed]] | None = None
+        self._to_settle: TickDecided | None = None
+
+    # ------------------------------------------------------------------------------------------------------ messages
+
+    async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
+        """Collect the candles of a tick; with the last one, match it."""
+        tick = self._collecting.setdefault(message.time, [])
+        if any(m.pair == message.pair and m.timeframe == message.timeframe for m in tick):
+            return
+        tick.append(message)
+        if len(tick) < message.tick_size:
+            return
+        self._collecting.clear()
+        time, candles = message.time, [m for m in tick if m.timeframe == self._timeframe]
+        self._ledger.time = time
+        for one in candles:
+            self.closes[one.pair] = one.candle.close
+        if self._is_quiet(candles):
+            for one in candles:
+                self._venue.see(one.pair, one.candle)
+            unit.publish(self._matched(time))
+        else:
+            self._to_match = (time, candles)
+            unit.on_commit(self._wake.set)
+
+    async def on_place_order(self, message: PlaceOrder, unit: UnitOfWork) -> None:
+        """Intend an order; the same command twice is one order."""
+        if message.client_order_id in self._ledger.records:
+            return
+        record = replace(record_of(message, self._ledger.next_number()), traceparent=message.traceparent)
+        self._ledger.add(record, unit, "Decided")
+        self._ledger.guard(unit)
+        unit.on_commit(self._wake.set)
+
+    async def on_cancel_order(self, message: CancelOrder, unit: UnitOfWork) -> None:
+        """Ask for a cancellation of what is still open."""
+        record = self._ledger.records.get(message.client_order_id)
+        if record is not None and record.order.is_open:
+            self._ledger.change(replace(record, cancel_requested=True), unit)
+            self._ledger.guard(unit)
+            unit.on_commit(self._wake.set)
+
+    async def on_amend_order(self, message: AmendOrder, unit: UnitOfWork) -> None:
+        """Ask for another stop price; an order that is gone needs none."""
+        record = self._ledger.records.get(message.client_order_id)
+        if record is not None and record.order.is_open:
+            self._ledger.change(replace(record, wanted_stop_price=message.stop_price), unit)
+            self._ledger.guard(unit)
+            unit.on_commit(self._wake.set)
+
+    async def on_tick_decided(self, message: TickDecided, unit: UnitOfWork) -> None:
+        """Settle the tick once its commands are carried out; at once when there were none."""
+        if not message.final and self._commands_seen(message) and self._can_settle():
+            unit.publish(TickSettled(id=f"settled:{message.time}", time=message.time))
+            return
+        self._to_settle = message
+        unit.on_commit(self._wake.set)
+
+    # -------------------------------------------------------------------------------------------------------- worker
+
+    async def work(self) -> None:
+        """Reconcile, then carry out for as long as the service runs."""
+        await reconcile(self._context, self._ledger, self._venue)
+        await self._sender.resolve_unknown()
+        await self._sender.drain()
+        self.reconciled.set()
+        self._wake.set()
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._sender.drain()
+            if self._to_match is not None:
+                await self._match(*self._to_match)
+            await self._settle()
+            pause = await self._sender.resolve_unknown()
+            if pause is not None:
+                asyncio.get_running_loop().call_later(pause, self._wake.set)
+
+    async def drain(self) -> None:
+        """Carry out what is intended before stopping; what the venue does not answer is asked for after the restart."""
+        if self.reconciled.is_set():
+            await self._sender.drain()
+
+    async def _match(self, time: int, candles: list[CandleClosed]) -> None:
+        self._to_match = None
+        changed = await self._phase([(m.pair, m.candle) for m in candles], "Open")
+        if changed:
+            await self._sender.drain()  # the protective legs of what was entered at the open
+        await self._phase([(m.pair, m.candle) for m in candles], "Path")
+        async with self._context.unit() as unit:
+            unit.publish(self._matched(time))
+
+    async def _phase(self, candles: list[tuple[str, Candle]], phase: str) -> bool:
+        async with self._context.unit() as unit:
+            for pair, candle in candles:
+                updates, writes = self._venue.match(pair, candle, phase)
+                unit.writes.extend(writes)
+                self._ledger.apply(updates, unit)
+            if unit.writes:
+                self._ledger.guard(unit)
+            return bool(unit.writes)
+
+    async def _settle(self) -> None:
+        decided = self._to_settle
+        if decided is None or not self._commands_seen(decided) or not self._can_settle():
+            return
+        self._to_settle = None
+        if decided.final:
+            await self._finish(decided.time)
+            return
+        async with self._context.unit() as unit:
+            unit.publish(TickSettled(id=f"settled:{decided.time}", time=decided.time))
+
+    async def _finish(self, time: int) -> None:
+        """The end of recorded data: forced exits trade at the last close."""
+        closing = [(pair, Candle(time, close, close, close, close, 0.0)) for pair, close in self.closes.items()]
+        await self._phase(closing, "Close")
+        balances = await self._venue.balances()
+        async with self._context.unit() as unit:
+            self._ledger.guard(unit)
+            unit.publish(report(self._ledger, balances, ":final"))
+        async with self._context.unit() as unit:
+            unit.publish(self._matched(time, final=True))
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def _is_quiet(self, candles: list[CandleClosed]) -> bool:
+        return (
+            self.reconciled.is_set()
+            and self._to_match is None
+            and not self._sender.work()
+            and all(self._venue.is_idle(m.pair) for m in candles)
+        )
+
+    def _can_settle(self) -> bool:
+        return self.reconciled.is_set() and self._to_match is None and not self._sender.work()
+
+    def _commands_seen(self, message: TickDecided) -> bool:
+        return self._context.seen("orders.commands") >= message.commands_sequence
+
+    def _matched(self, time: int, *, final: bool = False) -> TickMatched:
+        return TickMatched(
+            id=f"matched:{time}:{final}", time=time, orders_sequence=self._context.published("orders.events"), final=final
+        )

@@ -1,0 +1,289 @@
+"""The order ledger: every order of the account, what happens to it, and what follows from that.
+
+It is the one place where an order changes. Each change goes, in one unit of work, into the order's row, its history
+and, where others may act on it, a message. Applying the same fill twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from tradewind.contracts.messages import OrderFilled, OrderStateChanged
+from tradewind.domain.exits import ExitReason, initial_stop, target_price
+from tradewind.domain.instrument import Instrument
+from tradewind.domain.money import ZERO
+from tradewind.domain.order import Fill, Leg, Order, OrderState, OrderType, Side, client_order_id
+from tradewind.execution.ports import VenueEnd, VenueFill, VenueResize, VenueUpdate
+from tradewind.execution.records import OrderRecord, record_from, row_of
+from tradewind.execution.tables import fills as fills_table
+from tradewind.execution.tables import leases, order_states, orders
+from tradewind.kernel.service import Context
+from tradewind.kernel.unit import UnitOfWork
+
+_KEY = ("bot", "account", "client_order_id")
+_INSERT_ORDER = insert(orders)
+_UPDATE_ORDER = (
+    update(orders)
+    .where(*(orders.c[name] == bindparam(f"key_{name}") for name in _KEY))
+    .values({column.name: bindparam(column.name) for column in orders.c if column.name not in _KEY})
+)
+_INSERT_STATE = insert(order_states)
+_INSERT_FILL = insert(fills_table)
+_GUARD = (
+    update(leases)
+    .where(leases.c.account == bindparam("key_account"), leases.c.epoch == bindparam("key_epoch"))
+    .values(epoch=bindparam("key_epoch"))
+)
+# What happens to these stays inside: nobody else can act on an order that may not exist at the venue yet.
+_PRIVATE = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
+
+
+class OrderLedger:
+    """All orders that may still matter, by client order id; a cache of the tables."""
+
+    def __init__(self, context: Context, account: str) -> None:
+        self.account = account
+        self.epoch = 0
+        self.time = 0
+        self.records: dict[str, OrderRecord] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self._context = context
+        self._metrics = context.metrics
+        self._fills: set[tuple[str, str]] = set()
+        self._number = 0
+        self._open: dict[str, None] = {}
+        self._positions: dict[str, list[str]] = {}
+
+    def load(self, connection: Connection) -> None:
+        """Read everything; closed orders too, because a late fill names its order."""
+        mine = (orders.c.bot == self._context.key, orders.c.account == self.account)
+        rows = connection.execute(select(orders).where(*mine).order_by(orders.c.number))
+        self.records, self._open, self._positions = {}, {}, {}
+        for row in rows:
+            self._keep(record_from(row))
+        self._number = max((record.number for record in self.records.values()), default=0)
+        self._fills = set(
+            connection.execute(
+                select(fills_table.c.pair, fills_table.c.trade_id).where(
+                    fills_table.c.bot == self._context.key, fills_table.c.account == self.account
+                )
+            ).tuples().all()
+        )
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def open(self, pair: str | None = None) -> list[OrderRecord]:
+        """Open orders of ours, oldest first."""
+        records = (self.records[client_id] for client_id in self._open)
+        return [r for r in records if not r.external and pair in (None, r.order.pair)]
+
+    def protective(self, position_id: str) -> list[OrderRecord]:
+        """Open protective legs of a position, oldest first."""
+        return [r for r in self.open() if r.is_protective and r.position_id == position_id]
+
+    def held(self, position_id: str) -> Decimal:
+        """What the fills of a position's orders leave in base, before base fees."""
+        held = ZERO
+        for client_id in self._positions.get(position_id, ()):
+            order = self.records[client_id].order
+            held += order.filled if order.side is Side.BUY else -order.filled
+        return held
+
+    def next_number(self) -> int:
+        """The next order of arrival."""
+        self._number += 1
+        return self._number
+
+    # ------------------------------------------------------------------------------------------------------- changes
+
+    def guard(self, unit: UnitOfWork) -> None:
+        """Make the unit fail when another instance has taken the account over."""
+        unit.write(_GUARD, {"key_account": self.account, "key_epoch": self.epoch}, expect=1)
+
+    def add(self, record: OrderRecord, unit: UnitOfWork, reason: str = "") -> None:
+        """A new order."""
+        self._keep(record)
+        unit.write(_INSERT_ORDER, row_of(self._context.key, self.account, record))
+        self._append(record, unit, reason)
+
+    def change(self, record: OrderRecord, unit: UnitOfWork, reason: str | None = None) -> None:
+        """Store a changed record; with a `reason` (or a new version) its history too."""
+        before = self.records[record.order.client_order_id]
+        self._keep(record)
+        row = row_of(self._context.key, self.account, record)
+        unit.write(_UPDATE_ORDER, {(f"key_{name}" if name in _KEY else name): row[name] for name in row})
+        if record.order.version != before.order.version:
+            self._append(record, unit, reason or "")
+
+    def move(self, client_id: str, state: OrderState, unit: UnitOfWork, reason: str = "", **fields: object) -> OrderRecord:
+        """Take an order to `state`; `fields` are changed with it."""
+        record = self.records[client_id]
+        moved = replace(record, order=record.order.to(state), **fields)  # type: ignore[arg-type]
+        self.change(moved, unit, reason)
+        return moved
+
+    def resize(self, client_id: str, remaining: Decimal, unit: UnitOfWork, reason: str) -> OrderRecord:
+        """Set what is left of an order."""
+        record = self.records[client_id]
+        order = replace(record.order, amount=record.order.filled + remaining, version=record.order.version + 1)
+        resized = replace(record, order=order)
+        self.change(resized, unit, reason)
+        return resized
+
+    def apply(self, updates: Iterable[VenueUpdate], unit: UnitOfWork) -> None:
+        """What the venue told, in its order; what is known already changes nothing."""
+        for told in updates:
+            match told:
+                case VenueFill(fill):
+                    self._apply_fill(fill, unit)
+                case VenueEnd(client_id, state, reason):
+                    if self.records[client_id].order.is_open:
+                        self.move(client_id, state, unit, reason, cancel_requested=False)
+                case VenueResize(client_id, remaining):
+                    if self.records[client_id].order.remaining != remaining:
+                        self.resize(client_id, remaining, unit, "OtherLegFilled")
+
+    def _apply_fill(self, fill: Fill, unit: UnitOfWork) -> None:
+        if (fill.pair, fill.trade_id) in self._fills:
+            return
+        self._fills.add((fill.pair, fill.trade_id))
+        record = self.records[fill.client_order_id]
+        order = record.order.with_fill(fill.amount, fill.price)
+        traceparent = self._context.tracer.span(
+            "fill", record.traceparent, {"pair": fill.pair, "side": fill.side.value, "leg": order.leg.value}
+        )
+        unit.write(
+            _INSERT_FILL,
+            {
+                "bot": self._context.key,
+                "account": self.account,
+                "pair": fill.pair,
+                "trade_id": fill.trade_id,
+                "client_order_id": fill.client_order_id,
+                "side": fill.side.value,
+                "amount": fill.amount,
+                "price": fill.price,
+                "fee": fill.fee,
+                "fee_currency": fill.fee_currency,
+                "maker": fill.maker,
+                "time": fill.time,
+            },
+        )
+        filled = OrderFilled(
+            id=f"fill:{self.account}:{fill.pair}:{fill.trade_id}",
+            time=fill.time,
+            trade_id=fill.trade_id,
+            client_order_id=fill.client_order_id,
+            decision_id=order.decision_id,
+            pair=fill.pair,
+            leg=order.leg,
+            side=fill.side,
+            amount=fill.amount,
+            price=fill.price,
+            fee=fill.fee,
+            fee_currency=fill.fee_currency,
+            maker=fill.maker,
+            remaining=order.remaining,
+            position_id=record.position_id,
+            tag=order.tag,
+            traceparent=traceparent,
+        )
+        unit.publish(filled)
+        self._metrics.fills.labels(self._context.key, fill.side.value).inc()
+        self.change(replace(record, order=order), unit)
+        if order.leg is Leg.ENTRY:
+            self._protect(self.records[fill.client_order_id], fill, traceparent, unit)
+
+    def _protect(self, entry: OrderRecord, fill: Fill, traceparent: str | None, unit: UnitOfWork) -> None:
+        """Make the protective legs cover what the entry has filled so far; older, smaller legs are canceled."""
+        if entry.bracket is None:
+            return
+        older = self.protective(entry.position_id)
+        for leg in older:
+            self.change(replace(leg, cancel_requested=True), unit)
+        instrument = self.instruments[fill.pair]
+        base_fee = fill.fee if fill.fee_currency == instrument.base else ZERO
+        amount = instrument.amount(self.held(entry.position_id) - base_fee)
+        average = entry.order.average
+        assert average is not None
+        if amount <= ZERO:
+            return
+        attempt = f"filled-{entry.order.version}"
+        legs: list[tuple[Leg, Decimal]] = []
+        if entry.bracket.stop_loss is not None:
+            legs.append((Leg.STOP, initial_stop(instrument, average, entry.bracket.stop_loss)))
+        if entry.bracket.take_profit is not None:
+            legs.append((Leg.TARGET, target_price(instrument, average, entry.bracket.take_profit)))
+        group = f"{entry.position_id}.{entry.order.version}" if len(legs) > 1 else None
+        for leg, level in legs:
+            stop = leg is Leg.STOP
+            order = Order(
+                client_order_id=client_order_id(self._context.key, entry.order.decision_id, leg, attempt),
+                decision_id=entry.order.decision_id,
+                leg=leg,
+                pair=fill.pair,
+                side=entry.order.side.opposite,
+                type=OrderType.STOP if stop else OrderType.LIMIT,
+                amount=amount,
+                created_time=self.time,
+                price=None if stop else level,
+                stop_price=level if stop else None,
+                reduce_only=True,
+                group=group,
+                tag=(ExitReason.STOP_LOSS if stop else ExitReason.ROI).value,
+            )
+            self.add(
+                OrderRecord(order, self.next_number(), entry.position_id, traceparent=traceparent), unit, "EntryFilled"
+            )
+
+    def _keep(self, record: OrderRecord) -> None:
+        """Into the cache and its indices; the open ones stay in the order of arrival."""
+        client_id = record.order.client_order_id
+        if client_id not in self.records:
+            self._positions.setdefault(record.position_id, []).append(client_id)
+        self.records[client_id] = record
+        if record.order.is_open:
+            self._open[client_id] = None
+        else:
+            self._open.pop(client_id, None)
+
+    def _append(self, record: OrderRecord, unit: UnitOfWork, reason: str) -> None:
+        order = record.order
+        self._metrics.orders.labels(self._context.key, order.state.value).inc()
+        unit.write(
+            _INSERT_STATE,
+            {
+                "bot": self._context.key,
+                "account": self.account,
+                "client_order_id": order.client_order_id,
+                "version": order.version,
+                "state": order.state.value,
+                "time": self.time,
+                "occurred_at": self._context.clock.now(),
+                "reason": reason,
+            },
+        )
+        if order.state not in _PRIVATE:
+            unit.publish(
+                OrderStateChanged(
+                    id=f"order:{order.client_order_id}:{order.version}",
+                    time=self.time,
+                    client_order_id=order.client_order_id,
+                    decision_id=order.decision_id,
+                    position_id=record.position_id,
+                    pair=order.pair,
+                    leg=order.leg,
+                    side=order.side,
+                    state=order.state,
+                    amount=order.amount,
+                    filled=order.filled,
+                    price=order.price,
+                    stop_price=order.stop_price,
+                    reason=reason,
+                    traceparent=record.traceparent,
+                )
+            )

@@ -1,0 +1,61 @@
+"""Reconciliation: at the start, before anything is sent, our ledger learns what the venue says.
+
+Order: open orders, trades, balances; then apply fills, then states. An order absent from the open ones proves
+nothing and is asked for by its id. Orders that nobody here created become external: shown, never touched. If any
+question fails, trading does not start.
+"""
+
+from __future__ import annotations
+
+from tradewind.contracts.messages import BalancesReported
+from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side
+from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.ports import Venue, VenueFill, VenueOrder
+from tradewind.execution.records import OrderRecord
+from tradewind.kernel.service import Context
+from tradewind.kernel.unit import UnitOfWork
+
+
+async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None:
+    """Bring the ledger to the venue's truth. What was in flight becomes `Unknown`, for the sender to ask about."""
+    told = await venue.open_orders()
+    fills = await venue.fills()
+    balances = await venue.balances()
+    async with context.unit() as unit:
+        ledger.guard(unit)
+        ours = [fill for fill in fills if fill.client_order_id in ledger.records]
+        ledger.apply([VenueFill(fill) for fill in ours], unit)
+        for order in told:
+            if order.client_order_id not in ledger.records:
+                _add_external(order, ledger, unit)
+        known = {order.client_order_id for order in told}
+        for record in ledger.open():
+            sent = record.order.state not in (OrderState.INTENDED, OrderState.UNKNOWN)
+            if sent and (record.order.client_order_id not in known or record.order.state is OrderState.SUBMITTED):
+                ledger.move(record.order.client_order_id, OrderState.UNKNOWN, unit, "Restarted")
+        unit.publish(report(ledger, balances))
+    context.log.info("reconciled", open_orders=len(told), fills=len(ours), epoch=ledger.epoch)
+
+
+def report(ledger: OrderLedger, balances: object, suffix: str = "") -> BalancesReported:
+    """The venue's balances as a message; one per epoch and `suffix`."""
+    assert isinstance(balances, dict)
+    return BalancesReported(
+        id=f"balances:{ledger.account}:{ledger.epoch}{suffix}", time=max(ledger.time, 0), balances=balances
+    )
+
+
+def _add_external(told: VenueOrder, ledger: OrderLedger, unit: UnitOfWork) -> None:
+    order = Order(
+        client_order_id=told.client_order_id,
+        decision_id="external",
+        leg=Leg.ENTRY,
+        pair=told.pair,
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        amount=told.amount,
+        created_time=ledger.time,
+        filled=told.filled,
+        state=OrderState.ACCEPTED,
+    )
+    ledger.add(OrderRecord(order, ledger.next_number(), told.client_order_id, external=True), unit, "External")

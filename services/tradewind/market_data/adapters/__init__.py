@@ -1,0 +1,1 @@
+"""Where candles come from: files, the built-in sample and the random walk."""

@@ -1,0 +1,104 @@
+"""The replay: ticks go out one by one, each when the one before is settled, at the speed that was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tradewind.contracts.messages import CandleClosed, FeedStateChanged, TickSettled
+from tradewind.kernel.service import Context
+from tradewind.kernel.unit import UnitOfWork
+from tradewind.market_data.recording import Recording, Tick
+
+SETTLE_TIMEOUT = 30.0
+
+
+class Replay:
+    """Plays a recording to the bot. `until_end` makes the end of the data the end of the run."""
+
+    def __init__(self, context: Context, *, until_end: bool) -> None:
+        self.recording: Recording | None = None
+        self.position = 0
+        self.ended = False
+        self._context, self._until_end = context, until_end
+        self._settled = asyncio.Event()
+        self._waiting_for = -1
+        speed = context.bot.spec.data.speed
+        self._speed = None if speed == "max" else float(speed)
+        metrics, key = context.metrics, context.key
+        self._candles_metric = metrics.candles
+        self._time_metric = metrics.candle_time
+        self._labels = key
+
+    async def on_settled(self, message: TickSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
+        """The bot is done with a tick."""
+        if message.time == self._waiting_for:
+            self._settled.set()
+
+    async def play(self) -> None:
+        """Send every tick from where the run resumes."""
+        recording = self.recording
+        assert recording is not None
+        resume = self._context.resume_time
+        # The tick that the stored rows name last is sent again: who has seen it recognises it.
+        self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)
+        counters = {pair: self._candles_metric.labels(self._labels, pair, recording.timeframe) for pair in recording.checked}
+        gauges = {pair: self._time_metric.labels(self._labels, pair) for pair in recording.checked}
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while self.position < len(recording.ticks):
+            tick = recording.ticks[self.position]
+            if self._speed is not None:
+                await asyncio.sleep(max(due - loop.time(), 0))
+                due += self._pause(recording, self.position)
+            await self._send_until_settled(tick)
+            for pair, timeframe, candle in tick.candles:
+                if timeframe == recording.timeframe:
+                    counters[pair].inc()
+                    gauges[pair].set(candle.open_time / 1000)
+            self.position += 1
+        await self._end(recording.ticks[-1].time if recording.ticks else 0)
+
+    def _pause(self, recording: Recording, index: int) -> float:
+        """Wall seconds to the next tick; a gap in the data passes as fast as one candle."""
+        assert self._speed is not None
+        ticks = recording.ticks
+        following = ticks[index + 1].time if index + 1 < len(ticks) else ticks[index].time
+        usual = min((ticks[i + 1].time - ticks[i].time for i in range(min(len(ticks) - 1, 10))), default=0)
+        return min(following - ticks[index].time, usual) / 1000 / self._speed
+
+    async def _send_until_settled(self, tick: Tick) -> None:
+        while True:
+            self._settled.clear()
+            self._waiting_for = tick.time
+            await self._send(tick)
+            try:
+                async with asyncio.timeout(SETTLE_TIMEOUT):
+                    await self._settled.wait()
+            except TimeoutError:
+                self._context.log.warning("tick not settled, sent again", time=tick.time, seconds=SETTLE_TIMEOUT)
+            else:
+                return
+
+    async def _send(self, tick: Tick) -> None:
+        span = self._context.tracer.span
+        size = len(tick.candles)
+        async with self._context.unit() as unit:
+            for pair, timeframe, candle in tick.candles:
+                unit.publish(
+                    CandleClosed(
+                        id=f"{pair}:{timeframe}:{candle.open_time}",
+                        time=tick.time,
+                        pair=pair,
+                        timeframe=timeframe,
+                        candle=candle,
+                        tick_size=size,
+                        traceparent=span("candle", None, {"pair": pair, "timeframe": timeframe}),
+                    )
+                )
+
+    async def _end(self, time: int) -> None:
+        self.ended = True
+        self._context.log.info("recorded data used up", until_end=self._until_end)
+        if self._until_end:
+            async with self._context.unit() as unit:
+                unit.publish(FeedStateChanged(id=f"feed:{time}:Ended", time=time, state="Ended"))

@@ -1,0 +1,95 @@
+"""What portfolio does with a message.
+
+A tick is marked when three things are there, in whatever order they came: its candles, `TickMatched`, and every order
+event up to the sequence that `TickMatched` names.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tradewind.contracts.messages import BalancesReported, CandleClosed, OrderFilled, PortfolioMarked, TickMatched
+from tradewind.domain.equity import equity_of
+from tradewind.domain.instrument import Instrument
+from tradewind.domain.money import ZERO
+from tradewind.kernel.service import Context
+from tradewind.kernel.unit import UnitOfWork
+from tradewind.portfolio.accounts import Account
+
+
+class PortfolioHandlers:
+    """State between messages: the candles of the tick that is not marked yet; they come again after a restart."""
+
+    def __init__(self, context: Context, account: Account) -> None:
+        self.closes: dict[str, float] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self._context, self._account = context, account
+        self._timeframe = context.bot.spec.timeframe
+        self._candles: dict[int, list[CandleClosed]] = {}
+        self._matched: TickMatched | None = None
+        key = context.key
+        self._value = context.metrics.portfolio_value.labels(key, account.currency)
+        self._active = context.metrics.active_trades.labels(key)
+
+    async def on_order_filled(self, message: OrderFilled, unit: UnitOfWork) -> None:
+        """Positions and balances change by fills only."""
+        self._account.apply(message, lambda pair: self.instruments[pair].amount_step, unit)
+        self._mark(unit)
+
+    async def on_balances_reported(self, message: BalancesReported, unit: UnitOfWork) -> None:
+        """Compare with the venue; show a difference, rewrite nothing."""
+        self._account.drift = {}
+        for currency in {*message.balances, *self._account.balances}:
+            theirs, ours = message.balances.get(currency, ZERO), self._account.balances.get(currency, ZERO)
+            if theirs != ours:
+                self._account.drift[currency] = abs(theirs - ours) / max(theirs, ours)
+        if self._account.drift:
+            self._context.log.error("balances differ from the venue", drift={c: str(d) for c, d in self._account.drift.items()})
+        self._context.metrics.balance_drift.labels(self._context.key).set(float(self.drift()))
+        self._mark(unit)
+
+    async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
+        """Collect the closes of the tick."""
+        tick = self._candles.setdefault(message.time, [])
+        if not any(m.pair == message.pair and m.timeframe == message.timeframe for m in tick):
+            tick.append(message)
+        self._mark(unit)
+
+    async def on_tick_matched(self, message: TickMatched, unit: UnitOfWork) -> None:
+        """The venue is done with the tick."""
+        self._matched = message
+        self._mark(unit)
+
+    def drift(self) -> Decimal:
+        """The largest relative difference to the venue's balances."""
+        return max(self._account.drift.values(), default=ZERO)
+
+    def _mark(self, unit: UnitOfWork) -> None:
+        matched = self._matched
+        if matched is None or self._context.seen("orders.events") < matched.orders_sequence:
+            return
+        if not matched.final:
+            tick = self._candles.get(matched.time)
+            if tick is None or len(tick) < tick[0].tick_size:
+                return
+            for message in tick:
+                if message.timeframe == self._timeframe:
+                    self.closes[message.pair] = message.candle.close
+            self._candles = {time: rest for time, rest in self._candles.items() if time > matched.time}
+        self._matched = None
+        account = self._account
+        account.curve.mark(matched.time, equity_of(account.balances, self.closes, account.currency))
+        self._value.set(float(account.curve.equity))
+        self._active.set(len(account.open))
+        unit.publish(
+            PortfolioMarked(
+                id=f"marked:{matched.time}:{matched.final}",
+                time=matched.time,
+                orders_sequence=matched.orders_sequence,
+                equity=account.curve.equity,
+                equity_peak=account.curve.peak,
+                day_start_equity=account.curve.day_start,
+                balance_drift=self.drift(),
+                final=matched.final,
+            )
+        )

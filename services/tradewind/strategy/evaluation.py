@@ -1,0 +1,81 @@
+"""Evaluating strategies over a recording: computed once, read by open time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
+from tradewind.domain.candle import CandleSeries
+from tradewind.kernel.service import Context
+from tradewind.kernel.unit import UnitOfWork
+from tradewind.strategies.base import StanceName, VectorisedStrategy
+
+
+@dataclass(slots=True)
+class Evaluator:
+    """One strategy on one pair and timeframe, for every candle at once."""
+
+    name: str
+    strategy: VectorisedStrategy
+    series: CandleSeries
+    index: dict[int, int] = field(default_factory=dict)
+    stances: list[StanceName] = field(default_factory=list)
+    confidences: list[float] = field(default_factory=list)
+    since: list[int] = field(default_factory=list)
+    _reasons: tuple[int, tuple[str, ...]] = (-1, ())
+
+    def compute(self) -> None:
+        """Evaluate every candle of the series."""
+        stances = self.strategy.stances(self.series)
+        self.index = {time: position for position, time in enumerate(self.series.open_time.tolist())}
+        self.stances = [stances.name(position) for position in range(len(stances))]
+        self.confidences = stances.confidence.tolist()
+        self.since = stances.since.tolist()
+
+    def evaluation(self, candle_time: int, tick: int) -> StrategyEvaluated:
+        """The stance after the candle opened at `candle_time`; its reasons are those with which it began."""
+        position = self.index[candle_time]
+        began = self.since[position]
+        if self._reasons[0] != began:
+            self._reasons = (began, self.strategy.reasons(self.series, began))
+        series = self.series
+        return StrategyEvaluated(
+            id=f"{self.name}:{series.pair}:{series.timeframe}:{candle_time}",
+            time=tick,
+            strategy=self.name,
+            pair=series.pair,
+            timeframe=series.timeframe,
+            candle_time=candle_time,
+            stance=self.stances[position],
+            confidence=self.confidences[position],
+            since=int(series.open_time[began]),
+            reasons=self._reasons[1],
+        )
+
+    def latest(self, before: int, tick: int) -> StrategyEvaluated | None:
+        """The stance after the last candle opened at or before `before`, or None."""
+        times = self.series.open_time
+        position = int(times.searchsorted(before, side="right")) - 1
+        return self.evaluation(int(times[position]), tick) if position >= 0 else None
+
+
+class Evaluations:
+    """All evaluators of a bot, by pair and timeframe."""
+
+    def __init__(self, context: Context) -> None:
+        self.evaluators: dict[tuple[str, str], list[Evaluator]] = {}
+        self.latest: dict[tuple[str, str, str], StrategyEvaluated] = {}
+        self._context = context
+
+    async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
+        """Evaluate every strategy that looks at this timeframe."""
+        metrics = self._context.metrics.evaluations
+        for evaluator in self.evaluators.get((message.pair, message.timeframe), ()):
+            evaluation = evaluator.evaluation(message.candle.open_time, message.time)
+            span = self._context.tracer.span(
+                "evaluation", message.traceparent, {"strategy": evaluator.name, "stance": evaluation.stance}
+            )
+            unit.traceparent = span or message.traceparent
+            metrics.labels(self._context.key, evaluator.name, evaluation.stance).inc()
+            self.latest[evaluator.name, message.pair, message.timeframe] = evaluation
+            unit.publish(evaluation)

@@ -1,0 +1,166 @@
+"""All services of a bot in one process: memory bus, SQLite, one event loop.
+
+Services start such that whoever may be asked is there before whoever asks, and stop the other way round. One that
+fails stops the whole bot with its reason: the state is on disk, and the next start goes on from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from tradewind import __version__, catalog
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.messages import PortfolioMarked, TickDecided
+from tradewind.domain.errors import ConfigError, TradewindError
+from tradewind.kernel.ask import Ask, LocalAnswers
+from tradewind.kernel.bus.base import Mailbox
+from tradewind.kernel.bus.memory import MemoryBus
+from tradewind.kernel.clock import Clock, SystemClock
+from tradewind.kernel.http.server import Listener, ServiceServers
+from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
+from tradewind.kernel.state_directory import StateDirectory
+from tradewind.kernel.store.base import Store
+from tradewind.kernel.store.migration import migrate
+from tradewind.kernel.store.outbox import read_last_time
+from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
+from tradewind.kernel.telemetry.logging import logger_for
+from tradewind.kernel.telemetry.metrics import Metrics
+from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
+from tradewind.plan import check
+
+RUNNER = "runner"
+
+
+@dataclass(slots=True)
+class EmbeddedOptions:
+    """`until_end` ends the run with the recording; `listen` serves HTTP; `services` None means all of them.
+
+    `wrap_store` and `exporter` are for tests that look at, or break, what goes by.
+    """
+
+    until_end: bool = True
+    listen: Listener | None = None
+    services: Sequence[str] | None = None
+    clock: Clock = field(default_factory=SystemClock)
+    exporter: SpanExporter | None = None
+    wrap_store: Callable[[Store], Store] | None = None
+
+
+class EmbeddedBot:
+    """One bot in this process. `start`, then `wait` for its end or a failure, then `stop`."""
+
+    def __init__(self, bot: TradingBot, directory: StateDirectory, options: EmbeddedOptions | None = None) -> None:
+        self.bot = bot
+        self.directory = directory
+        self.options = options or EmbeddedOptions()
+        self.metrics = Metrics()
+        self.bus = MemoryBus()
+        self.answers = LocalAnswers()
+        self.runners: dict[str, ServiceRunner] = {}
+        self.resume_time: int | None = None
+        self.servers: ServiceServers | None = None
+        self.tracing = Tracing(self.options.exporter or exporter_from_environment(), __version__, bot.metadata.namespace)
+        self.progress: Mailbox = self.bus.subscribe(RUNNER, ("cycles", "portfolio.events"))
+        self._store: Store | None = None
+        self._log = logger_for(RUNNER, bot.key)
+
+    @property
+    def ask(self) -> Ask:
+        """Questions of whoever runs the bot."""
+        return self.answers.port_of(catalog.by_name().keys(), RUNNER)
+
+    async def start(self) -> None:
+        """Bring every service to Running; on a failure everything that was begun is undone."""
+        check(self.bot)
+        self.directory.acquire()
+        try:
+            engine = sqlite_engine(self.directory.database)
+            await asyncio.to_thread(migrate, engine)
+            store: Store = SqliteStore(engine)
+            self._store = self.options.wrap_store(store) if self.options.wrap_store else store
+            self.resume_time = await self._store.read(lambda connection: read_last_time(connection, self.bot.key))
+            wanted = set(self.options.services or catalog.by_name())
+            for name in catalog.start_order():
+                if name in wanted:
+                    self._compose(name, self._store)
+            if self.options.listen is not None:
+                self.servers = ServiceServers(self.options.listen, self.runners, self.answers)
+                await self.servers.start()
+            for runner in self.runners.values():
+                await runner.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _compose(self, name: str, store: Store) -> None:
+        module, _, function = catalog.service(name).entrypoint.partition(":")
+        build: Build = getattr(importlib.import_module(module), function)
+        context = Context(
+            bot=self.bot,
+            service=name,
+            clock=self.options.clock,
+            store=store,
+            ask=self.answers.port(name),
+            log=logger_for(name, self.bot.key),
+            tracer=self.tracing.tracer(name),
+            metrics=self.metrics,
+            data_directory=self.directory.path,
+            until_end=self.options.until_end,
+            resume_time=self.resume_time,
+        )
+        runner = ServiceRunner(context, self.bus)
+        runner.compose(build)
+        self.answers.register(name, runner.service.answers)
+        self.runners[name] = runner
+
+    async def wait(self, on_tick: Callable[[int], None] | None = None) -> bool:
+        """Until the forced exits at the end of the recording are marked (True), or a service fails (raises)."""
+        finish = asyncio.create_task(self._until_final(on_tick))
+        failures = [asyncio.create_task(runner.stopped.wait()) for runner in self.runners.values()]
+        try:
+            await asyncio.wait([finish, *failures], return_when=asyncio.FIRST_COMPLETED)
+            self._raise_failure()
+            return finish.done() and not finish.cancelled()
+        finally:
+            for task in (finish, *failures):
+                task.cancel()
+            await asyncio.gather(finish, *failures, return_exceptions=True)
+
+    async def _until_final(self, on_tick: Callable[[int], None] | None) -> None:
+        while True:
+            for message in await self.progress.take(1000):
+                if isinstance(message, TickDecided) and on_tick is not None:
+                    on_tick(message.time)
+                if isinstance(message, PortfolioMarked) and message.final:
+                    return
+
+    def _raise_failure(self) -> None:
+        for name, runner in self.runners.items():
+            if runner.state is ServiceState.FAILED and runner.failure is not None:
+                if isinstance(runner.failure, ConfigError):
+                    raise runner.failure
+                raise TradewindError(f"service {name} failed: {runner.failure}") from runner.failure
+
+    async def stop(self) -> None:
+        """Drain and stop, last started first; then let go of files and ports."""
+        for runner in reversed(self.runners.values()):
+            with suppress(Exception):
+                await runner.stop()
+        if self.servers is not None:
+            await self.servers.stop()
+        if self._store is not None:
+            await self._store.close()
+            self._store = None
+        self.tracing.shutdown()
+        self.directory.release()
+
+    def services(self) -> dict[str, Any]:
+        """State of every service."""
+        return {name: runner.state.value for name, runner in self.runners.items()}
