@@ -33,6 +33,13 @@ class ConfigErrors(ConfigError):
         return "\n".join(str(error) for error in self.errors)
 
 
+class MachineError(ConfigError):
+    """The manifest is fine, the machine is in the way: a port in use, a directory that cannot be written.
+
+    Told like every `ConfigError`, but not the manifest's fault, so the exit code is 1 and not 3.
+    """
+
+
 class TemporaryError(TradewindError):
     """May succeed later; `retry_after` is in seconds."""
 

@@ -71,7 +71,7 @@ class OrderLedger:
                 select(fills_table.c.pair, fills_table.c.trade_id).where(
                     fills_table.c.bot == self._context.key, fills_table.c.account == self.account
                 )
-            ).tuples().all()
+            ).all()
         )
 
     # ------------------------------------------------------------------------------------------------------- reading

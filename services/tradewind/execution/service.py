@@ -111,7 +111,7 @@ def _summary(connection: Connection, bot: str, account: str) -> dict[str, int]:
     mine = (order_states.c.bot == bot, order_states.c.account == account)
     for client_id, state in connection.execute(
         select(order_states.c.client_order_id, order_states.c.state).where(*mine)
-    ).tuples():
+    ):
         reached.setdefault(state, set()).add(client_id)
     names = {
         "sent": OrderState.SUBMITTED,

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import IO
 
-from tradewind.domain.errors import ConfigError
+from tradewind.domain.errors import MachineError
 
 FIELD = "state directory"
 
@@ -28,12 +28,12 @@ class StateDirectory:
         return self.path / "tradewind.sqlite3"
 
     def acquire(self) -> None:
-        """Make it, and take the lock; raises `ConfigError` when it cannot be written or somebody else has it."""
+        """Make it, and take the lock; raises `MachineError` when it cannot be written or somebody else has it."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / "lock").open("a+")
         except OSError as error:
-            raise ConfigError(
+            raise MachineError(
                 FIELD,
                 str(self.path),
                 f"a directory that this user can write ({error.strerror})",
@@ -45,7 +45,7 @@ class StateDirectory:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             lock.close()
-            raise ConfigError(
+            raise MachineError(
                 FIELD,
                 str(self.path),
                 f"one instance at a time (process {holder} has it)",

@@ -72,7 +72,7 @@ class Account:
                 self.open[position.position_id] = position
             else:
                 self.trades.append(trade_of(position, row.close_time, row.exit_reason))
-        self.trades.sort(key=lambda trade: (trade.close_time, trade.pair, trade.open_time))
+        self.trades.sort(key=_order_of)
 
     def rebuild_curve(self, ticks: list[tuple[int, dict[str, float]]]) -> None:
         """Fold the curve again over `ticks` (time, closes by pair), with the balances as they were at each."""
@@ -158,6 +158,7 @@ class Account:
         self.open.pop(position.position_id, None)
         trade = trade_of(position, message.time, message.tag)
         self.trades.append(trade)
+        self.trades.sort(key=_order_of)
         self._context.metrics.trades_closed.labels(self._context.key, message.tag).inc()
         unit.publish(
             PositionClosed(
@@ -200,6 +201,11 @@ def trade_of(position: Position, close_time: int, reason: str) -> ClosedTrade:
         exit_reason=reason,
         entry_tag=position.entry_tag,
     )
+
+
+def _order_of(trade: ClosedTrade) -> tuple[int, str, int]:
+    """One order for all, before and after a restart."""
+    return trade.close_time, trade.pair, trade.open_time
 
 
 def _position_message(

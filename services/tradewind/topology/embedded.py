@@ -42,7 +42,7 @@ RUNNER = "runner"
 class EmbeddedOptions:
     """`until_end` ends the run with the recording; `listen` serves HTTP; `services` None means all of them.
 
-    `wrap_store` and `exporter` are for tests that look at, or break, what goes by.
+    `wrap_store`, `exporter` and the `bus` of `EmbeddedBot` are for tests that look at, or break, what goes by.
     """
 
     until_end: bool = True
@@ -56,12 +56,18 @@ class EmbeddedOptions:
 class EmbeddedBot:
     """One bot in this process. `start`, then `wait` for its end or a failure, then `stop`."""
 
-    def __init__(self, bot: TradingBot, directory: StateDirectory, options: EmbeddedOptions | None = None) -> None:
+    def __init__(
+        self,
+        bot: TradingBot,
+        directory: StateDirectory,
+        options: EmbeddedOptions | None = None,
+        bus: MemoryBus | None = None,
+    ) -> None:
         self.bot = bot
         self.directory = directory
         self.options = options or EmbeddedOptions()
         self.metrics = Metrics()
-        self.bus = MemoryBus()
+        self.bus = bus or MemoryBus()
         self.answers = LocalAnswers()
         self.runners: dict[str, ServiceRunner] = {}
         self.resume_time: int | None = None

@@ -147,7 +147,7 @@ class PaperVenue:
         self._balances = dict(
             connection.execute(
                 select(paper_balances.c.currency, paper_balances.c.total).where(paper_balances.c.account == self.account)
-            ).tuples().all()
+            ).all()
         )
         self._stored_balances = set(self._balances)
         self._balances = self._balances or dict(self._start)

@@ -95,12 +95,12 @@ def read_progress(connection: Connection, bot: str, service: str, kinds: Iterabl
             select(outbox.c.topic, func.max(outbox.c.sequence))
             .where(outbox.c.bot == bot, outbox.c.publisher == service)
             .group_by(outbox.c.topic)
-        ).tuples().all()
+        ).all()
     )
     highest: dict[str, int] = dict(
         connection.execute(
             select(outbox.c.topic, func.max(outbox.c.sequence)).where(outbox.c.bot == bot).group_by(outbox.c.topic)
-        ).tuples().all()
+        ).all()
     )
     first_missing: dict[str, int] = dict(
         connection.execute(
@@ -108,7 +108,7 @@ def read_progress(connection: Connection, bot: str, service: str, kinds: Iterabl
             .outerjoin(inbox, mine)
             .where(outbox.c.bot == bot, outbox.c.kind.in_(list(kinds)), inbox.c.message_id.is_(None))
             .group_by(outbox.c.topic)
-        ).tuples().all()
+        ).all()
     )
     seen = {topic: first_missing.get(topic, last + 1) - 1 for topic, last in highest.items()}
     return Progress(handled, published, seen)

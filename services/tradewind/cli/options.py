@@ -1,0 +1,30 @@
+"""Arguments and options that several commands share: one word, one meaning, one help text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Output(StrEnum):
+    """How a command prints its data."""
+
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Bot = Annotated[Path, typer.Argument(metavar="BOT", help="The TradingBot manifest, a YAML file.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a value of the manifest, e.g. --set spec.data.speed=3600. May be repeated.",
+        show_default=False,
+    ),
+]
+OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How to print the result on stdout.")]

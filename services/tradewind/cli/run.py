@@ -1,0 +1,121 @@
+"""`tradewind run`: trade a recording from its start (or where a run was interrupted) to its end, then tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tradewind.cli.options import Bot, Output, OutputOption, Overrides
+
+if TYPE_CHECKING:
+    from tradewind.contracts.api.v1alpha1 import TradingBot
+    from tradewind.topology.result import RunResult
+
+
+def run(
+    bot: Bot,
+    until_end: Annotated[
+        bool, typer.Option("--until-end", help="End with the recording, leaving nothing open (what run always does).")
+    ] = True,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Go on with an earlier run instead of starting fresh.", show_default=False),
+    ] = None,
+    overrides: Overrides = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Run a bot to the end of its data, then print what it did and where the report is.
+
+    Ctrl-C stops it safely; the directory that is then printed goes on with --resume.
+    """
+    import asyncio  # noqa: PLC0415
+
+    from tradewind.contracts.api.document import load_bot  # noqa: PLC0415
+    from tradewind.kernel.settings import Settings  # noqa: PLC0415
+    from tradewind.kernel.telemetry.logging import configure_logging  # noqa: PLC0415
+
+    del until_end
+    settings = Settings()
+    configure_logging(settings.log_level or "warning", settings.log_style)
+    model = load_bot(bot, overrides or ())
+    asyncio.run(_run(model, settings.state_directory, resume, output))
+
+
+async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output) -> None:
+    from tradewind.catalog import by_name  # noqa: PLC0415
+    from tradewind.cli.session import (  # noqa: PLC0415
+        Progress,
+        Session,
+        check_same_bot,
+        fresh_directory,
+        resumable_directory,
+        state_of,
+    )
+    from tradewind.kernel.http.server import Listener  # noqa: PLC0415
+    from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
+    from tradewind.topology.result import collect  # noqa: PLC0415
+
+    path = resumable_directory(resume) if resume is not None else fresh_directory(root, bot)
+    if resume is not None:
+        check_same_bot(bot, path, whole=True)
+    listen = Listener("127.0.0.1", dict.fromkeys(by_name(), 0))
+    embedded = EmbeddedBot(bot, state_of(path), EmbeddedOptions(until_end=True, listen=listen))
+    session = Session(embedded, fresh=resume is None)
+    await session.start()
+    try:
+        status = await embedded.ask("market-data", "status")
+        with Progress(bot.metadata.name, status["ticks"]) as progress:
+            finished = await session.wait(progress.tick)
+        result = await collect(embedded)
+    finally:
+        await embedded.stop()
+    if not finished:
+        typer.echo(f"interrupted; go on with: tradewind run BOT --resume {path}", err=True)
+        raise typer.Exit(130)
+    report = await _report(path, bot, result)
+    _print(result, report, output)
+
+
+async def _report(path: Path, bot: TradingBot, result: RunResult) -> Path:
+    """Write the report beside the state; returns its path."""
+    import asyncio  # noqa: PLC0415
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from tradewind.research.report import RunReport, write_report  # noqa: PLC0415
+
+    report = RunReport(
+        bot=bot.metadata.name,
+        strategies=" + ".join(f"{strategy.name} ({strategy.kind})" for strategy in bot.spec.strategies),
+        mode=result.mode,
+        start=result.start,
+        end=result.end,
+        timeframe=result.timeframe,
+        currency=result.currency,
+        start_balance=result.start_balance,
+        end_balance=result.end_balance,
+        candles=result.candles,
+        equity=[(time, float(equity)) for time, equity in result.equity],
+        series=result.series,
+        trades=result.trades,
+        trade_metrics=result.trade_metrics,
+        wallet_metrics=result.wallet_metrics,
+        orders=result.orders,
+        data_notes=result.notes,
+        created_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+    target = path / "report.html"
+    await asyncio.to_thread(write_report, target, report)
+    return target
+
+
+def _print(result: RunResult, report: Path, output: Output) -> None:
+    from tradewind.cli.printing import print_document  # noqa: PLC0415
+    from tradewind.cli.summary import print_summary  # noqa: PLC0415
+    from tradewind.topology.result import as_document  # noqa: PLC0415
+
+    if output is Output.TEXT:
+        print_summary(result, report)
+    else:
+        print_document(as_document(result, str(report)), output)

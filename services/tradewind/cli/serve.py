@@ -1,0 +1,87 @@
+"""`tradewind serve`: keep a bot running, with its gateway and every service on its port, until it is told to stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tradewind.cli.options import Bot, Overrides
+
+if TYPE_CHECKING:
+    from tradewind.contracts.api.v1alpha1 import TradingBot
+    from tradewind.kernel.settings import Settings
+
+
+def serve(
+    bot: Bot,
+    services: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Only these services, as one pod runs them.", show_default=False),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Run a bot and serve its API until Ctrl-C or SIGTERM. A restart goes on where it stopped."""
+    import asyncio  # noqa: PLC0415
+
+    from tradewind.contracts.api.document import load_bot  # noqa: PLC0415
+    from tradewind.kernel.settings import Settings  # noqa: PLC0415
+    from tradewind.kernel.telemetry.logging import configure_logging  # noqa: PLC0415
+
+    settings = Settings()
+    configure_logging(settings.log_level or "info", settings.log_style)
+    names = _closed([name.strip() for name in services.split(",")]) if services is not None else None
+    asyncio.run(_serve(load_bot(bot, overrides or ()), settings, names))
+
+
+def _closed(names: list[str]) -> list[str]:
+    """The services asked for, refused where they could not work alone."""
+    from tradewind.catalog import by_name  # noqa: PLC0415
+    from tradewind.domain.errors import ConfigError  # noqa: PLC0415
+
+    known = by_name()
+    for name in names:
+        if name not in known:
+            raise ConfigError("--services", name, f"services of the catalog: {', '.join(known)}", "tradewind services")
+    missing = sorted({called for name in names for called in known[name].calls} - set(names))
+    if missing:
+        raise ConfigError(
+            "--services",
+            ",".join(names),
+            "services that are complete together: the bus and the store of one process cannot be shared with another",
+            f"add {','.join(missing)}, or leave --services out",
+        )
+    return names
+
+
+async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None) -> None:
+    from tradewind.cli.session import MANIFEST, Session, bot_directory, check_same_bot, state_of  # noqa: PLC0415
+    from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
+
+    path: Path = bot_directory(settings.state_directory, bot) / "serve"
+    fresh = not (path / MANIFEST).is_file()
+    if not fresh:
+        check_same_bot(bot, path, whole=False)
+    options = EmbeddedOptions(until_end=False, listen=settings.listener(), services=names)
+    embedded = EmbeddedBot(bot, state_of(path), options)
+    session = Session(embedded, fresh=fresh)
+    await session.start()
+    try:
+        _announce(embedded, path, fresh=fresh)
+        await session.wait()
+        typer.echo("stopping: draining orders and writing what is owed", err=True)
+    finally:
+        await embedded.stop()
+
+
+def _announce(embedded: object, path: Path, *, fresh: bool) -> None:
+    from tradewind.topology.embedded import EmbeddedBot  # noqa: PLC0415
+
+    assert isinstance(embedded, EmbeddedBot)
+    assert embedded.servers is not None
+    for name, address in embedded.servers.addresses.items():
+        typer.echo(f"{name:12} {address}", err=True)
+    typer.echo(f"state        {path} ({'fresh' if fresh else 'resumed'})", err=True)
+    if "gateway" in embedded.runners:
+        typer.echo(f"API key      {path / 'api-key'} (send it as: Authorization: Bearer KEY)", err=True)

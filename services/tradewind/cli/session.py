@@ -1,0 +1,167 @@
+"""Running a bot in this process from the command line: where its state lies, signals, and the bar of progress."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tradewind.contracts.api.document import dump_bot, load_bot
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.domain.errors import ConfigError
+from tradewind.kernel.state_directory import StateDirectory
+from tradewind.topology.embedded import EmbeddedBot
+
+MANIFEST = "bot.yaml"
+
+
+def bot_directory(root: Path, bot: TradingBot) -> Path:
+    """Where everything of one bot lies."""
+    return root / bot.metadata.namespace / bot.metadata.name
+
+
+def fresh_directory(root: Path, bot: TradingBot) -> Path:
+    """A directory for a new run, named by the moment; never one that is there already."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    path = bot_directory(root, bot) / "runs" / stamp
+    number = 1
+    while path.exists():
+        number += 1
+        path = path.with_name(f"{stamp}-{number}")
+    return path
+
+
+def resumable_directory(path: Path) -> Path:
+    """The directory of an earlier run; raises `ConfigError` when it is none."""
+    if not (path / MANIFEST).is_file():
+        raise ConfigError(
+            "--resume",
+            str(path),
+            f"the directory of an earlier run (it holds {MANIFEST})",
+            "give the directory that `tradewind run` printed, or leave --resume out for a fresh run",
+        )
+    return path
+
+
+def check_same_bot(bot: TradingBot, path: Path, *, whole: bool) -> None:
+    """Refuse to go on with another bot's state.
+
+    With `whole` everything but the speed must be equal; otherwise what the stored orders and balances rest on.
+    """
+    stored = load_bot(path / MANIFEST)
+    for field in ("metadata", "mode", "exchanges", "pairs", "timeframe", "capital", "data", *(("",) if whole else ())):
+        ours, theirs = _part(bot, field), _part(stored, field)
+        if ours != theirs:
+            name = {"": "the manifest", "metadata": "metadata"}.get(field, f"spec.{field}")
+            raise ConfigError(
+                name,
+                "another value than in the state of this bot",
+                f"what {path / MANIFEST} has, because its orders and balances rest on it",
+                "use the same manifest and --set values, or begin with fresh state (run without --resume, or another name)",
+            )
+
+
+def _part(bot: TradingBot, field: str) -> Any:
+    data = bot.spec.data.model_copy(update={"speed": "max"})
+    spec = bot.spec.model_copy(update={"data": data})
+    if field == "":
+        return spec
+    if field == "metadata":
+        return bot.key
+    return getattr(spec, field)
+
+
+def write_manifest(bot: TradingBot, path: Path) -> None:
+    """Keep the effective manifest beside the state that rests on it."""
+    (path / MANIFEST).write_text(dump_bot(bot))
+
+
+class Session:
+    """One start-to-stop of an embedded bot, ended by the recording, a failure or a signal."""
+
+    def __init__(self, embedded: EmbeddedBot, *, fresh: bool) -> None:
+        self._embedded, self._fresh = embedded, fresh
+        self._interrupted = asyncio.Event()
+
+    async def start(self) -> None:
+        """Start; a fresh bot that cannot start leaves nothing behind."""
+        directory = self._embedded.directory.path
+        try:
+            await self._embedded.start()
+            write_manifest(self._embedded.bot, directory)
+        except BaseException:
+            if self._fresh:
+                shutil.rmtree(directory, ignore_errors=True)
+            raise
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._interrupt)
+
+    def _interrupt(self) -> None:
+        self._interrupted.set()
+        loop = asyncio.get_running_loop()
+        # A second signal is meant: let it kill. The state on disk survives that too.
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+            signal.signal(name, signal.SIG_DFL)
+
+    async def wait(self, on_tick: Callable[[int], None] | None = None) -> bool:
+        """True when the run ended by itself, False when a signal came; raises what failed."""
+        running = asyncio.create_task(self._embedded.wait(on_tick))
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        try:
+            await asyncio.wait([running, interrupted], return_when=asyncio.FIRST_COMPLETED)
+            return running.result() if running.done() else False
+        finally:
+            for task in (running, interrupted):
+                task.cancel()
+            await asyncio.gather(running, interrupted, return_exceptions=True)
+
+
+class Progress:
+    """A bar on stderr, only where stderr is a terminal."""
+
+    def __init__(self, title: str, total: int) -> None:
+        self._title, self._total = title, total
+        self._done = 0
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        if sys.stderr.isatty():
+            from rich.console import Console  # noqa: PLC0415
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+            from rich.progress import Progress as Bar  # noqa: PLC0415
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("ticks"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=self._total)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def tick(self, _time: int) -> None:
+        """One more tick is decided."""
+        self._done += 1
+        if self._bar is not None and self._done % 50 == 0:
+            self._bar.update(self._task, completed=self._done)
+
+
+def state_of(path: Path) -> StateDirectory:
+    """The state directory at `path`, absolute."""
+    return StateDirectory(path.absolute())
