@@ -2,7 +2,7 @@
 
 The API server fills in the same defaults and refuses the same values as our parser, with the exceptions that CEL
 cannot say: that a span ends after it starts, that timeframes are multiples of each other, and that pairs are quoted
-in the bot's currency. Those are refused when the bot is planned.
+in the bot's currency. Those the operator refuses when it parses the resource.
 
 `python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml` writes the file; a test holds the two
 together.

@@ -15,11 +15,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
-from tradewind.contracts.api.explain import empty_field, explained, shown
+from tradewind.contracts.api.explain import empty_field, explained
 from tradewind.contracts.api.overrides import apply_overrides
-from tradewind.contracts.api.problems import Place, place_text
-from tradewind.contracts.api.reading import ManifestDumper, read_document
-from tradewind.contracts.api.schema import Node, bot_schema, child, words
+from tradewind.contracts.api.problems import Place, place_text, shown
+from tradewind.contracts.api.reading import START, ManifestDumper, read_document
+from tradewind.contracts.api.schema import node_at, words
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, TradingBot
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
@@ -54,15 +54,18 @@ def load_bot(path: Path, overrides: Sequence[str] = ()) -> TradingBot:
 
 
 def parse_bot(document: Mapping[str, Any], origin: str) -> TradingBot:
-    """The bot that `document` describes, in the wire's camelCase; `origin` is where it came from, for messages.
+    """The bot that `document` describes, in the wire's camelCase; `origin` is what it is called in messages.
 
     Raises `ConfigErrors` with one error per problem.
     """
+    if not isinstance(document, Mapping) or not document:
+        allowed = "a mapping with the fields apiVersion, kind, metadata, spec"
+        raise ConfigErrors([ConfigError(origin, shown(document), allowed, START)])
     cleaned = without_server_fields(document)
     # Of another kind of object every field would be unknown: one line says what matters.
     errors = _foreign(cleaned)
     if not errors:
-        errors = list(_irregular(cleaned, (), bot_schema()))
+        errors = list(_irregular(cleaned, ()))
         bot, invalid = _validated(cleaned)
         known = {error.field for error in errors}
         errors += [error for error in invalid if error.field not in known]
@@ -111,24 +114,26 @@ def _foreign(document: Mapping[str, Any]) -> list[ConfigError]:
     return errors
 
 
-def _irregular(value: Any, place: Place, node: Node | None) -> Iterator[ConfigError]:
+def _irregular(value: Any, place: Place) -> Iterator[ConfigError]:
     """What pydantic would let pass or say unclearly, and JSON cannot carry."""
     if len(place) > DEEPEST:
         yield ConfigError(place_text(place[:4]), "a deeper nesting", f"at most {DEEPEST} levels", "make it flatter")
-    elif value is None and node is not None:
-        yield empty_field(place, node)
+    elif value is None:
+        if (node := node_at(place)) is not None:
+            yield empty_field(place, node)
     elif isinstance(value, float) and not math.isfinite(value):
-        yield ConfigError(place_text(place), str(value), words(node), "write a number that is finite")
+        yield ConfigError(place_text(place), str(value), words(node_at(place)), "write a number that is finite")
     elif isinstance(value, Mapping):
         for name, below in value.items():
             if isinstance(name, str):
-                yield from _irregular(below, (*place, name), child(node, name))
+                yield from _irregular(below, (*place, name))
             else:
                 fix = f'write "{name}" in quotes, if it is meant'
-                yield ConfigError(place_text((*place, str(name))), shown(name), "a text as the name of a field", fix)
+                step = name if isinstance(name, int) else str(name)
+                yield ConfigError(place_text((*place, step)), shown(name), "a text as the name of a field", fix)
     elif isinstance(value, (list, tuple)):
         for index, below in enumerate(value):
-            yield from _irregular(below, (*place, index), child(node, index))
+            yield from _irregular(below, (*place, index))
 
 
 def _validated(document: Mapping[str, Any]) -> tuple[TradingBot | None, list[ConfigError]]:

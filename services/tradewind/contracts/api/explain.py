@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from tradewind.contracts.api.problems import REFUSAL, Place, Problem, place_text
+from tradewind.contracts.api.problems import REFUSAL, Place, Problem, place_text, shown
 from tradewind.contracts.api.schema import Node, child, example, node_at, suggestion, words
 from tradewind.domain.errors import ConfigError
 
@@ -80,11 +80,6 @@ def empty_field(place: Place, node: Node | None) -> ConfigError:
     """A field with nothing after its colon."""
     fix = f"give it a value, such as {_sample(node)}, or remove it" if node else "give it a value, or remove it"
     return ConfigError(place_text(place), "nothing (null)", words(node), fix)
-
-
-def shown(value: Any) -> str:
-    """A value as it would stand in a manifest."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _meant(place: Place) -> str | None:

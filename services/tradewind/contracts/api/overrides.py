@@ -16,8 +16,8 @@ from typing import Any
 
 import yaml
 
-from tradewind.contracts.api.explain import shown, unknown_field
-from tradewind.contracts.api.problems import Place, place_text
+from tradewind.contracts.api.explain import unknown_field
+from tradewind.contracts.api.problems import Place, place_text, shown
 from tradewind.contracts.api.reading import ManifestLoader, yaml_error
 from tradewind.contracts.api.schema import Node, child, node_at
 from tradewind.domain.errors import ConfigError, ConfigErrors
@@ -89,7 +89,7 @@ def _value(key: str, text: str) -> Any:
     try:
         return yaml.load(text, Loader=_ValueLoader)  # noqa: S506 -- a subclass of SafeLoader
     except yaml.YAMLError as error:
-        raise yaml_error(error, f"--set {key}") from None
+        raise yaml_error(error, text, f"--set {key}") from None
     except (ValueError, RecursionError):
         raise ConfigError(f"--set {key}", text, "a value in YAML", "shorten it") from None
 
@@ -113,8 +113,8 @@ def _item(key: str, items: list[Any], place: Place, name: str, *, selected: bool
     names = [item.get(keys[0]) if isinstance(item, Mapping) else None for item in items]
     if selected and name in names:
         return names.index(name)
-    if selected and name.isdecimal() and int(name) < len(items):
-        return int(name)
+    if selected and name in (indices := [str(index) for index in range(len(items))]):
+        return indices.index(name)
     allowed = f"{place_text(place)} has no items in the manifest"
     if items:
         choices = [f"[{index}]" for index in range(len(items))] + [f"[{found}]" for found in names if found]
@@ -145,7 +145,8 @@ def _settled(value: Any, node: Node | None) -> Any:
     if isinstance(value, _WrittenNumber):
         return value.text if node is not None and node.get("type") == "string" else value.value
     if isinstance(value, dict):
-        return {name: _settled(below, child(node, name)) for name, below in value.items()}
+        names = {name: name.text if isinstance(name, _WrittenNumber) else name for name in value}
+        return {names[name]: _settled(below, child(node, names[name])) for name, below in value.items()}
     if isinstance(value, list):
         return [_settled(below, child(node, index)) for index, below in enumerate(value)]
     return value

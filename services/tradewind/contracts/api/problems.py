@@ -8,6 +8,7 @@ place below the value that was validated, so that a check across fields can name
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,3 +49,8 @@ def place_text(place: Place) -> str:
         else:
             text += f".{step}" if text else step
     return text
+
+
+def shown(value: Any) -> str:
+    """A value as it would stand in a manifest."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

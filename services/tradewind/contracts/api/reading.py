@@ -8,13 +8,13 @@ values would silently be lost.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
+from tradewind.contracts.api.problems import shown
 from tradewind.domain.errors import ConfigError
 
 _RESOLVERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -29,8 +29,10 @@ _RESOLVERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("merge", r"<<", ("<",)),
 )
 
+_LINE_BREAKS = "\n\r\x85\u2028\u2029\ufeff"
+
 ONE_BOT = "exactly one TradingBot in a YAML file"
-_START = "begin with a copy of manifests/samples/quickstart.yaml"
+START = "begin with a copy of manifests/samples/quickstart.yaml"
 
 
 class RepeatedKeyError(yaml.constructor.ConstructorError):
@@ -40,16 +42,18 @@ class RepeatedKeyError(yaml.constructor.ConstructorError):
 class ManifestLoader(yaml.SafeLoader):
     """The safe loader with the plain values of YAML 1.2, which refuses repeated keys."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc] -- the stub takes it for one of the instance
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: D102
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        """A mapping as it is written, before anything is merged into it; raises on a key that stands in it twice."""
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
-        for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode):
-                if key_node.value in seen:
-                    raise RepeatedKeyError(None, None, f"{key_node.value} a second time", key_node.start_mark)
-                seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise RepeatedKeyError(None, None, f"{key.value} a second time", key.start_mark)
+                seen.add(key.value)
+        return node
 
     def construct_decimal_int(self, node: yaml.ScalarNode) -> int:
         """An integer; a leading zero does not make it octal."""
@@ -66,7 +70,13 @@ class ManifestDumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002, D102
         return True
 
+    def represent_text(self, data: str) -> yaml.ScalarNode:
+        """Text; what breaks lines is escaped, because PyYAML would fold it in a way that it cannot read itself."""
+        style = '"' if any(character in data for character in _LINE_BREAKS) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
 
+
+ManifestDumper.add_representer(str, ManifestDumper.represent_text)
 ManifestLoader.add_constructor("tag:yaml.org,2002:int", ManifestLoader.construct_decimal_int)
 for _tag, _pattern, _first in _RESOLVERS:
     for _side in (ManifestLoader, ManifestDumper):
@@ -89,13 +99,13 @@ def read_text(text: str, origin: str) -> dict[str, Any]:
     """The mapping that `text` holds; `origin` is the name of the file in messages."""
     documents = [document for document in _documents(text, origin) if document is not None]
     if not documents:
-        raise ConfigError(origin, "nothing but blank lines and comments", ONE_BOT, _START)
+        raise ConfigError(origin, "nothing but blank lines and comments", ONE_BOT, START)
     if len(documents) > 1:
         fix = "put each bot in a file of its own"
         raise ConfigError(origin, f"{len(documents)} documents", ONE_BOT, fix)
     if not isinstance(documents[0], dict):
         allowed = "a mapping with the fields apiVersion, kind, metadata, spec"
-        raise ConfigError(origin, documents[0], allowed, _START)
+        raise ConfigError(origin, shown(documents[0]), allowed, START)
     return documents[0]
 
 
@@ -103,26 +113,30 @@ def _documents(text: str, origin: str) -> list[Any]:
     try:
         return list(yaml.load_all(text, Loader=ManifestLoader))
     except yaml.YAMLError as error:
-        raise yaml_error(error, origin) from None
+        raise yaml_error(error, text, origin) from None
     except (ValueError, RecursionError):
         received = "a number or a nesting too long to read"
         raise ConfigError(origin, received, "a TradingBot in YAML", "shorten it") from None
 
 
-def yaml_error(error: yaml.YAMLError, origin: str) -> ConfigError:
-    """What the YAML reader stumbled over, with line and column (both from 1)."""
-    mark = getattr(error, "problem_mark", None)
-    where = f"{origin}, line {mark.line + 1}, column {mark.column + 1}" if mark else origin
-    problem = str(getattr(error, "problem", None) or "a character that YAML does not allow")
+def yaml_error(error: yaml.YAMLError, text: str, origin: str) -> ConfigError:
+    """What the YAML reader stumbled over in `text`, with line and column (both from 1)."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if not isinstance(error, yaml.MarkedYAMLError) or mark is None:
+        fix = "remove control characters, or save the file as plain text"
+        return ConfigError(origin, "a character that YAML does not allow", "valid YAML", fix)
+    where = f"{origin}, line {mark.line + 1}, column {mark.column + 1}"
     if isinstance(error, RepeatedKeyError):
-        return ConfigError(where, problem, "each key once in a mapping", "remove one of the two")
-    return ConfigError(where, problem, "valid YAML", _yaml_fix(problem))
+        return ConfigError(where, error.problem, "each key once in a mapping", "remove one of the two")
+    lines = text.splitlines()
+    received = lines[mark.line] if mark.line < len(lines) else "the end of the text"
+    return ConfigError(where, received, f"valid YAML ({error.problem})", _yaml_fix(f"{error.context} {error.problem}"))
 
 
 def _yaml_fix(problem: str) -> str:
     if "alias" in problem:
         return 'put quotes around a value that begins with *, such as "*/EUR"'
-    if "\\t" in problem:
+    if "'\\t'" in problem:
         return "indent with spaces, not with tabs"
     if "tag" in problem:
         return "remove the tag (the word that begins with !)"

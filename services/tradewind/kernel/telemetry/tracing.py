@@ -8,16 +8,19 @@ no cost. The context travels as `traceparent` in each message, so it survives a 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 
-from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, TraceFlags
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import Link, SpanContext, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
 Attributes = Mapping[str, AttributeValue]
+
+_SCOPE = InstrumentationScope("tradewind")
 
 
 def exporter_from_environment() -> SpanExporter | None:
@@ -36,19 +39,15 @@ class Tracing:
     def __init__(self, exporter: SpanExporter | None, version: str, namespace: str) -> None:
         self._processor = BatchSpanProcessor(exporter) if exporter else None
         self._version, self._namespace = version, namespace
-        self._providers: list[TracerProvider] = []
 
     def tracer(self, service: str) -> Tracer:
         """The tracer of one service: its spans carry the service's own `service.name`."""
         if self._processor is None:
-            return Tracer(None)
+            return Tracer(None, None)
         resource = Resource.create(
             {"service.name": service, "service.namespace": self._namespace, "service.version": self._version}
         )
-        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        provider.add_span_processor(self._processor)
-        self._providers.append(provider)
-        return Tracer(provider.get_tracer("tradewind"))
+        return Tracer(TracerProvider(resource=resource, shutdown_on_exit=False), self._processor)
 
     def flush(self) -> None:
         """Export what was ended; for the end of a run."""
@@ -62,17 +61,25 @@ class Tracing:
 
 
 class Tracer:
-    """Spans by traceparent. Every method is cheap and returns None where tracing is off."""
+    """Spans by traceparent. Every method is cheap and returns None where tracing is off.
 
-    __slots__ = ("_tracer",)
+    A span is recorded when it is over, with both of its ends known, so there is never one to carry about: that makes
+    the SDK's finished form directly and costs a third of starting and ending a live one. Identity, sampling and
+    resource are the SDK's own.
+    """
 
-    def __init__(self, tracer: trace.Tracer | None) -> None:
-        self._tracer = tracer
+    __slots__ = ("_ids", "_processor", "_resource", "_sampler")
+
+    def __init__(self, provider: TracerProvider | None, processor: SpanProcessor | None) -> None:
+        self._processor = processor
+        self._resource = provider.resource if provider else None
+        self._sampler = provider.sampler if provider else None
+        self._ids = provider.id_generator if provider else None
 
     @property
     def enabled(self) -> bool:
         """Whether spans are made at all."""
-        return self._tracer is not None
+        return self._processor is not None
 
     def span(
         self,
@@ -86,23 +93,36 @@ class Tracer:
 
         Returns its traceparent, for the messages that follow from it.
         """
-        if self._tracer is None:
+        if self._processor is None:
             return None
-        span = self._tracer.start_span(
-            name,
-            context=_context(parent),
-            attributes=attributes,
-            links=[Link(context) for link in links if (context := _span_context(link)) is not None] or None,
-            start_time=int(start * 1e9) if start else None,
-        )
-        span.end()
-        return traceparent_of(span)
+        assert self._ids is not None
+        above = _span_context(parent) if parent else None
+        trace_id = above.trace_id if above else self._ids.generate_trace_id()
+        flags = above.trace_flags if above else self._sampled(trace_id, name)
+        context = SpanContext(trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=flags)
+        if flags.sampled:
+            now = time.time_ns()
+            linked = [Link(one) for link in links if (one := _span_context(link)) is not None]
+            self._processor.on_end(
+                ReadableSpan(
+                    name,
+                    context=context,
+                    parent=above,
+                    resource=self._resource,
+                    attributes=attributes,
+                    links=linked,
+                    instrumentation_scope=_SCOPE,
+                    start_time=int(start * 1e9) if start else now,
+                    end_time=now,
+                )
+            )
+        return f"00-{trace_id:032x}-{context.span_id:016x}-{int(flags):02x}"
 
-
-def traceparent_of(span: Span) -> str:
-    """The W3C form of a span's context."""
-    context = span.get_span_context()
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    def _sampled(self, trace_id: int, name: str) -> TraceFlags:
+        """The sampler's word about a new trace (`OTEL_TRACES_SAMPLER`)."""
+        assert self._sampler is not None
+        decision = self._sampler.should_sample(None, trace_id, name).decision
+        return TraceFlags(TraceFlags.SAMPLED if decision.is_sampled() else TraceFlags.DEFAULT)
 
 
 def trace_id_of(traceparent: str | None) -> str | None:
@@ -115,8 +135,3 @@ def _span_context(traceparent: str) -> SpanContext | None:
     if len(parts) != 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
         return None
     return SpanContext(int(parts[1], 16), int(parts[2], 16), is_remote=True, trace_flags=TraceFlags(int(parts[3], 16)))
-
-
-def _context(traceparent: str | None) -> trace.Context | None:
-    span_context = _span_context(traceparent) if traceparent else None
-    return trace.set_span_in_context(NonRecordingSpan(span_context)) if span_context else trace.Context()

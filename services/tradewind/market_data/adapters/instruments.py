@@ -82,8 +82,8 @@ def load_instruments(
     """The instrument of every pair: `overrides` win over `instruments.json` beside the files, that over defaults.
 
     `path` is `spec.data.path`, None where nothing is read from files. Both sources may state some of the filters of
-    some of the pairs; named as on the wire or as in `Instrument`. Raises `ConfigError` for a filter that does not exist or is not a number that it
-    can be, and for an override of a pair that is not there.
+    some of the pairs, named as on the wire or as in `Instrument`. Raises `ConfigError` for a filter that does not
+    exist or is not a number that it can be, and for an override of a pair that is not there.
     """
     recorded = _recorded(path) if path else {}
     given = overrides or {}

@@ -14,7 +14,7 @@ _MONDAY = 4 * DAY
 _STEPS = (
     *(minutes * MINUTE for minutes in (1, 5, 15, 30)),
     *(hours * HOUR for hours in (1, 3, 6, 12)),
-    *(days * DAY for days in (1, 2, 7, 14)),
+    *(days * DAY for days in (1, 2, 7)),
 )
 _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120)
 
@@ -55,12 +55,14 @@ def room(low: float, high: float, margin: float = 0.05) -> tuple[float, float]:
 def date_ticks(start: int, end: int, at_most: int = 13) -> list[tuple[int, str]]:
     """Round moments from `start` to `end` (ms UTC) with their labels; the year is told once, and where it changes."""
     span = end - start
-    step = next((step for step in _STEPS if span / step <= at_most), None)
+    # A day is a wider label than a month, so there is room for fewer.
+    step = next((step for step in _STEPS if span / step <= at_most - 2), None)
     if step is None:
-        return _labelled_months(list(_months(start, end, _month_step(span, at_most))))
+        months = _month_step(span, at_most)
+        return _labelled_months(list(_months(start, end, months)), whole_years=months >= 12)
     offset = _MONDAY if step >= 7 * DAY else 0
     first = -((offset - start) // step) * step + offset
-    return _labelled_days(list(range(first, end + 1, step)), whole_days=step >= DAY)
+    return _labelled_days(list(range(first, end + 1, step)))
 
 
 def _month_step(span: int, at_most: int) -> int:
@@ -81,25 +83,26 @@ def _month_start(index: int) -> int:
     return int(datetime(index // 12, index % 12 + 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-def _labelled_months(times: list[int]) -> list[tuple[int, str]]:
+def _labelled_months(times: list[int], *, whole_years: bool) -> list[tuple[int, str]]:
     labels, year = [], None
     for time in times:
         moment = datetime.fromtimestamp(time / 1000, UTC)
         month = MONTHS[moment.month - 1]
-        labels.append((time, month if moment.year == year else f"{month} {moment.year}"))
+        dated = f"{moment.year}" if whole_years else f"{month} {moment.year}"
+        labels.append((time, month if moment.year == year else dated))
         year = moment.year
     return labels
 
 
-def _labelled_days(times: list[int], *, whole_days: bool) -> list[tuple[int, str]]:
-    labels: list[tuple[int, str]] = []
-    year = day = None
+def _labelled_days(times: list[int]) -> list[tuple[int, str]]:
+    """Days by their date, moments within a day by their time alone: what is wide would touch its neighbour."""
+    labels, year = [], None
     for time in times:
         moment = datetime.fromtimestamp(time / 1000, UTC)
-        date = f"{moment.day} {MONTHS[moment.month - 1]}" + ("" if moment.year == year else f" {moment.year}")
-        if whole_days or (time % DAY == 0 and day is not None):
-            labels.append((time, date))
-        else:
-            labels.append((time, f"{moment:%H:%M}" if moment.date() == day else f"{date}, {moment:%H:%M}"))
-        year, day = moment.year, moment.date()
+        if time % DAY:
+            labels.append((time, f"{moment:%H:%M}"))
+            continue
+        date = f"{moment.day} {MONTHS[moment.month - 1]}"
+        labels.append((time, date if moment.year == year else f"{date} {moment.year}"))
+        year = moment.year
     return labels

@@ -7,6 +7,7 @@ large as on a screen. Values are labelled in the gutter right of the plot, where
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -20,7 +21,7 @@ AXIS_HEIGHT = 26
 
 _LABEL_DISTANCE = 30
 _TICK_DISTANCE = 17
-_FEW_TICKS = 5
+_MOST_NARROW = 3.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,9 @@ def value_axis(
 
 
 def date_axis(start: int, end: int, top: float) -> Markup:
-    """Dates below a panel. On a narrow screen only every second or third is shown."""
+    """Dates below a panel. On a narrow screen only every so many are shown, four at most."""
     ticks = date_ticks(start, end)
-    every = 1 if len(ticks) <= _FEW_TICKS else 2 if len(ticks) <= 2 * _FEW_TICKS else 3
+    every = math.ceil(len(ticks) / _MOST_NARROW)
     plane = Plane(start, end, 0, 1, 1)
     parts = []
     for index, (time, text) in enumerate(ticks):

@@ -67,6 +67,8 @@ def column_starts(columns: Integers) -> Integers:
 
 def spikes(columns: Integers, values: Floats) -> Integers:
     """Indexes of the first, lowest, highest and last point of each column, ascending; `columns` ascend."""
+    if not len(columns):
+        return columns
     starts = column_starts(columns)
     lasts = np.append(starts[1:], len(columns)) - 1
     by_value = np.lexsort((values, columns))

@@ -83,7 +83,7 @@ def _panel(run: RunReport, times: Integers, lines: list[_Line], top: int, height
     low, high = (float(bound([bound(line.values) for line in lines])) for bound in (np.min, np.max))
     plane = Plane(*run.span, *room(low, high), height)
     ticks = value_ticks(plane.low, plane.high, max(2, height // 43))
-    places = places_for([high], 5) if high < 1000 else 0
+    places = places_for([high], 4, fewest=0)
     endings = [Ending(float(values[-1]), name, number(values[-1], places), kind) for kind, name, values in lines]
     return [
         value_axis(plane, top, ticks, lambda tick: number(tick, ticks.places), endings),
@@ -96,8 +96,8 @@ def _drawdown(run: RunReport, times: Integers, equity: Floats, top: int) -> list
     depths = np.divide(equity, peaks, out=np.ones_like(equity), where=peaks > 0) - 1
     deepest = int(depths.argmin())
     depth = float(depths[deepest])
-    # Room below the deepest point for its own label.
-    plane = Plane(*run.span, min(depth * 1.3, -0.001), 0.0, _DRAWDOWN)
+    # Room below the deepest point for its own label; a few percent where there is nothing to show.
+    plane = Plane(*run.span, depth * 1.3 if depth < 0 else -0.05, 0.0, _DRAWDOWN)
     ticks = value_ticks(plane.low, 0.0, 2)
     parts = [
         label("Drawdown from the peak, by candle", 0.0, top - 12, "panel"),

@@ -18,17 +18,16 @@ MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-_FEWEST_PLACES = 2
 _MOST_PLACES = 8
 
 
-def places_for(values: Iterable[Decimal | float], significant: int) -> int:
-    """Decimals that show the largest of `values` with `significant` digits; 2 to 8."""
+def places_for(values: Iterable[Decimal | float], significant: int, fewest: int = 2) -> int:
+    """Decimals that show the largest of `values` with `significant` digits; at least `fewest`, at most 8."""
     largest = max((abs(float(value)) for value in values), default=0.0)
     if not largest or not math.isfinite(largest):
-        return _FEWEST_PLACES
+        return fewest
     places = significant - 1 - math.floor(math.log10(largest))
-    return min(max(places, _FEWEST_PLACES), _MOST_PLACES)
+    return min(max(places, fewest), _MOST_PLACES)
 
 
 def number(value: Decimal | float, places: int) -> str:

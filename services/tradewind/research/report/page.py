@@ -9,7 +9,7 @@ import numpy as np
 
 from tradewind.domain.timeframe import DAY
 from tradewind.research.report.equity_chart import equity_chart
-from tradewind.research.report.figures import NONE, date, number, percent, ratio, signed, signed_percent
+from tradewind.research.report.figures import NONE, date, duration, number, percent, ratio, signed, signed_percent
 from tradewind.research.report.markers import SHAPES, legend
 from tradewind.research.report.markup import Markup, element, joined
 from tradewind.research.report.price_chart import price_chart
@@ -63,7 +63,7 @@ def render(run: RunReport) -> str:
 
 
 def _header(run: RunReport) -> Markup:
-    span = f"{date(run.start)} to {date(run.end)}, {_length(run)}"
+    span = f"{date(run.start)} to {date(run.end)} · {_length(run)}"
     what = f"{', '.join(run.pairs) or 'No pairs'} · {run.timeframe} candles"
     title = element("h1", run.bot, " ", element("span", run.mode, class_="mode"))
     return element("header", title, element("p", run.strategies), element("p", f"{what} · {span}"))
@@ -133,8 +133,9 @@ def _key_figures(run: RunReport, held: float | None) -> Markup:
 
 def _length(run: RunReport) -> str:
     start, end = run.span
-    days = number((end - start) / DAY, 0 if (end - start) % DAY == 0 else 1)
-    return "1 day" if days == "1" else f"{days} days"
+    if end - start < 2 * DAY:
+        return duration(end - start)
+    return f"{number((end - start) / DAY, 0 if (end - start) % DAY == 0 else 1)} days"
 
 
 def _summaries(run: RunReport) -> list[Markup]:

@@ -11,18 +11,18 @@ from tradewind.domain.timeframe import DAY, bucket_start, close_time
 from tradewind.research.report.axis import room, value_ticks
 from tradewind.research.report.chart import AXIS_HEIGHT, anchor, figure, label, plot, value_axis
 from tradewind.research.report.curve import Plane
-from tradewind.research.report.figures import MONTHS, date, number, signed
+from tradewind.research.report.figures import MONTHS, date, number, places_for, signed
 from tradewind.research.report.markup import Markup, element
 from tradewind.research.report.run import RunReport
 
 _HEIGHT = 150
 _TOP = 18
 _SHORT = 62 * DAY
-_FEWEST_SLOTS = 8
 _MOST_DATES = 12
 _MOST_LABELLED = 14
 _MOST_LABELLED_NARROW = 6
 _BAR = 0.62
+_WIDEST_BAR = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,14 @@ def profit_bars(run: RunReport) -> Markup:
     periods = _periods(run, unit)
     profits = [ZERO, *(period.profit for period in periods)]
     low, high = room(float(min(profits)), float(max(profits)), 0.12)
-    plane = Plane(0, max(len(periods), _FEWEST_SLOTS), low, high, _HEIGHT)
+    plane = Plane(0, len(periods), low, high, _HEIGHT)
     ticks = value_ticks(low, high, 4)
     parts = [value_axis(plane, _TOP, ticks, lambda tick: number(tick, ticks.places))]
     for index, period in enumerate(periods):
-        parts += [_bar(run, plane, index, period), *_labels(plane, index, period, len(periods))]
+        parts.append(_bar(run, plane, index, period))
+        parts += _date(index, period, plane, len(periods))
+    if len(periods) <= _MOST_LABELLED:
+        parts += _profits(periods, plane)
     zero = _TOP + plane.pixel(0)
     parts.append(element("line", x1=0, x2="100%", y1=zero, y2=zero, class_="zero"))
     told = ", ".join(f"{period.name} {signed(period.profit, run.money_places)}" for period in periods)
@@ -75,14 +78,14 @@ def _periods(run: RunReport, unit: str) -> list[_Period]:
 
 
 def _bar(run: RunReport, plane: Plane, index: int, period: _Period) -> Markup:
-    slot = 100 / plane.end
+    width = round(min(100 / plane.end * _BAR, _WIDEST_BAR), 3)
     tip, zero = plane.pixel(float(period.profit)), plane.pixel(0)
     told = f"{period.name}: {signed(period.profit, run.money_places)} {run.currency}"
     return element(
         "rect",
         element("title", told),
-        x=f"{round((index + 0.5 - _BAR / 2) * slot, 3)}%",
-        width=f"{round(_BAR * slot, 3)}%",
+        x=f"{round(_middle(index, plane) - width / 2, 3)}%",
+        width=f"{width}%",
         y=round(_TOP + min(tip, zero), 1),
         # A month that only just moved is still seen to have moved.
         height=round(max(abs(tip - zero), 1.0 if period.profit else 0.0), 1),
@@ -90,19 +93,29 @@ def _bar(run: RunReport, plane: Plane, index: int, period: _Period) -> Markup:
     )
 
 
-def _labels(plane: Plane, index: int, period: _Period, count: int) -> list[Markup]:
-    """The profit at the tip of the bar where there is room, and the date below every so many bars."""
-    parts = []
-    middle = round((index + 0.5) * 100 / plane.end, 3)
-    if count <= _MOST_LABELLED and period.profit:
-        wide = "" if count <= _MOST_LABELLED_NARROW else " wide"
-        top = _TOP + plane.pixel(float(period.profit)) + (-6 if period.profit > ZERO else 15)
-        parts.append(
-            label(signed(period.profit, 0 if abs(period.profit) >= 100 else 1), middle, top, f"bar middle{wide}")
-        )
+def _profits(periods: list[_Period], plane: Plane) -> list[Markup]:
+    """The profit at the tip of each bar, short: the tooltip has all decimals."""
+    places = places_for([period.profit for period in periods], 3, fewest=0)
+    narrow = "" if len(periods) <= _MOST_LABELLED_NARROW else " wide"
+    labels = []
+    for index, period in enumerate(periods):
+        if period.profit:
+            top = _TOP + plane.pixel(float(period.profit)) + (-6 if period.profit > ZERO else 15)
+            labels.append(label(signed(period.profit, places), _middle(index, plane), top, f"bar middle{narrow}"))
+    return labels
+
+
+def _date(index: int, period: _Period, plane: Plane, count: int) -> list[Markup]:
+    """The date below every so many bars, fewer on a narrow screen."""
     every = -(-count // _MOST_DATES)
-    if index % every == 0:
-        narrow = index % (every * 3) == 0 or count <= _MOST_LABELLED_NARROW
-        kind = "first" if index == 0 else "" if narrow else "wide"
-        parts.append(label(period.tick, middle, _TOP + _HEIGHT + 19, f"tick {anchor(middle)} {kind}".strip()))
-    return parts
+    if index % every:
+        return []
+    crowded = count > _MOST_LABELLED_NARROW
+    # The first one starts at its bar: centred, it would leave a narrow page.
+    kind = "first" if crowded and index == 0 else "wide" if crowded and index % (every * 3) else ""
+    middle = _middle(index, plane)
+    return [label(period.tick, middle, _TOP + _HEIGHT + 19, f"tick {anchor(middle)} {kind}".strip())]
+
+
+def _middle(index: int, plane: Plane) -> float:
+    return round((index + 0.5) * 100 / plane.end, 3)

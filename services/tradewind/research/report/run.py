@@ -10,6 +10,7 @@ import numpy as np
 
 from tradewind.domain.candle import CandleSeries, Floats, Integers
 from tradewind.domain.metrics import TradeMetrics, WalletMetrics
+from tradewind.domain.money import ZERO
 from tradewind.domain.timeframe import MINUTE
 from tradewind.domain.trade import ClosedTrade
 from tradewind.research.report.figures import places_for
@@ -51,9 +52,9 @@ class RunReport:
         return self.end_balance - self.start_balance
 
     @property
-    def profit_ratio(self) -> float:
+    def profit_ratio(self) -> Decimal:
         """`profit` as a share of the start balance."""
-        return float(self.profit / self.start_balance) if self.start_balance else 0.0
+        return self.profit / self.start_balance if self.start_balance else ZERO
 
     @property
     def span(self) -> tuple[int, int]:
