@@ -33,3 +33,65 @@ $(STAMP): requirements.lock pyproject.toml
 lock: ## resolve pyproject.toml again into requirements.lock (hashes, no addresses)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
 	  --extra parquet --group dev --python-version 3.11 pyproject.toml -o requirements.lock
+
+# ---------------------------------------------------------------------------------------------------------- using it
+
+.PHONY: run
+run: setup ## trade a recorded year with the quickstart bot (BOT=FILE for another), print the result, write a report
+	$(BIN)/tradewind run $(BOT) --until-end
+
+.PHONY: serve
+serve: setup ## the same bot at x3600, gateway on port 8000, until Ctrl-C
+	exec $(BIN)/tradewind serve $(BOT) --set spec.data.speed=3600
+
+.PHONY: render
+render: setup ## print what the bot would run
+	$(BIN)/tradewind render $(BOT)
+
+# --------------------------------------------------------------------------------------------------------- changing it
+
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+.PHONY: test
+test: setup ## every test, with coverage (at least 90 %, the domain 100 %)
+	$(PYTEST) --cov --cov-report= tests
+	@$(BIN)/coverage report --fail-under=90
+	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | tail -1 | sed 's/^TOTAL/domain/'
+
+.PHONY: test-unit test-contract test-integration test-topology
+test-unit: setup ## tests of single modules
+	$(PYTEST) tests/unit
+test-contract: setup ## golden files and generated files
+	$(PYTEST) tests/contract
+test-integration: setup ## tests of services together, over HTTP, and of the command line
+	$(PYTEST) tests/integration
+test-topology: setup ## whole bots: kill points, determinism, traces
+	$(PYTEST) tests/topology
+
+.PHONY: kill-points
+kill-points: setup ## kill a bot at 200 random points and resume it each time
+	TRADEWIND_KILL_POINTS=200 $(PYTEST) --timeout=3000 tests/topology/test_kill_points.py
+
+.PHONY: check
+check: static test-unit ## lint, types, layers, unit tests: what a change must pass before it is committed
+
+.PHONY: static
+static: setup ## lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache | grep -v '^ *$$' | tail -6
+
+.PHONY: bench
+bench: setup ## candles per second of the whole bot, beside a bare loop
+	$(BIN)/python bench/replay.py
+
+.PHONY: generate
+generate: setup ## write the generated files again (CRD, message schemas)
+	$(BIN)/python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml
+	$(BIN)/python -m tradewind.contracts.schemas > tests/contract/messages.json
+
+.PHONY: changelog
+changelog: setup ## what the next release would say
+	$(BIN)/towncrier build --draft --version next

@@ -1,7 +1,7 @@
 """Candles per second of a replay through the whole bot, beside a bare loop over the same strategies' arrays.
 
-The bot runs as `tradewind run` runs it: every trading service, memory bus, SQLite with `synchronous=FULL`, metrics, logs and traces
-on (spans are made and handed to an exporter that counts them). One core, pinned. The bare loop knows the stances
+The bot runs as `tradewind run` runs it: memory bus, SQLite with `synchronous=FULL`, metrics, logs and traces on
+(spans are made and handed to an exporter that counts them). One core, pinned. The bare loop knows the stances
 beforehand and does nothing but walk the candles, ask the consensus rule in plain floats and keep a position: it is
 what the machine could do if a bot were only its decisions. The ratio of the two travels between machines, the
 absolute figures do not.
@@ -26,6 +26,7 @@ from pathlib import Path
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.strategies import parse_parameters
 from tradewind.kernel.state_directory import StateDirectory
@@ -54,7 +55,11 @@ class CountingExporter(SpanExporter):
 async def replay(directory: Path) -> tuple[float, int, int, int]:
     """Seconds, candles, trades and spans of one run."""
     exporter = CountingExporter()
-    embedded = EmbeddedBot(load_bot(QUICKSTART), StateDirectory(directory), EmbeddedOptions(exporter=exporter, services=["market-data","strategy","engine","execution","portfolio"]))
+    embedded = EmbeddedBot(
+        load_bot(QUICKSTART),
+        StateDirectory(directory),
+        EmbeddedOptions(exporter=exporter, services=["market-data", "strategy", "engine", "execution", "portfolio"]),
+    )
     await embedded.start()
     started = time.perf_counter()
     await embedded.wait()

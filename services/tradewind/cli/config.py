@@ -39,7 +39,9 @@ def show(bot: Bot, overrides: Overrides = None, output: OutputOption = Output.TE
         print_document(document, output)
         return
     sources = value_sources(read_document(bot), overrides or ())
-    print_table(None, ["field", "value", "source"], [[path, _value(document, path), src] for path, src in sources.items()])
+    print_table(
+        None, ["field", "value", "source"], [[path, _value(document, path), src] for path, src in sources.items()]
+    )
 
 
 def _value(document: object, path: str) -> str:

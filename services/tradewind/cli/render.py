@@ -15,7 +15,9 @@ def render(bot: Bot, overrides: Overrides = None, output: OutputOption = Output.
     workloads = plan(model)
     if output is Output.TEXT:
         rows = [[w.name, ", ".join(w.services), str(w.replicas), "yes" if w.scalable else "no"] for w in workloads]
-        print_table(f"{model.key}, profile {model.spec.profile.value}", ["workload", "services", "replicas", "scalable"], rows)
+        print_table(
+            f"{model.key}, profile {model.spec.profile.value}", ["workload", "services", "replicas", "scalable"], rows
+        )
         return
     document = {
         "bot": model.key,

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tradewind.contracts.api.document import dump_bot, load_bot
 from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -62,7 +62,7 @@ def check_same_bot(bot: TradingBot, path: Path, *, whole: bool) -> None:
                 name,
                 "another value than in the state of this bot",
                 f"what {path / MANIFEST} has, because its orders and balances rest on it",
-                "use the same manifest and --set values, or begin with fresh state (run without --resume, or another name)",
+                "use the same manifest and --set values, or begin afresh (without --resume, or under another name)",
             )
 
 
@@ -132,7 +132,7 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         if sys.stderr.isatty():
             from rich.console import Console  # noqa: PLC0415
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415

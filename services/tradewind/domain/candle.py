@@ -1,4 +1,4 @@
-"""Candles: one closed bar, and a series of them as arrays.
+"""A candle: one closed bar.
 
 A candle is stamped by its open time. Values are floats as the venue sent them; they become `Decimal` at the order
 boundary (`money.decimal_of`), where the shortest text is what the venue's price list shows.
@@ -6,14 +6,7 @@ boundary (`money.decimal_of`), where the shortest text is what the venue's price
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 class Candle(NamedTuple):
@@ -25,57 +18,3 @@ class Candle(NamedTuple):
     low: float
     close: float
     volume: float
-
-
-@dataclass(frozen=True, slots=True)
-class CandleSeries:
-    """Closed candles of one pair and timeframe, ascending by open time, without duplicates; gaps stay gaps."""
-
-    pair: str
-    timeframe: str
-    open_time: Integers
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
-
-    def __len__(self) -> int:
-        return len(self.open_time)
-
-    def candle(self, index: int) -> Candle:
-        """The candle at `index`, as plain Python numbers."""
-        return Candle(
-            int(self.open_time[index]),
-            float(self.open[index]),
-            float(self.high[index]),
-            float(self.low[index]),
-            float(self.close[index]),
-            float(self.volume[index]),
-        )
-
-    def candles(self) -> list[Candle]:
-        """All candles as plain Python numbers; one pass, far cheaper than `candle` in a loop."""
-        columns = (self.open_time, self.open, self.high, self.low, self.close, self.volume)
-        return [Candle(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-
-    def slice(self, start: int, stop: int) -> CandleSeries:
-        """Rows `start:stop`, sharing memory."""
-        cut = slice(start, stop)
-        return CandleSeries(
-            self.pair,
-            self.timeframe,
-            self.open_time[cut],
-            self.open[cut],
-            self.high[cut],
-            self.low[cut],
-            self.close[cut],
-            self.volume[cut],
-        )
-
-    @classmethod
-    def of(cls, pair: str, timeframe: str, candles: list[Candle]) -> CandleSeries:
-        """A series from candles in ascending order."""
-        times = np.array([candle.open_time for candle in candles], dtype=np.int64)
-        rows = np.array([candle[1:] for candle in candles], dtype=np.float64).reshape(-1, 5)
-        return cls(pair, timeframe, times, *(np.ascontiguousarray(rows[:, column]) for column in range(5)))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tradewind.domain.candle import CandleSeries, Floats, Integers
+from tradewind.domain.series import CandleSeries, Floats, Integers
 from tradewind.domain.timeframe import DAY, MILLISECONDS, bucket_start, close_time, is_multiple
 
 NO_TIME = int(np.iinfo(np.int64).min)

@@ -69,4 +69,6 @@ def consensus(votes: Sequence[Vote], rule: ConsensusRule, minimum: Decimal, side
         case ConsensusRule.UNANIMOUS:
             score = confident / weight if weight else ZERO
             agreed, leave = weight == total, holding != total
-    return Consensus(score, enter=agreed and not missing and score >= minimum, leave=leave, missing=missing, since=since)
+    return Consensus(
+        score, enter=agreed and not missing and score >= minimum, leave=leave, missing=missing, since=since
+    )

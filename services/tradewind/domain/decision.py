@@ -121,4 +121,3 @@ def _trail(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amen
         return None
     stop = trailed_stop(view.instrument, rules.trailing, position.average_price, view.high, position.stop_price)
     return Amend(stop) if stop is not None else None
-

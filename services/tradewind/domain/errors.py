@@ -21,7 +21,7 @@ class ConfigError(TradewindError):
         super().__init__(f"{field}: received {_shorten(received)}; allowed: {allowed}; fix: {fix}")
 
 
-class ConfigErrors(ConfigError):
+class ConfigErrors(ConfigError):  # noqa: N818 - the plural is the point
     """Several `ConfigError`s found together, shown together, one per line."""
 
     def __init__(self, errors: list[ConfigError]) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 
 from tradewind.domain.candle import Candle
 from tradewind.domain.instrument import Instrument
@@ -166,7 +167,7 @@ class CandleMatch:
         for order in self._by_arrival():
             order.rested = True
         path = self._candle.path()
-        for start, end in zip(path, path[1:], strict=False):
+        for start, end in pairwise(path):
             self._walk(start, end)
         return self._drain()
 

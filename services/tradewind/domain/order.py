@@ -73,7 +73,9 @@ TERMINAL = frozenset({OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED
 # A fill may overtake the acknowledgement, so Submitted and Unknown reach the filled states directly. Intended may be
 # canceled before it was ever sent; Submitted may not: whether the venue has it is not known until the venue says so.
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.INTENDED: frozenset({OrderState.SUBMITTED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED}),
+    OrderState.INTENDED: frozenset(
+        {OrderState.SUBMITTED, OrderState.CANCELED, OrderState.EXPIRED, OrderState.REJECTED}
+    ),
     OrderState.SUBMITTED: frozenset(
         {
             OrderState.ACCEPTED,
@@ -127,7 +129,7 @@ class IllegalTransitionError(Exception):
 
 def client_order_id(bot: str, decision_id: str, leg: Leg, attempt: str = "first") -> str:
     """18 characters of `a-z2-7`: inside every venue's length and alphabet, equal for equal arguments."""
-    digest = hashlib.sha256("\x1f".join((bot, decision_id, leg, attempt)).encode()).digest()
+    digest = hashlib.sha256(f"{bot}\x1f{decision_id}\x1f{leg}\x1f{attempt}".encode()).digest()
     return base64.b32encode(digest)[:18].decode().lower()
 
 

@@ -75,7 +75,9 @@ def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
     exposure = view.exposure / view.equity if view.equity > ZERO else ONE
     return (
         _gate("trading_state", view.trading_state == "Running", view.trading_state, "Running"),
-        _gate("confidence", view.score >= limits.min_confidence, _ratio(view.score), f">= {plain(limits.min_confidence)}"),
+        _gate(
+            "confidence", view.score >= limits.min_confidence, _ratio(view.score), f">= {plain(limits.min_confidence)}"
+        ),
         _gate(
             "open_positions",
             view.open_positions < limits.max_open_positions,
@@ -93,7 +95,9 @@ def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
             plain(view.balance_drift),
             f"<= {plain(BALANCE_DRIFT_LIMIT)}",
         ),
-        _optional("health_score", view.health, str(HEALTH_LIMIT), view.health is not None and view.health >= HEALTH_LIMIT),
+        _optional(
+            "health_score", view.health, str(HEALTH_LIMIT), view.health is not None and view.health >= HEALTH_LIMIT
+        ),
         _optional(
             "data_freshness",
             view.data_age,

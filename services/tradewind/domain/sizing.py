@@ -32,8 +32,11 @@ class StakeRules:
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """The account at the moment of a decision: free cash (reservations taken off), cash tied in positions, equity,
-    and the exposure (positions and entries on their way, at current prices)."""
+    """The account at the moment of a decision.
+
+    Free cash (reservations taken off), cash tied in positions, equity, and the exposure: positions and entries on
+    their way, at current prices.
+    """
 
     free: Decimal
     tied: Decimal

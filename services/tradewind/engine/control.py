@@ -91,9 +91,7 @@ class TradingControl:
             self._trading.clear(reason, actor, self._handlers.time, unit)
         return await self.status()
 
-    async def force_exit(
-        self, pair: str | None, actor: str, reason: ExitReason = ExitReason.FORCE_EXIT
-    ) -> list[str]:
+    async def force_exit(self, pair: str | None, actor: str, reason: ExitReason = ExitReason.FORCE_EXIT) -> list[str]:
         """Sell the position of `pair`, or all; returns the pairs whose exit is now on its way."""
         if pair is not None and pair not in self._view.positions:
             raise NotFoundError(f"no open position in {pair}; open are: {sorted(self._view.positions) or 'none'}")

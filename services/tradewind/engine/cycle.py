@@ -180,7 +180,9 @@ class Cycle:
         )
 
     def _exposure(self) -> Decimal:
-        held = sum((p.amount * self._closes.get(pair, p.average_price) for pair, p in self._view.positions.items()), ZERO)
+        held = sum(
+            (p.amount * self._closes.get(pair, p.average_price) for pair, p in self._view.positions.items()), ZERO
+        )
         return held + self._reserved()
 
     def _reserved(self) -> Decimal:
@@ -216,9 +218,7 @@ class Cycle:
         self._store(identity, pair, time, "Enter", verdict, enter.reason, enter.consensus, enter, unit)
         if enter.go:
             client_id = client_order_id(key, identity, Leg.ENTRY)
-            self._view.pending[pair] = Pending(
-                client_id, Leg.ENTRY, enter.size.stake * (ONE + self.rules.stake.fee)
-            )
+            self._view.pending[pair] = Pending(client_id, Leg.ENTRY, enter.size.stake * (ONE + self.rules.stake.fee))
             protected = self._bracket.stop_loss is not None or self._bracket.take_profit is not None
             unit.publish(
                 PlaceOrder(
@@ -239,7 +239,7 @@ class Cycle:
             )
         return True
 
-    def _exit(
+    def _exit(  # noqa: PLR0917 - what an exit is
         self,
         pair: str,
         position: HeldPosition,
@@ -290,7 +290,7 @@ class Cycle:
             )
         )
 
-    def _store(
+    def _store(  # noqa: PLR0917 - the columns of a decision
         self,
         identity: str,
         pair: str,

@@ -79,7 +79,12 @@ def build(context: Context) -> Service:
 
 
 def _decisions_query(bot: str, limit: int, pair: str | None) -> Callable[[Connection], list[dict[str, Any]]]:
-    query = select(decisions).where(decisions.c.bot == bot).order_by(decisions.c.time.desc(), decisions.c.pair, decisions.c.action).limit(limit)
+    query = (
+        select(decisions)
+        .where(decisions.c.bot == bot)
+        .order_by(decisions.c.time.desc(), decisions.c.pair, decisions.c.action)
+        .limit(limit)
+    )
     if pair is not None:
         query = query.where(decisions.c.pair == pair)
 

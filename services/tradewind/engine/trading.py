@@ -20,9 +20,7 @@ Trading = Literal["Running", "Paused", "Stopped", "EmergencyStopped"]
 
 _FIELDS = ("trading", "reason", "actor", "decided_time", "decided_final", "version")
 _INSERT = insert(state)
-_UPDATE = (
-    update(state).where(state.c.bot == bindparam("key_bot")).values({name: bindparam(name) for name in _FIELDS})
-)
+_UPDATE = update(state).where(state.c.bot == bindparam("key_bot")).values({name: bindparam(name) for name in _FIELDS})
 
 
 class TradingState:

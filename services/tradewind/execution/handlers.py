@@ -9,7 +9,15 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from tradewind.contracts.messages import AmendOrder, CancelOrder, CandleClosed, PlaceOrder, TickDecided, TickMatched, TickSettled
+from tradewind.contracts.messages import (
+    AmendOrder,
+    CancelOrder,
+    CandleClosed,
+    PlaceOrder,
+    TickDecided,
+    TickMatched,
+    TickSettled,
+)
 from tradewind.domain.candle import Candle
 from tradewind.execution.adapters.paper import PaperVenue
 from tradewind.execution.ledger import OrderLedger
@@ -173,5 +181,8 @@ class ExecutionHandlers:
 
     def _matched(self, time: int, *, final: bool = False) -> TickMatched:
         return TickMatched(
-            id=f"matched:{time}:{final}", time=time, orders_sequence=self._context.published("orders.events"), final=final
+            id=f"matched:{time}:{final}",
+            time=time,
+            orders_sequence=self._context.published("orders.events"),
+            final=final,
         )

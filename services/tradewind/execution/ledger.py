@@ -119,7 +119,9 @@ class OrderLedger:
         if record.order.version != before.order.version:
             self._append(record, unit, reason or "")
 
-    def move(self, client_id: str, state: OrderState, unit: UnitOfWork, reason: str = "", **fields: object) -> OrderRecord:
+    def move(
+        self, client_id: str, state: OrderState, unit: UnitOfWork, reason: str = "", **fields: object
+    ) -> OrderRecord:
         """Take an order to `state`; `fields` are changed with it."""
         record = self.records[client_id]
         moved = replace(record, order=record.order.to(state), **fields)  # type: ignore[arg-type]
@@ -203,8 +205,8 @@ class OrderLedger:
         if entry.bracket is None:
             return
         older = self.protective(entry.position_id)
-        for leg in older:
-            self.change(replace(leg, cancel_requested=True), unit)
+        for old in older:
+            self.change(replace(old, cancel_requested=True), unit)
         instrument = self.instruments[fill.pair]
         base_fee = fill.fee if fill.fee_currency == instrument.base else ZERO
         amount = instrument.amount(self.held(entry.position_id) - base_fee)

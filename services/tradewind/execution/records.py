@@ -14,8 +14,11 @@ from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side, Time
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
-    """`number` is the order of arrival; `signed_at` the wall time of the latest send; `wanted_stop_price` an
-    amendment not carried out yet; `external` marks an order that nobody here created."""
+    """An order of ours, or an external one.
+
+    `number` is the order of arrival; `signed_at` the wall time of the latest send; `wanted_stop_price` an amendment
+    not carried out yet; `external` marks an order that nobody here created.
+    """
 
     order: Order
     number: int

@@ -294,4 +294,3 @@ def _is_work(record: OrderRecord) -> bool:
         or record.cancel_requested
         or record.wanted_stop_price is not None
     )
-

@@ -98,7 +98,7 @@ def build(context: Context) -> Service:
 
 def _take_over(connection: Connection, account: str, holder: str) -> int:
     """Become the writer of `account`: whoever was it before is fenced from now on."""
-    epoch = connection.scalar(select(leases.c.epoch).where(leases.c.account == account))
+    epoch: int | None = connection.scalar(select(leases.c.epoch).where(leases.c.account == account))
     if epoch is None:
         connection.execute(insert(leases), {"account": account, "epoch": 1, "holder": holder})
         return 1

@@ -216,8 +216,8 @@ class ServiceRunner:
             await work()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001  (whatever it is, the service is dead and must say so)
-            self.context.log.error("service failed", error=str(error), exc_info=error)
+        except BaseException as error:  # whatever it is, the service is dead and must say so
+            self.context.log.exception("service failed", error=str(error), exc_info=error)
             self.state, self.failure = ServiceState.FAILED, error
             self.context.metrics.service_up.labels(self.context.key, self._spec.name).set(0)
             self.stopped.set()
@@ -236,7 +236,7 @@ class ServiceRunner:
                     await self._handle(batch)
             except FencedError:
                 raise
-            except Exception as error:  # noqa: BLE001  (any failure of a handler is handled alike)
+            except Exception as error:
                 self._failures_metric.inc()
                 self.context.log.warning("batch failed", messages=len(batch), error=str(error), exc_info=error)
                 await self._retry(batch)

@@ -209,7 +209,7 @@ def _order_of(trade: ClosedTrade) -> tuple[int, str, int]:
 
 
 def _position_message(
-    kind: type[PositionOpened] | type[PositionChanged], position: Position, message: OrderFilled
+    kind: type[PositionOpened | PositionChanged], position: Position, message: OrderFilled
 ) -> PositionOpened | PositionChanged:
     fields: dict[str, Any] = {
         "id": f"position:{message.id}",

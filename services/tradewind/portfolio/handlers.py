@@ -44,7 +44,9 @@ class PortfolioHandlers:
             if theirs != ours:
                 self._account.drift[currency] = abs(theirs - ours) / max(theirs, ours)
         if self._account.drift:
-            self._context.log.error("balances differ from the venue", drift={c: str(d) for c, d in self._account.drift.items()})
+            self._context.log.error(
+                "balances differ from the venue", drift={c: str(d) for c, d in self._account.drift.items()}
+            )
         self._context.metrics.balance_drift.labels(self._context.key).set(float(self.drift()))
         self._mark(unit)
 

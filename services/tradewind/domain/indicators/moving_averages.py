@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from math import fsum
 
-from tradewind.domain.candle import Floats
 from tradewind.domain.indicators.windows import require_period, unknown, window_mean
+from tradewind.domain.series import Floats
 
 
 def sma(values: Floats, period: int) -> Floats:

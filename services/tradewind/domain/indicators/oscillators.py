@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewind.domain.candle import Floats
 from tradewind.domain.indicators.moving_averages import sma, wilder_average
 from tradewind.domain.indicators.windows import (
     NOTHING,
@@ -17,6 +16,7 @@ from tradewind.domain.indicators.windows import (
     window_mean,
     window_spread,
 )
+from tradewind.domain.series import Floats
 
 
 class Stochastic(NamedTuple):

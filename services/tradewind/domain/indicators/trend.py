@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewind.domain.candle import Floats
 from tradewind.domain.indicators.moving_averages import ema
 from tradewind.domain.indicators.volatility import true_range
 from tradewind.domain.indicators.windows import NOTHING, require_period, unknown
+from tradewind.domain.series import Floats
 
 
 class Macd(NamedTuple):

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewind.domain.candle import Floats
 from tradewind.domain.indicators.moving_averages import sma, wilder_average
 from tradewind.domain.indicators.windows import (
     require_period,
@@ -15,6 +14,7 @@ from tradewind.domain.indicators.windows import (
     window_lowest,
     window_spread,
 )
+from tradewind.domain.series import Floats
 
 
 class Bollinger(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tradewind.domain.candle import Floats
 from tradewind.domain.indicators.windows import NOTHING, require_period, unknown, window_sum
+from tradewind.domain.series import Floats
 
 
 def obv(close: Floats, volume: Floats) -> Floats:

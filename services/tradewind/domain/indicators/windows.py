@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tradewind.domain.candle import Floats
+from tradewind.domain.series import Floats
 
 # TA-Lib's own bound: a number this small is what rounding left of zero.
 NOTHING = 1e-14

@@ -20,10 +20,10 @@ from tradewind.domain.matching import (
     CandleMatch,
     Ended,
     Ending,
+    MarketCandle,
     Matched,
     MatchEvent,
     MatchingRules,
-    MarketCandle,
     WorkingOrder,
 )
 from tradewind.domain.money import NEAREST, ONE, ZERO, decimal_of, round_to
@@ -146,7 +146,9 @@ class PaperVenue:
         """Read the account from the store; a fresh one holds the start balances."""
         self._balances = dict(
             connection.execute(
-                select(paper_balances.c.currency, paper_balances.c.total).where(paper_balances.c.account == self.account)
+                select(paper_balances.c.currency, paper_balances.c.total).where(
+                    paper_balances.c.account == self.account
+                )
             ).all()
         )
         self._stored_balances = set(self._balances)

@@ -139,4 +139,5 @@ def read_undone(connection: Connection, bot: str, consumers: Mapping[str, Iterab
 
 def read_last_time(connection: Connection, bot: str) -> int | None:
     """The latest market time that any stored message names: where a replay resumes. None for a fresh store."""
-    return connection.scalar(select(func.max(outbox.c.time)).where(outbox.c.bot == bot))
+    latest: int | None = connection.scalar(select(func.max(outbox.c.time)).where(outbox.c.bot == bot))
+    return latest

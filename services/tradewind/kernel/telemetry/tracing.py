@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, TraceFlags
 from opentelemetry.util.types import AttributeValue
@@ -57,7 +58,7 @@ class Tracing:
     def shutdown(self) -> None:
         """Export the rest and stop the exporting thread."""
         if self._processor is not None:
-            self._processor.shutdown()
+            self._processor.shutdown()  # type: ignore[no-untyped-call]
 
 
 class Tracer:
@@ -122,7 +123,7 @@ class Tracer:
         """The sampler's word about a new trace (`OTEL_TRACES_SAMPLER`)."""
         assert self._sampler is not None
         decision = self._sampler.should_sample(None, trace_id, name).decision
-        return TraceFlags(TraceFlags.SAMPLED if decision.is_sampled() else TraceFlags.DEFAULT)
+        return TraceFlags(TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
 
 
 def trace_id_of(traceparent: str | None) -> str | None:

@@ -1,0 +1,89 @@
+"""The shape of the tree that everything else rests on."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tradewind import catalog
+from tradewind.contracts.messages import MESSAGES
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_operator_and_services_are_no_packages():
+    """`import operator` must stay the standard library's: no `__init__.py` and no module loose in either folder."""
+    loose = [path for folder in ("operator", "services") for path in (ROOT / folder).glob("*.py")]
+
+    assert [] == loose
+
+
+@pytest.mark.parametrize("spec", catalog.CATALOG, ids=lambda spec: spec.name)
+def test_every_service_has_its_rooms(spec):
+    """A reader who knows one service knows them all: prose, composition root, API."""
+    package = importlib.import_module(spec.package)
+    folder = Path(package.__file__ or "").parent
+
+    assert len(package.__doc__ or "") > 300
+    assert (folder / "service.py").is_file()
+    assert (folder / "api.py").is_file()
+    assert spec.stores == (folder / "tables.py").is_file()
+
+
+def test_the_catalog_hangs_together():
+    """Messages and services that a row names exist, ports are distinct, and the start order respects the questions."""
+    names = set(catalog.by_name())
+    order = catalog.start_order()
+
+    assert len(names) == len({spec.port for spec in catalog.CATALOG})
+    for spec in catalog.CATALOG:
+        assert set(spec.handles) <= set(MESSAGES)
+        assert set(spec.publishes) <= set(MESSAGES)
+        assert set(spec.calls) <= names
+        assert all(order.index(called) < order.index(spec.name) for called in spec.calls)
+
+
+HEAVY = ("numpy", "pandas", "pyarrow", "sqlalchemy", "fastapi", "uvicorn", "aiohttp", "ccxt", "kubernetes")
+
+
+@pytest.mark.parametrize("module", ["tradewind.plan", "tradewind.catalog", "tradewind.contracts.api.document"])
+def test_what_the_operator_imports_is_light(module):
+    """The plan, the catalog and the manifest load no array, database or web library."""
+    program = f"import {module}, sys; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "[]" == loaded.stdout.strip()
+
+
+def test_help_loads_nothing_heavy():
+    """`tradewind --help` answers at once because no command's libraries are loaded for it."""
+    program = (
+        "import sys; sys.argv = ['tradewind', '--help']\n"
+        "from tradewind.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        f"print(sorted((set({HEAVY!r}) | {{'pydantic', 'msgspec', 'yaml'}}) & set(sys.modules)))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "run" in shown.stdout
+    assert "serve" in shown.stdout
+    assert "[]" == shown.stdout.splitlines()[-1]
+
+
+def test_no_file_names_this_machine():
+    """No path of the machine it was written on, and no registry host, stands in a tracked file."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    forbidden = ("/wo" + "rk/", "pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js")
+    found = []
+    for name in tracked:
+        try:
+            text = (ROOT / name).read_text()
+        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+            continue
+        found += [f"{name}: {word}" for word in forbidden if word in text]
+
+    assert [] == found
