@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.money import plain
 from tradewind.kernel.bus.memory import MemoryBus
@@ -145,7 +146,7 @@ def test_the_same_run_twice_is_byte_equal(undisturbed, tmp_path):
 def test_killed_and_resumed_equals_undisturbed(undisturbed, tmp_path, seed):
     """SIGKILL at a random point, then again while resuming for every third, then to the end: the same outcome."""
     expected, counts = undisturbed
-    choice = random.Random(seed)  # noqa: S311
+    choice = random.Random(seed)
     kind = choice.choice(sorted(counts))
     point = choice.randint(1, counts[kind])
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.domain.candle import Candle, CandleSeries
+from tradewind.domain.candle import Candle
 from tradewind.domain.candle_checks import Gap, QuarantinedRow
 from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import DAY, HOUR
 from tradewind.market_data.adapters.files import read_candles
 from tradewind.market_data.adapters.synthetic import START, synthetic_series

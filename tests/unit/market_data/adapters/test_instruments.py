@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.domain.candle import Candle, CandleSeries
+from tradewind.domain.candle import Candle
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.instrument import Instrument
+from tradewind.domain.series import CandleSeries
 from tradewind.market_data.adapters.instruments import instrument_defaults, load_instruments
 from tradewind.market_data.adapters.replay import load_replay
 
