@@ -134,8 +134,12 @@ class AccountView:
         known = self._stops.get(message.pair)
         if not over:
             assert message.stop_price is not None
-            if known is None or known[0] != message.client_order_id:
-                self._stops[message.pair] = (message.client_order_id, message.stop_price)
+            stop_price = message.stop_price
+            if known is not None and known[0] == message.client_order_id:
+                # Either may be the newer one: an amendment decided before a restart is only heard of here, one decided
+                # a moment ago is not carried out yet. A stop is never lowered, so the higher one is.
+                stop_price = max(stop_price, known[1])
+            self._stops[message.pair] = (message.client_order_id, stop_price)
         elif known is not None and known[0] == message.client_order_id:
             del self._stops[message.pair]
         if message.state == "Rejected":

@@ -78,9 +78,9 @@ def _apply(document: dict[str, Any], override: str) -> Place:
     parent: Any = document
     place: Place = ()
     for written in above:
-        place = (*place, _step(key, parent, place, written))
+        place = (*place, _step(key, text, parent, place, written))
         parent = _below(key, parent, place)
-    place = (*place, _step(key, parent, place, last))
+    place = (*place, _step(key, text, parent, place, last))
     parent[place[-1]] = _settled(value, node_at(place))
     return place
 
@@ -94,7 +94,7 @@ def _value(key: str, text: str) -> Any:
         raise ConfigError(f"--set {key}", text, "a value in YAML", "shorten it") from None
 
 
-def _step(key: str, parent: Any, place: Place, written: str) -> str | int:
+def _step(key: str, text: str, parent: Any, place: Place, written: str) -> str | int:
     """The field or index that one part of a key names in `parent`, which stands at `place`."""
     selected = written.startswith("[")
     name = written[1:-1] if selected else written
@@ -103,7 +103,7 @@ def _step(key: str, parent: Any, place: Place, written: str) -> str | int:
     node = node_at(place)
     if node is not None and "properties" in node and name not in node["properties"]:
         unknown = unknown_field((*place, name), None)
-        raise ConfigError(f"--set {key}", unknown.field, unknown.allowed, unknown.fix)
+        raise ConfigError(f"--set {key}", f"{unknown.field} (={text})", unknown.allowed, unknown.fix)
     return name
 
 
