@@ -46,6 +46,7 @@ class ServiceSpec:
 
     What a storing service *consumes* is redelivered until it is in its inbox. What it *follows* is a view of another
     service's state, asked from the owner at every load and kept current by the messages after it: no inbox.
+    A *public* service answers callers from outside and knows them by itself; all others answer services only.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ServiceSpec:
     group: Group
     scaling: Scaling = Scaling.SINGLETON
     stores: bool = False
+    public: bool = False
     consumes: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
@@ -93,6 +95,7 @@ CATALOG: tuple[ServiceSpec, ...] = (
         port=8000,
         group=Group.DOOR,
         scaling=Scaling.REPLICAS,
+        public=True,
         calls=("engine", "market-data", "portfolio", "strategy", "execution", "monitoring"),
     ),
     ServiceSpec(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+
 from tradewind.catalog import CATALOG
 from tradewind.contracts.messages import MESSAGES, OrderFilled, decode, encode
 from tradewind.contracts.schemas import message_schemas
@@ -86,7 +87,9 @@ def test_an_unknown_field_is_read_over_and_a_wrong_one_refused():
 
 def test_every_message_is_published_by_exactly_one_service_and_read_by_somebody():
     """The catalog is the map of messages: no orphan, and one writer for each sequence of a topic."""
-    publishers = {name: [spec.name for spec in CATALOG if name in spec.publishes] for name in MESSAGES if name not in EVERYBODYS}
+    publishers = {
+        name: [spec.name for spec in CATALOG if name in spec.publishes] for name in MESSAGES if name not in EVERYBODYS
+    }
     stored_topics = {
         kind.topic: {p for n, k in MESSAGES.items() if k.topic == kind.topic and k.stored for p in publishers[n]}
         for kind in MESSAGES.values()

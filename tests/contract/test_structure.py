@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tradewind import catalog
 from tradewind.contracts.messages import MESSAGES
 

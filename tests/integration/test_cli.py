@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from tradewind.catalog import CATALOG
 from tradewind.cli.main import main
 from tradewind.kernel.telemetry.logging import configure_logging
@@ -302,7 +303,7 @@ class Process:
 
 
 def test_serve_drains_on_a_signal_and_resumes(tmp_path):
-    """`serve` ends with 0 on SIGINT and SIGTERM, and goes on where it was; a second instance and a taken port are refused."""
+    """It ends with 0 on SIGINT and SIGTERM and goes on where it was; a second instance and a taken port are refused."""
     ports = free_ports()
     arguments = ("serve", QUICKSTART, "--set", "spec.data.speed=360000")
     first = Process(*arguments, state=tmp_path, **ports)

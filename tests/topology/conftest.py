@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+
 from tradewind.contracts.api.document import load_bot
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+
 from tradewind.contracts.messages import FeedStateChanged
 from tradewind.domain.errors import NotFoundError, PermanentError
 from tradewind.domain.exits import ExitReason
@@ -158,7 +161,7 @@ async def test_stop_sends_nothing_and_resting_orders_stay(embedded):
 
 
 async def test_emergency_stop_cancels_latches_and_survives(embedded):
-    """Everything open is canceled at the venue, the latch outlives the process, and only clearing and starting ends it."""
+    """Everything open is canceled at the venue, the latch outlives the process, only clearing and starting ends it."""
     async with embedded(*INTERFERE, until_end=False) as bot:
         await until_used_up(bot)
         stopped = await bot.ask("engine", "emergency_stop", actor="test", reason="drill")
@@ -233,7 +236,7 @@ async def test_slots_are_given_in_whitelist_order(embedded):
     refused = [d for d in decisions if d["verdict"] == "NO-GO" and "open_positions" in d["reason"]]
 
     assert {"BTC/EUR"} == {decision["pair"] for decision in refused if decision["time"] == refused[-1]["time"]}
-    assert all(a.close_time <= b.open_time for a, b in zip(trades, trades[1:], strict=False))
+    assert all(a.close_time <= b.open_time for a, b in pairwise(trades))
 
 
 async def test_one_voter_is_enough_with_its_own_rule(embedded):
@@ -242,5 +245,8 @@ async def test_one_voter_is_enough_with_its_own_rule(embedded):
         async with embedded(*LATER, f"spec.decision.consensus={rule}") as bot:
             await bot.wait()
             assert await bot.ask("portfolio", "trades")
-            assert all(order.state in (OrderState.FILLED, OrderState.CANCELED) for order in await bot.ask("execution", "orders"))
+            assert all(
+                order.state in (OrderState.FILLED, OrderState.CANCELED)
+                for order in await bot.ask("execution", "orders")
+            )
             bot.directory.database.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tradewind.catalog import CATALOG, Scaling
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import ConfigErrors
@@ -54,7 +55,8 @@ def test_a_workload_with_a_singleton_is_never_scaled(profile):
 def test_all_wrong_strategies_are_told_together():
     """What only the plan can see is refused with field, value, what is allowed and the fix, each on its line."""
     bot = load_bot(
-        QUICKSTART, ["spec.strategies[0].kind=EmaCros", "spec.strategies[1].parameters={entryPeriods: 20, exitPeriod: 0}"]
+        QUICKSTART,
+        ["spec.strategies[0].kind=EmaCros", "spec.strategies[1].parameters={entryPeriods: 20, exitPeriod: 0}"],
     )
 
     with pytest.raises(ConfigErrors) as refused:

@@ -6,7 +6,7 @@ missing does not vote: its weight still counts, so it blocks entries, and it is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -49,16 +49,16 @@ class Consensus:
 
 def consensus(votes: Sequence[Vote], rule: ConsensusRule, minimum: Decimal, side: str = "Long") -> Consensus:
     """The consensus of `votes` for `side`: an entry needs a score of at least `minimum`."""
-    total = sum((vote.weight for vote in votes), ZERO)
+    total = _sum(vote.weight for vote in votes)
     agreeing = [vote for vote in votes if vote.stance == side]
-    weight = sum((vote.weight for vote in agreeing), ZERO)
+    weight = _sum(vote.weight for vote in agreeing)
     missing = tuple(vote.voter for vote in votes if vote.stance is None)
     # A silent voter cannot be counted as having left.
-    holding = weight + sum((vote.weight for vote in votes if vote.stance is None), ZERO)
+    holding = _sum(vote.weight for vote in votes if vote.stance in (side, None))
     since = max((vote.since for vote in agreeing), default=0)
     if not total:
         return Consensus(ZERO, enter=False, leave=False, missing=missing, since=since)
-    confident = sum((vote.weight * vote.confidence for vote in agreeing), ZERO)
+    confident = _sum(vote.weight * vote.confidence for vote in agreeing)
     match rule:
         case ConsensusRule.WEIGHTED:
             score = confident / total
@@ -72,3 +72,8 @@ def consensus(votes: Sequence[Vote], rule: ConsensusRule, minimum: Decimal, side
     return Consensus(
         score, enter=agreed and not missing and score >= minimum, leave=leave, missing=missing, since=since
     )
+
+
+def _sum(weights: Iterable[Decimal]) -> Decimal:
+    """Rounded, so that three thirds are a whole in whatever order they are added."""
+    return round(sum(weights, ZERO), 12)

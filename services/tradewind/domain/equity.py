@@ -32,6 +32,7 @@ class EquityCurve:
         self.day_start = start
         self.equity = start
         self.points: list[tuple[int, Decimal]] = []
+        self._peak_before = start
 
     def mark(self, time: int, equity: Decimal) -> None:
         """Append the tick `time`; a tick that is marked again is replaced, an older one refused."""
@@ -43,9 +44,11 @@ class EquityCurve:
         else:
             if points and points[-1][0] // DAY != time // DAY:
                 self.day_start = points[-1][1]
+            self._peak_before = self.peak
             points.append((time, equity))
         self.equity = equity
-        self.peak = max(self.peak, equity)
+        # From the tick before, because what a tick was marked with first is not in the fold after a restart.
+        self.peak = max(self._peak_before, equity)
 
     def daily(self) -> list[tuple[int, Decimal]]:
         """The last equity of each UTC day, as (start of day, equity)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tradewind.domain.money import DOWN, NEAREST, UP, plain, round_to, truncate_to
+from tradewind.domain.money import DOWN, NEAREST, UP, ZERO, plain, round_to, truncate_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class Instrument:
 
     def refusal(self, amount: Decimal, price: Decimal) -> str | None:
         """Why the venue would refuse an order of `amount` at `price`, or None when it would not."""
+        if amount <= ZERO:
+            return f"amount {plain(amount)} {self.base} is not above 0 (the amount step is {plain(self.amount_step)})"
         if amount < self.minimum_amount:
             return f"amount {plain(amount)} {self.base} is below the minimum {plain(self.minimum_amount)}"
         if amount * price < self.minimum_notional:

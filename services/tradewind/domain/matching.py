@@ -15,6 +15,7 @@ The functions change the `WorkingOrder`s they are given and return what happened
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -59,7 +60,6 @@ class Ending(StrEnum):
 
     EXPIRED = "Expired"
     CANCELED = "Canceled"
-    REJECTED = "Rejected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,15 @@ class MatchingRules:
 
     slippage_basis_points: Decimal = ZERO
     volume_share: Decimal = Decimal("0.25")
+
+    def paid(self, instrument: Instrument, side: Side, price: Decimal) -> Decimal:
+        """What an order that takes at `price` trades at: slipped against it, to the tick on the far side."""
+        slip = self.slippage_basis_points * _BASIS_POINT
+        if not slip:
+            return price
+        if side is Side.BUY:
+            return instrument.price_up(price * (ONE + slip))
+        return max(instrument.price_down(price * (ONE - slip)), instrument.price_tick)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,21 +237,16 @@ class CandleMatch:
         if order.type is OrderType.STOP:
             self._take(order, price)
         else:
-            # A stop-limit becomes a limit order; where it is marketable at once it takes.
-            order.rested = not _marketable(order, price)
-            if not order.rested:
-                self._meet_open(order, price)
+            # A stop-limit becomes a limit order that arrives now.
+            order.rested = False
+            self._meet_open(order, price)
 
     # --------------------------------------------------------------------------------------------------------- fills
 
     def _take(self, order: WorkingOrder, price: Decimal) -> None:
-        """Fill whole at `price`, moved against us by the slippage, to the tick on the far side."""
-        slip = self._rules.slippage_basis_points * _BASIS_POINT
-        if order.side is Side.BUY:
-            paid = self._instrument.price_up(price * (ONE + slip)) if slip else price
-        else:
-            paid = self._instrument.price_down(price * (ONE - slip)) if slip else price
-        self._fill(order, order.amount, max(paid, self._instrument.price_tick), maker=False, limited=False)
+        """Fill whole at `price`, with the slippage."""
+        paid = self._rules.paid(self._instrument, order.side, price)
+        self._fill(order, order.amount, paid, maker=False, limited=False)
 
     def _make(self, order: WorkingOrder) -> None:
         """Fill a resting limit order at its own price, as far as the candle's volume goes."""
@@ -276,12 +280,21 @@ class CandleMatch:
 
     # ------------------------------------------------------------------------------------------------------- reading
 
-    def _by_arrival(self) -> list[WorkingOrder]:
-        return sorted(self._orders, key=lambda order: order.sequence)
+    def _by_arrival(self) -> Iterator[WorkingOrder]:
+        for order in sorted(self._orders, key=lambda order: order.sequence):
+            if order.amount > ZERO:  # another leg of its group may have filled a moment ago
+                yield order
 
     def _drain(self) -> list[MatchEvent]:
         events, self._events = self._events, []
         return events
+
+
+def acts_at(order: WorkingOrder, price: Decimal) -> bool:
+    """Whether `order` trades at `price`, the open or the close, whatever that is: a market order, or a stop reached."""
+    if order.waits_for_stop:
+        return order.type is OrderType.STOP and _reaches(order, price)
+    return order.type is OrderType.MARKET
 
 
 def _is_limit(order: WorkingOrder) -> bool:

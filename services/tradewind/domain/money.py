@@ -18,7 +18,7 @@ NEAREST = ROUND_HALF_UP
 
 def decimal_of(value: float) -> Decimal:
     """The decimal a person would read: the shortest text that gives the same float back."""
-    return Decimal(repr(value))
+    return Decimal(repr(float(value)))
 
 
 def round_to(value: Decimal, step: Decimal, rounding: str) -> Decimal:

@@ -183,14 +183,19 @@ class Order:
         return replace(self, state=state, version=self.version + 1)
 
     def with_fill(self, amount: Decimal, price: Decimal) -> Order:
-        """The order after a fill; more than its amount is refused, because it would be somebody else's fill."""
+        """The order after a fill; more than its amount is refused, because it would be somebody else's fill.
+
+        A fill that is told after the order's end happened before it: it counts, and the end stands.
+        """
         if amount <= 0 or self.filled + amount > self.amount:
             raise IllegalTransitionError(
                 f"order {self.client_order_id}: fill of {amount} exceeds what remains ({self.remaining})"
             )
-        filled = self.filled + amount
+        filled, cost = self.filled + amount, self.cost + amount * price
+        if self.state in TERMINAL:
+            return replace(self, filled=filled, cost=cost, version=self.version + 1)
         state = OrderState.FILLED if filled == self.amount else OrderState.PARTIALLY_FILLED
-        return replace(self.to(state), filled=filled, cost=self.cost + amount * price)
+        return replace(self.to(state), filled=filled, cost=cost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from tradewind.domain.instrument import split_pair
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import Fill, Side
 
@@ -54,7 +55,7 @@ class Position:
 
     def with_fill(self, fill: Fill) -> Position:
         """The position after a fill of its entry (buy) or of one of its exits (sell)."""
-        base, _, quote = fill.pair.partition("/")
+        base, quote = split_pair(fill.pair)
         in_quote = fill.fee_currency == quote
         base_fee = fill.fee if fill.fee_currency == base else ZERO
         fees = self.fees + (fill.fee if in_quote else base_fee * fill.price)
@@ -84,7 +85,7 @@ class Position:
 
 def balance_changes(fill: Fill) -> dict[str, Decimal]:
     """What a fill does to the balances, by currency."""
-    base, _, quote = fill.pair.partition("/")
+    base, quote = split_pair(fill.pair)
     sign = 1 if fill.side is Side.BUY else -1
     changes = {base: sign * fill.amount, quote: -sign * fill.cost}
     changes[fill.fee_currency] = changes.get(fill.fee_currency, ZERO) - fill.fee

@@ -72,7 +72,7 @@ def size_entry(instrument: Instrument, price: Decimal, funds: Funds, rules: Stak
     else:
         wanted = rules.stake_amount
         if wanted > available:
-            return Size(ZERO, ZERO, f"stake {plain(wanted)} is above the available {plain(available.quantize(ONE))}")
+            return Size(ZERO, ZERO, f"stake {plain(wanted)} is above the available {plain(round(available, 2))}")
     ceiling = min(available / (ONE + rules.fee), *_limits(funds, rules))
     stake = min(wanted, ceiling)
     minimum = minimum_stake(instrument, price, rules.stop_loss)

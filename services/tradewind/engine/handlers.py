@@ -89,8 +89,8 @@ class EngineHandlers:
         await self._try(unit)
 
     async def on_feed(self, message: FeedStateChanged, unit: UnitOfWork) -> None:
-        """Recorded data is used up: leave nothing open, at the last close."""
-        if message.state != "Ended":
+        """Recorded data is used up: where that ends the run, leave nothing open, at the last close."""
+        if message.state != "Ended" or not self._context.until_end:
             return
         if not self._trading.decided_final:
             for pair in self._cycle.instruments:

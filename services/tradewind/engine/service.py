@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -26,6 +26,9 @@ from tradewind.engine.tables import decisions
 from tradewind.engine.trading import TradingState
 from tradewind.engine.view import AccountView
 from tradewind.kernel.service import Context, Service
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 
 def build(context: Context) -> Service:
@@ -60,6 +63,12 @@ def build(context: Context) -> Service:
         "force_exit": control.force_exit,
         "run_cycle": control.run_cycle,
     }
+
+    def routes() -> APIRouter:
+        from tradewind.engine.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
+
+        return router(context, control, list_decisions)
+
     return Service(
         name="engine",
         handlers={
@@ -75,6 +84,7 @@ def build(context: Context) -> Service:
         },
         load=load,
         answers=answers,
+        router=routes,
     )
 
 

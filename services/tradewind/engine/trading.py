@@ -1,6 +1,6 @@
 """Whether the bot trades: running, paused, stopped, or stopped by emergency. Stored, so it survives restarts.
 
-Paused: no entries, exits go on. Stopped: no decisions at all, resting stops stay. EmergencyStopped: open orders were
+Paused: no entries, exits go on. Stopped: neither, what rests at the venue stays. EmergencyStopped: open orders were
 canceled at the venue; latched until a person clears it. In force is the manifest's `emergencyStop` or the latch.
 """
 

@@ -7,6 +7,7 @@ tick happen in one order and every step is its own transaction.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 
 from tradewind.contracts.messages import (
@@ -37,22 +38,21 @@ class ExecutionHandlers:
         self._context, self._ledger, self._venue, self._sender = context, ledger, venue, sender
         self._timeframe = context.bot.spec.timeframe
         self._wake = asyncio.Event()
-        self._collecting: dict[int, list[CandleClosed]] = {}
-        self._to_match: tuple[int, list[CandleClosed]] | None = None
+        self._collecting: dict[int, dict[tuple[str, str], CandleClosed]] = {}
+        self._to_match: deque[tuple[int, list[CandleClosed]]] = deque()
         self._to_settle: TickDecided | None = None
 
     # ------------------------------------------------------------------------------------------------------ messages
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Collect the candles of a tick; with the last one, match it."""
-        tick = self._collecting.setdefault(message.time, [])
-        if any(m.pair == message.pair and m.timeframe == message.timeframe for m in tick):
-            return
-        tick.append(message)
+        tick = self._collecting.setdefault(message.time, {})
+        tick[message.pair, message.timeframe] = message
         if len(tick) < message.tick_size:
             return
-        self._collecting.clear()
-        time, candles = message.time, [m for m in tick if m.timeframe == self._timeframe]
+        # Kept until the next one: should this unit fail, its last candle comes again alone. Matching twice is harmless.
+        self._collecting = {message.time: tick}
+        time, candles = message.time, [m for m in tick.values() if m.timeframe == self._timeframe]
         self._ledger.time = time
         for one in candles:
             self.closes[one.pair] = one.candle.close
@@ -61,7 +61,7 @@ class ExecutionHandlers:
                 self._venue.see(one.pair, one.candle)
             unit.publish(self._matched(time))
         else:
-            self._to_match = (time, candles)
+            self._to_match.append((time, candles))
             unit.on_commit(self._wake.set)
 
     async def on_place_order(self, message: PlaceOrder, unit: UnitOfWork) -> None:
@@ -106,16 +106,18 @@ class ExecutionHandlers:
         await self._sender.drain()
         self.reconciled.set()
         self._wake.set()
+        retry: asyncio.TimerHandle | None = None
         while True:
             await self._wake.wait()
             self._wake.clear()
             await self._sender.drain()
-            if self._to_match is not None:
-                await self._match(*self._to_match)
-            await self._settle()
+            while self._to_match:
+                await self._match(*self._to_match.popleft())
             pause = await self._sender.resolve_unknown()
-            if pause is not None:
-                asyncio.get_running_loop().call_later(pause, self._wake.set)
+            await self._settle()
+            if retry is not None:
+                retry.cancel()
+            retry = None if pause is None else asyncio.get_running_loop().call_later(pause, self._wake.set)
 
     async def drain(self) -> None:
         """Carry out what is intended before stopping; what the venue does not answer is asked for after the restart."""
@@ -123,11 +125,10 @@ class ExecutionHandlers:
             await self._sender.drain()
 
     async def _match(self, time: int, candles: list[CandleClosed]) -> None:
-        self._to_match = None
-        changed = await self._phase([(m.pair, m.candle) for m in candles], "Open")
-        if changed:
-            await self._sender.drain()  # the protective legs of what was entered at the open
-        await self._phase([(m.pair, m.candle) for m in candles], "Path")
+        for phase in ("Open", "Path"):
+            if await self._phase([(m.pair, m.candle) for m in candles], phase):
+                # The protective legs of what was entered: before the path, and before anybody decides on this tick.
+                await self._sender.drain(legs_only=True)
         async with self._context.unit() as unit:
             unit.publish(self._matched(time))
 
@@ -168,13 +169,13 @@ class ExecutionHandlers:
     def _is_quiet(self, candles: list[CandleClosed]) -> bool:
         return (
             self.reconciled.is_set()
-            and self._to_match is None
+            and not self._to_match
             and not self._sender.work()
             and all(self._venue.is_idle(m.pair) for m in candles)
         )
 
     def _can_settle(self) -> bool:
-        return self.reconciled.is_set() and self._to_match is None and not self._sender.work()
+        return self.reconciled.is_set() and not self._to_match and not self._sender.work()
 
     def _commands_seen(self, message: TickDecided) -> bool:
         return self._context.seen("orders.commands") >= message.commands_sequence

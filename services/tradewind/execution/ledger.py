@@ -13,11 +13,11 @@ from decimal import Decimal
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tradewind.contracts.messages import OrderFilled, OrderStateChanged
-from tradewind.domain.exits import ExitReason, initial_stop, target_price
-from tradewind.domain.instrument import Instrument
+from tradewind.domain.instrument import Instrument, split_pair
 from tradewind.domain.money import ZERO
-from tradewind.domain.order import Fill, Leg, Order, OrderState, OrderType, Side, client_order_id
+from tradewind.domain.order import Fill, Leg, OrderState, Side
 from tradewind.execution.ports import VenueEnd, VenueFill, VenueResize, VenueUpdate
+from tradewind.execution.protection import Levels, bracket_levels, last_levels, legs
 from tradewind.execution.records import OrderRecord, record_from, row_of
 from tradewind.execution.tables import fills as fills_table
 from tradewind.execution.tables import leases, order_states, orders
@@ -40,6 +40,8 @@ _GUARD = (
 )
 # What happens to these stays inside: nobody else can act on an order that may not exist at the venue yet.
 _PRIVATE = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
+# Ends of an order that nobody here asked for.
+_FAILED = frozenset({OrderState.REJECTED, OrderState.EXPIRED})
 
 
 class OrderLedger:
@@ -54,6 +56,7 @@ class OrderLedger:
         self._context = context
         self._metrics = context.metrics
         self._fills: set[tuple[str, str]] = set()
+        self._base_fees: dict[str, Decimal] = {}
         self._number = 0
         self._open: dict[str, None] = {}
         self._positions: dict[str, list[str]] = {}
@@ -66,13 +69,11 @@ class OrderLedger:
         for row in rows:
             self._keep(record_from(row))
         self._number = max((record.number for record in self.records.values()), default=0)
-        self._fills = set(
-            connection.execute(
-                select(fills_table.c.pair, fills_table.c.trade_id).where(
-                    fills_table.c.bot == self._context.key, fills_table.c.account == self.account
-                )
-            ).all()
-        )
+        self._fills, self._base_fees = set(), {}
+        of_account = (fills_table.c.bot == self._context.key, fills_table.c.account == self.account)
+        for row in connection.execute(select(fills_table).where(*of_account)):
+            self._fills.add((row.pair, row.trade_id))
+            self._note_base_fee(row.client_order_id, row.pair, row.fee_currency, row.fee)
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -86,12 +87,17 @@ class OrderLedger:
         return [r for r in self.open() if r.is_protective and r.position_id == position_id]
 
     def held(self, position_id: str) -> Decimal:
-        """What the fills of a position's orders leave in base, before base fees."""
-        held = ZERO
+        """What the fills of a position's orders leave in base."""
+        held = -self._base_fees.get(position_id, ZERO)
         for client_id in self._positions.get(position_id, ()):
             order = self.records[client_id].order
             held += order.filled if order.side is Side.BUY else -order.filled
         return held
+
+    def is_ours(self, client_id: str) -> bool:
+        """Whether the order was created here."""
+        record = self.records.get(client_id)
+        return record is not None and not record.external
 
     def next_number(self) -> int:
         """The next order of arrival."""
@@ -126,11 +132,15 @@ class OrderLedger:
         record = self.records[client_id]
         moved = replace(record, order=record.order.to(state), **fields)  # type: ignore[arg-type]
         self.change(moved, unit, reason)
+        if moved.order.leg is Leg.EXIT and state in _FAILED:
+            self._protect_again(moved, unit)
         return moved
 
     def resize(self, client_id: str, remaining: Decimal, unit: UnitOfWork, reason: str) -> OrderRecord:
         """Set what is left of an order."""
         record = self.records[client_id]
+        if not record.order.is_open:
+            return record
         order = replace(record.order, amount=record.order.filled + remaining, version=record.order.version + 1)
         resized = replace(record, order=order)
         self.change(resized, unit, reason)
@@ -143,16 +153,22 @@ class OrderLedger:
                 case VenueFill(fill):
                     self._apply_fill(fill, unit)
                 case VenueEnd(client_id, state, reason):
-                    if self.records[client_id].order.is_open:
+                    if self.is_ours(client_id) and self.records[client_id].order.is_open:
                         self.move(client_id, state, unit, reason, cancel_requested=False)
                 case VenueResize(client_id, remaining):
-                    if self.records[client_id].order.remaining != remaining:
+                    if self.is_ours(client_id) and self.records[client_id].order.remaining != remaining:
                         self.resize(client_id, remaining, unit, "OtherLegFilled")
 
+    def _note_base_fee(self, client_id: str, pair: str, currency: str, fee: Decimal) -> None:
+        if currency == split_pair(pair)[0]:
+            position = self.records[client_id].position_id
+            self._base_fees[position] = self._base_fees.get(position, ZERO) + fee
+
     def _apply_fill(self, fill: Fill, unit: UnitOfWork) -> None:
-        if (fill.pair, fill.trade_id) in self._fills:
+        if (fill.pair, fill.trade_id) in self._fills or not self.is_ours(fill.client_order_id):
             return
         self._fills.add((fill.pair, fill.trade_id))
+        self._note_base_fee(fill.client_order_id, fill.pair, fill.fee_currency, fill.fee)
         record = self.records[fill.client_order_id]
         order = record.order.with_fill(fill.amount, fill.price)
         traceparent = self._context.tracer.span(
@@ -198,49 +214,35 @@ class OrderLedger:
         self._metrics.fills.labels(self._context.key, fill.side.value).inc()
         self.change(replace(record, order=order), unit)
         if order.leg is Leg.ENTRY:
-            self._protect(self.records[fill.client_order_id], fill, traceparent, unit)
+            levels = bracket_levels(self.records[fill.client_order_id], self.instruments[fill.pair])
+            self._protect(record.position_id, levels, f"filled-{order.version}", traceparent, unit)
 
-    def _protect(self, entry: OrderRecord, fill: Fill, traceparent: str | None, unit: UnitOfWork) -> None:
-        """Make the protective legs cover what the entry has filled so far; older, smaller legs are canceled."""
-        if entry.bracket is None:
+    def _protect(
+        self, position_id: str, levels: Levels | None, attempt: str, traceparent: str | None, unit: UnitOfWork
+    ) -> None:
+        """Make the protective legs cover what the position holds by now; older, smaller legs are canceled."""
+        if levels is None:
             return
-        older = self.protective(entry.position_id)
-        for old in older:
-            self.change(replace(old, cancel_requested=True), unit)
-        instrument = self.instruments[fill.pair]
-        base_fee = fill.fee if fill.fee_currency == instrument.base else ZERO
-        amount = instrument.amount(self.held(entry.position_id) - base_fee)
-        average = entry.order.average
-        assert average is not None
+        entry = self.records[position_id]
+        amount = self.instruments[entry.order.pair].amount(self.held(position_id))
         if amount <= ZERO:
             return
-        attempt = f"filled-{entry.order.version}"
-        legs: list[tuple[Leg, Decimal]] = []
-        if entry.bracket.stop_loss is not None:
-            legs.append((Leg.STOP, initial_stop(instrument, average, entry.bracket.stop_loss)))
-        if entry.bracket.take_profit is not None:
-            legs.append((Leg.TARGET, target_price(instrument, average, entry.bracket.take_profit)))
-        group = f"{entry.position_id}.{entry.order.version}" if len(legs) > 1 else None
-        for leg, level in legs:
-            stop = leg is Leg.STOP
-            order = Order(
-                client_order_id=client_order_id(self._context.key, entry.order.decision_id, leg, attempt),
-                decision_id=entry.order.decision_id,
-                leg=leg,
-                pair=fill.pair,
-                side=entry.order.side.opposite,
-                type=OrderType.STOP if stop else OrderType.LIMIT,
-                amount=amount,
-                created_time=self.time,
-                price=None if stop else level,
-                stop_price=level if stop else None,
-                reduce_only=True,
-                group=group,
-                tag=(ExitReason.STOP_LOSS if stop else ExitReason.ROI).value,
-            )
-            self.add(
-                OrderRecord(order, self.next_number(), entry.position_id, traceparent=traceparent), unit, "EntryFilled"
-            )
+        for old in self.protective(position_id):
+            self.change(replace(old, cancel_requested=True), unit)
+        for order in legs(self._context.key, entry, levels, amount=amount, attempt=attempt, time=self.time):
+            record = OrderRecord(order, self.next_number(), position_id, traceparent=traceparent)
+            self.add(record, unit, "EntryFilled" if attempt.startswith("filled") else "ExitFailed")
+
+    def _protect_again(self, failed: OrderRecord, unit: UnitOfWork) -> None:
+        """An exit came to nothing after it had taken the legs away: place them where they were."""
+        position_id = failed.position_id
+        entry = self.records.get(position_id)
+        records = [self.records[client_id] for client_id in self._positions[position_id]]
+        covered = any(r.order.is_open and r.order.leg is not Leg.ENTRY for r in records)
+        if entry is None or entry.bracket is None or covered:
+            return
+        attempt = f"after-{failed.order.client_order_id}"
+        self._protect(position_id, last_levels(records), attempt, failed.traceparent, unit)
 
     def _keep(self, record: OrderRecord) -> None:
         """Into the cache and its indices; the open ones stay in the order of arrival."""

@@ -15,6 +15,9 @@ from tradewind.domain.errors import TradewindError
 from tradewind.domain.order import Fill, Order, OrderState
 from tradewind.kernel.store.base import Write
 
+DUPLICATE = "DuplicateClientOrderId"
+"""The refusal of a create whose client order id the venue has already: it is not absent, so it is asked for."""
+
 
 class VenueRefusalError(TradewindError):
     """The venue said no for certain. Any other exception of a call leaves the outcome unknown."""
@@ -76,14 +79,16 @@ class Venue(Protocol):
     """One account at one venue.
 
     `resend_after` is the number of seconds after the signed time from which a create that was never seen can no
-    longer be accepted; None where the venue has no such bound, so that nothing is ever sent twice.
+    longer be accepted; None where the venue has no such bound, so that nothing is ever sent twice. `transactional` is
+    true where a call takes effect by the writes of its answer and by nothing else.
     """
 
     account: str
     resend_after: float | None
+    transactional: bool
 
     async def create(self, orders: Sequence[Order]) -> Answer:
-        """Send one order, or the legs of one OCO group, in one call."""
+        """Send one order, or the legs of one OCO group, in one call: accepted whole or not at all."""
         ...
 
     async def cancel(self, order: Order) -> Answer:

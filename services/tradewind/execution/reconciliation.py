@@ -23,7 +23,7 @@ async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None
     balances = await venue.balances()
     async with context.unit() as unit:
         ledger.guard(unit)
-        ours = [fill for fill in fills if fill.client_order_id in ledger.records]
+        ours = [fill for fill in fills if ledger.is_ours(fill.client_order_id)]
         ledger.apply([VenueFill(fill) for fill in ours], unit)
         for order in told:
             if order.client_order_id not in ledger.records:
@@ -45,8 +45,9 @@ def report(ledger: OrderLedger, balances: object, suffix: str = "") -> BalancesR
     )
 
 
-def _add_external(told: VenueOrder, ledger: OrderLedger, unit: UnitOfWork) -> None:
-    order = Order(
+def external_order(told: VenueOrder, time: int) -> Order:
+    """An order that nobody here created, as far as the venue describes it."""
+    return Order(
         client_order_id=told.client_order_id,
         decision_id="external",
         leg=Leg.ENTRY,
@@ -54,8 +55,12 @@ def _add_external(told: VenueOrder, ledger: OrderLedger, unit: UnitOfWork) -> No
         side=Side.BUY,
         type=OrderType.LIMIT,
         amount=told.amount,
-        created_time=ledger.time,
+        created_time=time,
         filled=told.filled,
         state=OrderState.ACCEPTED,
     )
+
+
+def _add_external(told: VenueOrder, ledger: OrderLedger, unit: UnitOfWork) -> None:
+    order = external_order(told, ledger.time)
     ledger.add(OrderRecord(order, ledger.next_number(), told.client_order_id, external=True), unit, "External")

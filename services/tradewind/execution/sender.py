@@ -1,7 +1,11 @@
 """The sender: carries out what the ledger intends, one order at a time, every step its own transaction.
 
 For each open order, oldest first: cancel where that was asked; else send what is `Intended`; else amend; else ask
-about what is `Unknown`. A create is never retried blindly: see `_resolve`.
+about what is `Unknown`. A create is never retried blindly: see `Sender._resolve`. The lease is confirmed in the
+transaction before each call that changes something at the venue, so that a writer that lost it stops there.
+
+Orders may move while a call is on its way (a fill overtakes its acknowledgement, an emergency stop comes between),
+so what follows from an answer is decided on the order as it is then, in the unit that records it.
 """
 
 from __future__ import annotations
@@ -11,26 +15,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TypeVar
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from tradewind.domain.errors import TradewindError
 from tradewind.domain.exits import ExitReason
-from tradewind.domain.order import Leg, OrderState
+from tradewind.domain.order import Leg, Order, OrderState
+from tradewind.execution.adoption import Adoption
 from tradewind.execution.ledger import OrderLedger
-from tradewind.execution.ports import Answer, Venue, VenueOrder, VenueRefusalError
+from tradewind.execution.ports import DUPLICATE, Answer, Venue, VenueFill, VenueOrder, VenueRefusalError
+from tradewind.execution.reconciliation import external_order
 from tradewind.execution.records import OrderRecord
+from tradewind.execution.venue_call import Result, VenueSilentError, call_venue
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 
-Result = TypeVar("Result")
-
 ASK_PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0)
-
-
-class VenueSilentError(TradewindError):
-    """A call to the venue ended without an answer: whatever was asked may or may not have happened."""
 
 
 class Sender:
@@ -39,65 +36,96 @@ class Sender:
     def __init__(self, context: Context, ledger: OrderLedger, venue: Venue, call_timeout: float = 10.0) -> None:
         self._context, self._ledger, self._venue = context, ledger, venue
         self._timeout = call_timeout
-        self._asked: dict[str, int] = {}
+        self._adoption = Adoption(context, ledger)
+        self._tries: dict[str, int] = {}
         self._blocked: set[str] = set()
+        self._working = asyncio.Lock()
 
     def work(self) -> list[OrderRecord]:
         """What there is to do, oldest first."""
         return [record for record in self._ledger.open() if _is_work(record)]
 
-    async def drain(self) -> None:
-        """Work until nothing can be done now; orders whose outcome is unknown stay, and are asked for again."""
-        self._blocked.clear()
-        while True:
-            todo = next((record for record in self.work() if self._can_do(record)), None)
-            if todo is None:
-                return
-            await self._step(todo)
+    async def drain(self, *, legs_only: bool = False) -> None:
+        """Work until nothing can be done now; orders whose outcome is unknown stay, and are asked for again.
 
-    def _can_do(self, record: OrderRecord) -> bool:
-        return record.order.state is not OrderState.UNKNOWN and record.order.client_order_id not in self._blocked
-
-    async def cancel_everything(self) -> tuple[int, list[str]]:
-        """Cancel all that the venue says is open, whoever placed it; returns how many, and what could not be canceled.
-
-        The venue comes first and the store second, so that it also works while the store does not.
+        With `legs_only` only protective legs are placed and taken away: what else was decided acts from the next
+        candle on, so it must not act inside the one that is being walked.
         """
-        canceled, troubles = 0, []
-        for told in await self._call(self._venue.open_orders):
-            record = self._ledger.records.get(told.client_order_id)
-            if record is None:
-                troubles.append(f"{told.client_order_id}: not known here yet")
-                continue
-            try:
-                answer = await self._call(partial(self._venue.cancel, record.order))
-                canceled += 1
-                await self._unit(partial(self._adopt_answer, answer))
-            except (TradewindError, SQLAlchemyError) as error:
-                troubles.append(f"{told.client_order_id}: {error}")
-        for record in self._ledger.open():
-            if record.order.state is OrderState.INTENDED:
-                await self._unit(partial(self._end, record, OrderState.CANCELED, "EmergencyStop"))
-        return canceled, troubles
+        async with self._working:
+            self._blocked.clear()
+            while (todo := next((r for r in self.work() if self._can_do(r, legs_only=legs_only)), None)) is not None:
+                await self._step(todo)
+
+    def _can_do(self, record: OrderRecord, *, legs_only: bool) -> bool:
+        if record.order.state is OrderState.UNKNOWN or record.order.client_order_id in self._blocked:
+            return False
+        placing = record.order.state is OrderState.INTENDED or record.cancel_requested
+        return not legs_only or (record.is_protective and placing)
 
     async def resolve_unknown(self) -> float | None:
-        """Ask the venue about every unknown order once; returns the seconds until the next try, None when all is known."""
-        for record in self.work():
-            if record.order.state is OrderState.UNKNOWN:
-                await self._resolve(record)
-        waiting = [r for r in self.work() if r.order.state is OrderState.UNKNOWN]
+        """Ask the venue about every unknown order once.
+
+        Returns the seconds after which to drain and ask again, 0 when there is something to do at once, None when
+        there is nothing to do.
+        """
+        async with self._working:
+            for record in self.work():
+                if self._present(record).order.state is OrderState.UNKNOWN:
+                    await self._resolve(self._present(record))
+        waiting = self.work()
         if not waiting:
+            self._tries.clear()
             return None
-        return min(ASK_PAUSES[min(self._asked[r.order.client_order_id], len(ASK_PAUSES) - 1)] for r in waiting)
+        return min(_pause(self._tries.get(record.order.client_order_id, 0)) for record in waiting)
+
+    async def cancel_everything(self) -> tuple[int, list[str]]:
+        """Cancel all that is open, whoever placed it; returns how many, and what could not be canceled.
+
+        The venue comes first and the store second, so that it also works while the store does not; and it waits for
+        nothing, so it may come between any two steps of the worker.
+        """
+        canceled, troubles = 0, list[str]()
+        orders = [record.order for record in self._ledger.open() if record.order.state is not OrderState.INTENDED]
+        try:
+            told = await self._call(self._venue.open_orders)
+            orders = [self._order_of(one) for one in told]
+        except (VenueRefusalError, VenueSilentError) as error:
+            troubles.append(f"the venue does not say what is open, trying what is known here: {error}")
+        for order in orders:
+            try:
+                answer = await self._call(partial(self._venue.cancel, order))
+                canceled += 1
+                await self._unit(partial(self._adoption.of_answer, answer))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the others must be canceled too
+                troubles.append(f"{order.client_order_id}: {error}")
+        try:
+            await self._unit(self._stop_the_rest)
+        except Exception as error:  # noqa: BLE001 - the venue is done with, and the caller has a latch to set
+            troubles.append(f"orders on their way: {error}")
+        return canceled, troubles
+
+    def _order_of(self, told: VenueOrder) -> Order:
+        record = self._ledger.records.get(told.client_order_id)
+        return record.order if record else external_order(told, self._ledger.time)
+
+    def _stop_the_rest(self, unit: UnitOfWork) -> None:
+        """What was not sent is not sent; what may be on its way is canceled when it is there."""
+        for record in self._ledger.open():
+            if record.order.state is OrderState.INTENDED:
+                self._adoption.end(record, OrderState.CANCELED, "EmergencyStop", unit)
+            else:
+                self._ledger.change(replace(record, cancel_requested=True), unit)
 
     # --------------------------------------------------------------------------------------------------------- steps
 
     async def _step(self, record: OrderRecord) -> None:
         if record.order.state is OrderState.INTENDED:
             if record.cancel_requested:
-                await self._unit(lambda unit: self._end(record, OrderState.CANCELED, "Requested", unit))
+                await self._unit(partial(self._adoption.end, record, OrderState.CANCELED, "Requested"))
             elif record.order.leg is Leg.EXIT:
                 await self._exit(record)
+            elif record.is_protective and self._older_legs(record):
+                self._block(record)  # two that cover the same amount could sell it twice
             else:
                 await self._send(record)
         elif record.cancel_requested:
@@ -105,25 +133,32 @@ class Sender:
         else:
             await self._amend(record)
 
+    def _older_legs(self, record: OrderRecord) -> bool:
+        """Whether legs that this one replaces may still trade."""
+        group = record.order.group
+        return any(
+            leg.number < record.number and (group is None or leg.order.group != group)
+            for leg in self._ledger.protective(record.position_id)
+        )
+
     async def _exit(self, record: OrderRecord) -> None:
         """Free the amount from the protective legs, then sell what is left of the position."""
         for leg in self._ledger.protective(record.position_id):
-            present = self._ledger.records[leg.order.client_order_id]
+            present = self._present(leg)
             if present.order.is_open and present.order.state is not OrderState.UNKNOWN:
                 await self._step(replace(present, cancel_requested=True))
-            if self._ledger.records[leg.order.client_order_id].order.is_open:
+            if self._present(leg).order.is_open:
                 # The leg may still trade, and selling beside it could sell twice: the exit waits until it is known.
-                self._blocked.add(record.order.client_order_id)
+                self._block(record)
                 return
         left = self._left(record)
         if left <= 0:
-            await self._unit(lambda unit: self._end(record, OrderState.CANCELED, "PositionClosed", unit))
+            await self._unit(partial(self._adoption.end, record, OrderState.CANCELED, "PositionClosed"))
             return
         if left < record.order.remaining:
-            await self._unit(
-                lambda unit: self._ledger.resize(record.order.client_order_id, left, unit, "PositionReduced")
-            )
-        await self._send(self._ledger.records[record.order.client_order_id])
+            client_id = record.order.client_order_id
+            await self._unit(lambda unit: self._ledger.resize(client_id, left, unit, "PositionReduced"))
+        await self._send(self._present(record))
 
     def _left(self, record: OrderRecord) -> Decimal:
         """What an exit may still sell: at most what was asked, and no more than the position's fills leave."""
@@ -131,145 +166,140 @@ class Sender:
         return instrument.amount(min(record.order.remaining, self._ledger.held(record.position_id)))
 
     async def _send(self, record: OrderRecord) -> None:
-        orders = self._group_of(record)
-        if record.expires_at is not None and self._ledger.time > record.expires_at:
-            await self._unit(lambda unit: self._end(record, OrderState.EXPIRED, "DecisionExpired", unit))
+        if self._is_late(record):
+            await self._unit(partial(self._adoption.end, record, OrderState.EXPIRED, "DecisionExpired"))
             return
         signed_at = self._context.clock.now()
+        sent: list[OrderRecord] = []
 
         def submit(unit: UnitOfWork) -> None:
-            for one in orders:
-                self._ledger.move(one.order.client_order_id, OrderState.SUBMITTED, unit, signed_at=signed_at)
+            for one in self._group_of(record):
+                client_id = one.order.client_order_id
+                sent.append(self._ledger.move(client_id, OrderState.SUBMITTED, unit, signed_at=signed_at))
 
         await self._unit(submit)
-        sent = [self._ledger.records[one.order.client_order_id] for one in orders]
+        if not sent:
+            return
         try:
             answer = await self._call(lambda: self._venue.create([one.order for one in sent]))
         except VenueRefusalError as refusal:
-            reason = str(refusal)
-            await self._unit(lambda unit: self._end_all(sent, OrderState.REJECTED, reason, unit))
+            judge = self._adoption.doubt if refusal.reason == DUPLICATE else self._adoption.refuse
+            await self._unit(partial(judge, sent, str(refusal)))
         except VenueSilentError as silence:
-            reason = str(silence)
-            await self._unit(lambda unit: self._end_all(sent, OrderState.UNKNOWN, reason, unit))
+            await self._unit(partial(self._adoption.doubt, sent, str(silence)))
         else:
-            await self._unit(lambda unit: self._accept(answer, unit))
+            await self._unit(partial(self._adoption.of_create, answer, sent))
             self._context.metrics.order_seconds.labels(self._context.key).observe(self._context.clock.now() - signed_at)
 
     async def _cancel(self, record: OrderRecord) -> None:
+        await self._confirm_lease()
         try:
             answer = await self._call(lambda: self._venue.cancel(record.order))
         except (VenueRefusalError, VenueSilentError) as error:
             # "Unknown order" proves nothing either: it may have filled a moment ago. Ask.
-            reason = str(error)
-            await self._unit(lambda unit: self._end_all([record], OrderState.UNKNOWN, reason, unit))
+            self._failed(record)
+            await self._unit(partial(self._adoption.doubt, [record], str(error)))
             return
-        await self._unit(lambda unit: self._adopt_answer(answer, unit))
+        await self._unit(partial(self._adoption.of_answer, answer))
+        if self._present(record).order.is_open:
+            # Taken note of, not done: asked for until it is.
+            self._failed(record)
+            await self._unit(partial(self._adoption.doubt, [record], "CancelPending"))
 
     async def _amend(self, record: OrderRecord) -> None:
         wanted = record.wanted_stop_price
         assert wanted is not None
+        await self._confirm_lease()
         try:
             answer = await self._call(lambda: self._venue.amend(record.order, wanted))
         except (VenueRefusalError, VenueSilentError) as error:
-            reason = str(error)
-            await self._unit(lambda unit: self._end_all([record], OrderState.UNKNOWN, reason, unit))
+            self._failed(record)
+            give_up = isinstance(error, VenueRefusalError)
+            await self._unit(partial(self._not_amended, record, str(error), give_up=give_up))
             return
+        await self._unit(partial(self._amended, record, wanted, answer))
 
-        def amended(unit: UnitOfWork) -> None:
-            unit.writes.extend(answer.writes)
-            present = self._ledger.records[record.order.client_order_id]
-            order = replace(
-                present.order,
-                stop_price=wanted,
-                version=present.order.version + 1,
-                tag=ExitReason.TRAILING_STOP_LOSS.value,
-            )
-            self._ledger.change(replace(present, order=order, wanted_stop_price=None), unit, "Amended")
+    def _amended(self, record: OrderRecord, wanted: Decimal, answer: Answer, unit: UnitOfWork) -> None:
+        unit.writes.extend(answer.writes)
+        present = self._present(record)
+        if not present.order.is_open:
+            return
+        order = replace(
+            present.order,
+            stop_price=wanted,
+            version=present.order.version + 1,
+            tag=ExitReason.TRAILING_STOP_LOSS.value,
+        )
+        self._ledger.change(replace(present, order=order, wanted_stop_price=None), unit, "Amended")
 
-        await self._unit(amended)
+    def _not_amended(self, record: OrderRecord, reason: str, unit: UnitOfWork, *, give_up: bool) -> None:
+        """Ask for the order; a stop price that the venue will not have is not offered again."""
+        if give_up:
+            self._ledger.change(replace(self._present(record), wanted_stop_price=None), unit)
+        self._adoption.doubt([record], reason, unit)
 
     async def _resolve(self, record: OrderRecord) -> None:
-        """Ask until the venue is certain. Found: adopt. Absent: send again, same id, but only when the first try can
-        no longer be accepted and the decision still stands."""
+        """Ask until the venue is certain.
+
+        Found: adopt, with its trades. Absent: send again, same id, but only when the first try can no longer be
+        accepted and the decision still stands.
+        """
         client_id = record.order.client_order_id
         try:
             found = await self._call(lambda: self._venue.find(record.order))
+            fills = await self._call(self._venue.fills) if found and found.filled > record.order.filled else ()
         except (VenueRefusalError, VenueSilentError) as error:
-            self._asked[client_id] = self._asked.get(client_id, 0) + 1
+            self._failed(record)
             self._context.log.warning("order outcome unknown", client_order_id=client_id, error=str(error))
             return
         if found is not None:
-            self._asked.pop(client_id, None)
-            await self._unit(lambda unit: self._adopt(found, unit))
+            mine = [VenueFill(fill) for fill in fills if fill.client_order_id == client_id]
+            await self._unit(partial(self._adoption.of_answer, Answer(orders=(found,), updates=tuple(mine))))
+            if self._present(record).order.state is OrderState.UNKNOWN:
+                self._failed(record)
             return
+        self._failed(record)
         bound, now = self._venue.resend_after, self._context.clock.now()
-        self._asked[client_id] = self._asked.get(client_id, 0) + 1
         if bound is None or record.signed_at is None or now < record.signed_at + bound:
             return
-        self._asked.pop(client_id, None)
-        late = record.expires_at is not None and self._ledger.time > record.expires_at
-        if late or record.cancel_requested or record.order.filled:
-            await self._unit(lambda unit: self._end(record, OrderState.EXPIRED, "NeverArrived", unit))
+        if self._is_late(record) or record.cancel_requested or record.order.filled:
+            await self._unit(partial(self._adoption.end, record, OrderState.EXPIRED, "NeverArrived"))
         else:
             await self._send(record)
 
-    # ------------------------------------------------------------------------------------------------------- answers
-
-    def _accept(self, answer: Answer, unit: UnitOfWork) -> None:
-        unit.writes.extend(answer.writes)
-        for told in answer.orders:
-            record = self._ledger.records[told.client_order_id]
-            traceparent = self._context.tracer.span(
-                "order",
-                record.traceparent,
-                {"pair": told.pair, "leg": record.order.leg.value, "client_order_id": told.client_order_id},
-                start=record.signed_at,
-            )
-            self._ledger.move(
-                told.client_order_id, OrderState.ACCEPTED, unit, traceparent=traceparent or record.traceparent
-            )
-        self._ledger.apply(answer.updates, unit)
-
-    def _adopt_answer(self, answer: Answer, unit: UnitOfWork) -> None:
-        unit.writes.extend(answer.writes)
-        self._ledger.apply(answer.updates, unit)
-        for told in answer.orders:
-            self._adopt(told, unit)
-
-    def _adopt(self, told: VenueOrder, unit: UnitOfWork) -> None:
-        """Take over what the venue says an order is. Fills are applied from the venue's trades, never guessed here."""
-        record = self._ledger.records[told.client_order_id]
-        if not record.order.is_open or record.order.state is told.state:
-            return
-        if told.filled > record.order.filled and told.state is not OrderState.ACCEPTED:
-            # Its trades are on their way; ending the order before them would refuse them.
-            self._context.log.info("order waits for its fills", client_order_id=told.client_order_id)
-            return
-        self._ledger.move(told.client_order_id, told.state, unit, "AsVenueSays")
-
-    def _end(self, record: OrderRecord, state: OrderState, reason: str, unit: UnitOfWork) -> None:
-        self._ledger.move(record.order.client_order_id, state, unit, reason, cancel_requested=False)
-
-    def _end_all(self, records: list[OrderRecord], state: OrderState, reason: str, unit: UnitOfWork) -> None:
-        for record in records:
-            self._ledger.move(record.order.client_order_id, state, unit, reason)
-            self._context.log.warning(
-                "order " + state.value.lower(),
-                client_order_id=record.order.client_order_id,
-                pair=record.order.pair,
-                leg=record.order.leg.value,
-                reason=reason,
-            )
-
     # ------------------------------------------------------------------------------------------------------ plumbing
 
+    def _present(self, record: OrderRecord) -> OrderRecord:
+        return self._ledger.records[record.order.client_order_id]
+
+    def _is_late(self, record: OrderRecord) -> bool:
+        return record.expires_at is not None and self._ledger.time > record.expires_at
+
     def _group_of(self, record: OrderRecord) -> list[OrderRecord]:
-        """The order alone, or the legs of its OCO group, which go out in one call."""
-        if record.order.group is None:
-            return [record]
-        group = [r for r in self._ledger.open() if r.order.group == record.order.group]
+        """What goes out in one call, as it is now: the order alone, or the legs of its OCO group."""
+        group = record.order.group
         sendable = (record.order.state, OrderState.INTENDED)
-        return [r for r in group if r.order.state in sendable]
+        return [
+            present
+            for present in self._ledger.open()
+            if present.order.state in sendable and not present.cancel_requested
+            if present.order.client_order_id == record.order.client_order_id
+            or (group is not None and present.order.group == group)
+        ]
+
+    def _failed(self, record: OrderRecord) -> None:
+        client_id = record.order.client_order_id
+        self._tries[client_id] = self._tries.get(client_id, 0) + 1
+
+    def _block(self, record: OrderRecord) -> None:
+        self._blocked.add(record.order.client_order_id)
+        self._failed(record)
+
+    async def _confirm_lease(self) -> None:
+        if self._venue.transactional:
+            return  # its change is undone with the unit that records it
+        async with self._context.unit() as unit:
+            self._ledger.guard(unit)
 
     async def _unit(self, change: Callable[[UnitOfWork], object]) -> None:
         async with self._context.unit() as unit:
@@ -278,14 +308,7 @@ class Sender:
                 self._ledger.guard(unit)
 
     async def _call(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        """One call to the venue; anything but an answer or a refusal is silence."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                return await call()
-        except VenueRefusalError:
-            raise
-        except Exception as error:
-            raise VenueSilentError(f"{type(error).__name__}: {error}") from error
+        return await call_venue(call, self._timeout)
 
 
 def _is_work(record: OrderRecord) -> bool:
@@ -294,3 +317,7 @@ def _is_work(record: OrderRecord) -> bool:
         or record.cancel_requested
         or record.wanted_stop_price is not None
     )
+
+
+def _pause(tries: int) -> float:
+    return ASK_PAUSES[min(tries, len(ASK_PAUSES)) - 1] if tries else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -16,6 +16,9 @@ from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.sender import Sender
 from tradewind.execution.tables import leases, order_states
 from tradewind.kernel.service import Context, Service
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 
 def build(context: Context) -> Service:
@@ -58,20 +61,17 @@ def build(context: Context) -> Service:
         """How many orders reached which outcome."""
         return await context.store.read(lambda connection: _summary(connection, context.key, account))
 
-    async def cancel_everything() -> tuple[int, list[str]]:
-        """Cancel all that the venue says is open."""
-        return await sender.cancel_everything()
-
     async def all_orders() -> list[Any]:
         """Every order of this account, oldest first."""
         return [record.order for record in sorted(ledger.records.values(), key=lambda r: r.number)]
 
-    async def balances() -> Mapping[str, Any]:
-        """What the venue says is in the account."""
-        return await venue.balances()
-
     def ready() -> Mapping[str, str]:
         return {} if handlers.reconciled.is_set() else {"venue": "not reconciled yet"}
+
+    def routes() -> APIRouter:
+        from tradewind.execution.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
+
+        return router(context, account)
 
     return Service(
         name="execution",
@@ -88,11 +88,12 @@ def build(context: Context) -> Service:
             "open_orders": open_orders,
             "orders": all_orders,
             "summary": summary,
-            "cancel_everything": cancel_everything,
-            "balances": balances,
+            "cancel_everything": sender.cancel_everything,
+            "balances": venue.balances,
         },
         ready=ready,
         drain=handlers.drain,
+        router=routes,
     )
 
 

@@ -1,7 +1,8 @@
 """What a service is to the kernel, and the runner that keeps one alive.
 
 A service is a table of handlers, a `load` that fills its caches from its tables, answers to questions, an HTTP
-router and optional background tasks. The runner gives it messages one batch at a time: a batch is one unit of work.
+router and optional background tasks. Every service answers one question more, `state`, and tells each change of its
+state to the others. The runner gives it messages one batch at a time: a batch is one unit of work.
 When a batch fails, the caches may be ahead of the tables, so the service loads again and takes its messages one by
 one, with growing pauses; a message that fails to the end fails the service, loudly, with nothing lost.
 
@@ -23,13 +24,15 @@ from msgspec.structs import force_setattr
 
 from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import TradingBot
-from tradewind.contracts.messages import Message
+from tradewind.contracts.messages import Message, ServiceStateChanged
 from tradewind.domain.errors import TradewindError
 from tradewind.kernel.ask import Answer, Ask
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
+from tradewind.kernel.security import Peers
+from tradewind.kernel.settings import Settings
 from tradewind.kernel.store.base import FencedError, Store, Write
-from tradewind.kernel.store.outbox import inbox_write, outbox_write, read_progress, read_undone
+from tradewind.kernel.store.outbox import Progress, inbox_write, outbox_write, read_progress, read_undone
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracer
 from tradewind.kernel.unit import UnitOfWork
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 BATCH = 512
 RETRY_PAUSES = (0.05, 0.2, 1.0, 3.0)
+STOP_PATIENCE = 10.0
 
 Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
 UnitFactory = Callable[[], contextlib.AbstractAsyncContextManager[UnitOfWork]]
@@ -57,7 +61,10 @@ class ServiceState(StrEnum):
 
 @dataclass(slots=True)
 class Context:
-    """Everything a service gets from outside. `unit` opens a unit of work for requests and background tasks."""
+    """Everything a service gets from outside. `unit` opens a unit of work for requests and background tasks.
+
+    `peers` is None where nothing is served over HTTP.
+    """
 
     bot: TradingBot
     service: str
@@ -70,6 +77,8 @@ class Context:
     data_directory: Path
     until_end: bool = True
     resume_time: int | None = None
+    settings: Settings = field(default_factory=Settings)
+    peers: Peers | None = None
     unit: UnitFactory = field(init=False)
     seen: Callable[[str], int] = field(init=False)
     published: Callable[[str], int] = field(init=False)
@@ -89,7 +98,9 @@ class Service:
     """One service, composed: what `build(context)` returns.
 
     `load` fills caches from the tables and may be called again after a failure. `tasks` run while the service does.
-    `ready` names what is not ready, empty when all is. `drain` finishes what was begun, before stopping.
+    `ready` names what is not ready, empty when all is. `drain` finishes what was begun, before stopping. `router` makes
+    the HTTP routes when somebody listens (and not before: FastAPI imports slowly); `describe` completes their OpenAPI
+    document, `docs` are further paths of the page that shows it.
     """
 
     name: str
@@ -100,6 +111,8 @@ class Service:
     ready: Callable[[], Mapping[str, str]] = dict
     drain: Callable[[], Awaitable[None]] = _nothing
     router: Callable[[], APIRouter] | None = None
+    describe: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None
+    docs: tuple[str, ...] = ()
 
 
 Build = Callable[[Context], Service]
@@ -112,6 +125,7 @@ class ServiceRunner:
         self.context = context
         self.state = ServiceState.NEW
         self.failure: BaseException | None = None
+        self.failures = 0
         self.stopped = asyncio.Event()
         self._spec = catalog.service(context.service)
         self._bus = bus
@@ -120,7 +134,8 @@ class ServiceRunner:
         self._seen: dict[str, int] = {}
         self._published: dict[str, int] = {}
         self._handled: set[str] = set()
-        self._owed: list[Write] = []
+        self._owed: list[str] = []
+        self._stale = False
         self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
         self._service = Service(context.service)
@@ -148,17 +163,31 @@ class ServiceRunner:
             )
         self._inboxed = frozenset(self._spec.consumes) if self._spec.stores else frozenset()
 
+    @property
+    def answers(self) -> Mapping[str, Answer]:
+        """What the service answers, and what is answered for every service."""
+        return {**self._service.answers, "state": self.describe}
+
+    def unready(self) -> Mapping[str, str]:
+        """Why the service does not do its work now, by name of what is missing; empty when it does."""
+        if self.state is not ServiceState.RUNNING:
+            return {"service": self.state.value}
+        return self._service.ready()
+
+    async def describe(self) -> dict[str, Any]:
+        """The state of the service, what it waits for, and how many batches have failed since it was built."""
+        return {"state": self.state.value, "reasons": dict(self.unready()), "failures": self.failures}
+
     async def start(self) -> None:
         """Load the caches and begin to consume."""
-        self.state = ServiceState.STARTING
+        await self._enter(ServiceState.STARTING)
         try:
-            await self._load()
-            await self._republish()
+            await self._recover()
         except BaseException as error:
-            self.state, self.failure = ServiceState.FAILED, error
+            self.failure = error
+            await self._enter(ServiceState.FAILED, str(error))
             raise
-        self.state = ServiceState.RUNNING
-        self.context.metrics.service_up.labels(self.context.key, self._spec.name).set(1)
+        await self._enter(ServiceState.RUNNING)
         for work in (self._consume, *self._service.tasks):
             self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
 
@@ -167,41 +196,82 @@ class ServiceRunner:
         if self.state is not ServiceState.RUNNING:
             await self._cancel()
             return
-        self.state = ServiceState.STOPPING
-        self.context.metrics.service_up.labels(self.context.key, self._spec.name).set(0)
-        with contextlib.suppress(TradewindError):
+        await self._enter(ServiceState.STOPPING)
+        try:
             await self._service.drain()
-        await self._cancel()
+        except Exception as error:
+            self.context.log.warning("drain failed", error=str(error), exc_info=error)
+        async with contextlib.AsyncExitStack() as stack:
+            with contextlib.suppress(TimeoutError):
+                # A transaction that is cut off half way may be true without anybody here knowing it.
+                async with asyncio.timeout(STOP_PATIENCE):
+                    await stack.enter_async_context(self._lock)
+            await self._cancel()
         if self._owed:
-            await self.context.store.commit(self._owed)
+            await self.context.store.commit(self._inbox(self._owed))
             self._owed = []
-        self.state = ServiceState.TERMINATED
+        await self._enter(ServiceState.TERMINATED)
 
     @contextlib.asynccontextmanager
     async def unit(self) -> AsyncIterator[UnitOfWork]:
         """A unit of work of its own, committed on leaving; nothing else of this service happens meanwhile."""
-        async with self._lock:
+        async with self._exclusive():
             unit = UnitOfWork()
-            try:
-                yield unit
-                await self._commit(unit, [])
-            except FencedError:
-                raise
-            except Exception:
-                # The caches may be ahead of the tables now.
-                await self._load()
-                raise
+            yield unit
+            await self._commit(unit, [])
 
     # ------------------------------------------------------------------------------------------------------ internals
 
+    @contextlib.asynccontextmanager
+    async def _exclusive(self) -> AsyncIterator[None]:
+        """Nothing else of this service happens meanwhile, and its caches agree with its tables.
+
+        After a failure they may not: they are loaded again before anybody else gets in, or reads them.
+        """
+        async with self._lock:
+            if self._stale:
+                await self._recover()
+            try:
+                yield
+            except FencedError:
+                self._stale = True
+                raise
+            except Exception as error:
+                self._stale = True
+                try:
+                    await self._recover()
+                except Exception as trouble:  # noqa: BLE001 - the first failure is the one to tell
+                    self.context.log.warning("not loaded again", error=str(trouble), after=str(error))
+                raise
+            except BaseException:
+                self._stale = True
+                raise
+
+    async def _recover(self) -> None:
+        """Stand where the tables say, and give to the bus what they say was never handled."""
+        await self._load()
+        await self._republish()
+        self._stale = False
+
     async def _load(self) -> None:
-        context = self.context
-        progress = await context.store.read(
-            lambda connection: read_progress(connection, context.key, self._spec.name, self._spec.consumes)
-        )
+        progress = await self._progress()
+        owed = [message_id for message_id in self._owed if message_id not in progress.handled]
+        if owed:
+            # What is owed was handled: forgotten with the caches, it would be waited for until the next start.
+            await self.context.store.commit(self._inbox(owed))
+            progress = await self._progress()
         self._handled, self._published, self._seen = progress.handled, progress.published, progress.seen
         self._owed = []
         await self._service.load()
+
+    async def _progress(self) -> Progress:
+        key, spec = self.context.key, self._spec
+        return await self.context.store.read(
+            lambda connection: read_progress(connection, key, spec.name, spec.consumes)
+        )
+
+    def _inbox(self, message_ids: Sequence[str]) -> list[Write]:
+        return [inbox_write(self.context.key, self._spec.name, message_id) for message_id in message_ids]
 
     async def _republish(self) -> None:
         """Give what this service stored and somebody has not handled to the bus again."""
@@ -211,6 +281,16 @@ class ServiceRunner:
         topics = set(self._spec.publishes_topics)
         await self._bus.publish([message for message in undone if message.topic in topics])
 
+    async def _enter(self, state: ServiceState, reason: str = "") -> None:
+        """Go to another state and tell it; a fact of the moment, so it is not stored and has no market time."""
+        self.state = state
+        key, name, now = self.context.key, self._spec.name, self.context.clock.now()
+        self.context.metrics.service_up.labels(key, name).set(int(state is ServiceState.RUNNING))
+        message = ServiceStateChanged(
+            id=f"state:{name}:{now}", time=0, bot=key, occurred_at=now, service=name, state=state.value, reason=reason
+        )
+        await self._bus.publish([message])
+
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
@@ -218,8 +298,8 @@ class ServiceRunner:
             raise
         except BaseException as error:  # whatever it is, the service is dead and must say so
             self.context.log.exception("service failed", error=str(error), exc_info=error)
-            self.state, self.failure = ServiceState.FAILED, error
-            self.context.metrics.service_up.labels(self.context.key, self._spec.name).set(0)
+            self.failure = error
+            await self._enter(ServiceState.FAILED, str(error))
             self.stopped.set()
 
     async def _cancel(self) -> None:
@@ -232,12 +312,12 @@ class ServiceRunner:
         while True:
             batch = await self._mailbox.take(BATCH)
             try:
-                async with self._lock:
+                async with self._exclusive():
                     await self._handle(batch)
             except FencedError:
                 raise
             except Exception as error:
-                self._failures_metric.inc()
+                self._failed()
                 self.context.log.warning("batch failed", messages=len(batch), error=str(error), exc_info=error)
                 await self._retry(batch)
 
@@ -246,8 +326,7 @@ class ServiceRunner:
         for message in batch:
             for pause in (*RETRY_PAUSES, None):
                 try:
-                    async with self._lock:
-                        await self._load()
+                    async with self._exclusive():
                         await self._handle([message])
                     break
                 except FencedError:
@@ -255,9 +334,13 @@ class ServiceRunner:
                 except Exception as error:
                     if pause is None:
                         raise
-                    self._failures_metric.inc()
+                    self._failed()
                     self.context.log.warning("message failed", id=message.id, error=str(error))
                     await asyncio.sleep(pause)
+
+    def _failed(self) -> None:
+        self.failures += 1
+        self._failures_metric.inc()
 
     async def _handle(self, batch: Sequence[Message]) -> None:
         unit = UnitOfWork()
@@ -283,8 +366,7 @@ class ServiceRunner:
 
     async def _commit(self, unit: UnitOfWork, handled: list[str]) -> None:
         key, name = self.context.key, self._spec.name
-        if handled:
-            self._owed.extend(inbox_write(key, name, message_id) for message_id in handled)
+        owed = [*self._owed, *handled]
         now = self.context.clock.now() if unit.messages else 0.0
         for message in unit.messages:
             force_setattr(message, "bot", key)
@@ -295,10 +377,11 @@ class ServiceRunner:
                 unit.writes.append(outbox_write(message, name))
         if unit.writes:
             started = time.perf_counter()
-            await self.context.store.commit([*unit.writes, *self._owed])
-            self._owed = []
+            await self.context.store.commit([*unit.writes, *self._inbox(owed)])
+            owed = []
             self._transactions_metric.inc()
             self._seconds_metric.observe(time.perf_counter() - started)
+        self._owed = owed
         for callback in unit.after_commit:
             callback()
         if unit.messages:

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tradewind.contracts.api.v1alpha1 import DataSource, TradingBot
-from tradewind.domain.candle import Candle, CandleSeries
+from tradewind.domain.candle import Candle
 from tradewind.domain.candle_checks import CheckedCandles, iso_time, resample
 from tradewind.domain.instrument import Instrument
+from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import close_time
 from tradewind.market_data.adapters.instruments import load_instruments
 from tradewind.market_data.adapters.replay import load_replay
@@ -92,9 +93,7 @@ def load_recording(bot: TradingBot) -> Recording:
     spec = bot.spec
     checked, dropped = _source(bot)
     by_pair = {pair: one.series for pair, one in checked.items()}
-    overrides = {
-        one.pair: one.model_dump(exclude={"pair"}, exclude_none=True) for one in spec.exchanges[0].instruments
-    }
+    overrides = {one.pair: one.model_dump(exclude={"pair"}, exclude_none=True) for one in spec.exchanges[0].instruments}
     recording = Recording(
         timeframe=spec.timeframe,
         checked=checked,
@@ -154,9 +153,7 @@ def _ticks(base: str, series: Mapping[tuple[str, str], CandleSeries]) -> list[Ti
     return [Tick(time, tuple(moments[time])) for time in times]
 
 
-def _attach(
-    moments: Mapping[int, list[Closed]], times: Sequence[int], closes: Sequence[int], closed: Closed
-) -> None:
+def _attach(moments: Mapping[int, list[Closed]], times: Sequence[int], closes: Sequence[int], closed: Closed) -> None:
     """A longer candle belongs to the tick at whose close it is complete; after a gap, to the next one there is."""
     _, timeframe, candle = closed
     complete = close_time(timeframe, candle.open_time)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tradewind.contracts.messages import CandleClosed, FeedStateChanged, TickSettled
+from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.market_data.recording import Recording, Tick
@@ -13,13 +14,13 @@ SETTLE_TIMEOUT = 30.0
 
 
 class Replay:
-    """Plays a recording to the bot. `until_end` makes the end of the data the end of the run."""
+    """Plays a recording to the bot."""
 
-    def __init__(self, context: Context, *, until_end: bool) -> None:
+    def __init__(self, context: Context) -> None:
         self.recording: Recording | None = None
         self.position = 0
         self.ended = False
-        self._context, self._until_end = context, until_end
+        self._context = context
         self._settled = asyncio.Event()
         self._waiting_for = -1
         speed = context.bot.spec.data.speed
@@ -28,6 +29,14 @@ class Replay:
         self._candles_metric = metrics.candles
         self._time_metric = metrics.candle_time
         self._labels = key
+
+    @property
+    def interval(self) -> float | None:
+        """Wall seconds from one base candle to the next; None where ticks go out as fast as they are settled."""
+        if self._speed is None:
+            return None
+        timeframe = self._context.bot.spec.timeframe
+        return close_time(timeframe, 0) / 1000 / self._speed
 
     async def on_settled(self, message: TickSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
         """The bot is done with a tick."""
@@ -41,7 +50,9 @@ class Replay:
         resume = self._context.resume_time
         # The tick that the stored rows name last is sent again: who has seen it recognises it.
         self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)
-        counters = {pair: self._candles_metric.labels(self._labels, pair, recording.timeframe) for pair in recording.checked}
+        counters = {
+            pair: self._candles_metric.labels(self._labels, pair, recording.timeframe) for pair in recording.checked
+        }
         gauges = {pair: self._time_metric.labels(self._labels, pair) for pair in recording.checked}
         loop = asyncio.get_running_loop()
         due = loop.time()
@@ -98,7 +109,6 @@ class Replay:
 
     async def _end(self, time: int) -> None:
         self.ended = True
-        self._context.log.info("recorded data used up", until_end=self._until_end)
-        if self._until_end:
-            async with self._context.unit() as unit:
-                unit.publish(FeedStateChanged(id=f"feed:{time}:Ended", time=time, state="Ended"))
+        self._context.log.info("recorded data used up")
+        async with self._context.unit() as unit:
+            unit.publish(FeedStateChanged(id=f"feed:{time}:Ended", time=time, state="Ended"))

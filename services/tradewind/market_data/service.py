@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tradewind.contracts.messages import TickSettled
-from tradewind.domain.candle import CandleSeries
-from tradewind.domain.instrument import Instrument
 from tradewind.kernel.service import Context, Service
-from tradewind.market_data.recording import Recording, load_recording
+from tradewind.market_data.answers import Answers
+from tradewind.market_data.recording import load_recording
 from tradewind.market_data.replay import Replay
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 
 def build(context: Context) -> Service:
     """Market data of one bot, from a recording or a synthetic market."""
-    replay = Replay(context, until_end=context.until_end)
-
-    def recording() -> Recording:
-        assert replay.recording is not None
-        return replay.recording
+    replay = Replay(context)
+    answers = Answers(replay)
 
     async def load() -> None:
         if replay.recording is not None:
@@ -31,52 +29,16 @@ def build(context: Context) -> Service:
                 context.metrics.quarantined.labels(context.key, pair, row.reason).inc()
             context.metrics.gaps.labels(context.key, pair).inc(sum(gap.missing for gap in checked.gaps))
 
-    async def instruments() -> Mapping[str, Instrument]:
-        """Every instrument of the bot, in the order in which pairs are decided."""
-        return recording().instruments
+    def routes() -> APIRouter:
+        from tradewind.market_data.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
 
-    async def series(pair: str, timeframe: str) -> CandleSeries:
-        """All candles of a pair."""
-        return recording().series[pair, timeframe]
-
-    async def closes(time: int) -> dict[str, float]:
-        """The latest closes at a tick."""
-        return recording().closes(time)
-
-    async def closes_by_tick(until: int) -> list[tuple[int, dict[str, float]]]:
-        """The closes of every tick so far."""
-        return recording().closes_by_tick(until)
-
-    async def status() -> dict[str, Any]:
-        """How far the replay is, and what was wrong with the data."""
-        ticks = recording().ticks
-        return {
-            "candles": recording().candles,
-            "ticks": len(ticks),
-            "position": replay.position,
-            "time": ticks[min(replay.position, len(ticks) - 1)].time if ticks else None,
-            "ended": replay.ended,
-            "notes": recording().notes(),
-            "quarantined": [
-                {"pair": pair, **row._asdict()}
-                for pair, checked in recording().checked.items()
-                for row in checked.quarantined
-            ],
-            "gaps": [
-                {"pair": pair, **gap._asdict()} for pair, checked in recording().checked.items() for gap in checked.gaps
-            ],
-        }
+        return router(context, answers.window, lambda: replay.ended)
 
     return Service(
         name="market-data",
         handlers={TickSettled: replay.on_settled},
         load=load,
         tasks=(replay.play,),
-        answers={
-            "instruments": instruments,
-            "series": series,
-            "closes": closes,
-            "closes_by_tick": closes_by_tick,
-            "status": status,
-        },
+        answers=answers.by_question(),
+        router=routes,
     )

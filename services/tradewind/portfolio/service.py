@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tradewind.contracts.messages import BalancesReported, CandleClosed, OrderFilled, TickMatched
 from tradewind.kernel.service import Context, Service
 from tradewind.portfolio.accounts import Account
 from tradewind.portfolio.handlers import PortfolioHandlers
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 
 def build(context: Context) -> Service:
@@ -30,7 +33,7 @@ def build(context: Context) -> Service:
         return {
             "sequence": context.published("portfolio.events"),
             "balances": dict(account.balances),
-            "positions": list(account.open.values()),
+            "positions": sorted(account.open.values(), key=lambda position: (position.open_time, position.pair)),
             "traceparents": {position: account.traceparents.get(position) for position in account.open},
             "equity": account.curve.equity,
             "equity_peak": account.curve.peak,
@@ -50,6 +53,11 @@ def build(context: Context) -> Service:
         """The latest close of every pair."""
         return dict(handlers.closes)
 
+    def routes() -> APIRouter:
+        from tradewind.portfolio.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
+
+        return router(context, account, handlers)
+
     return Service(
         name="portfolio",
         handlers={
@@ -60,4 +68,5 @@ def build(context: Context) -> Service:
         },
         load=load,
         answers={"snapshot": snapshot, "trades": trades, "equity": equity, "closes": closes},
+        router=routes,
     )

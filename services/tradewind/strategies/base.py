@@ -13,7 +13,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tradewind.domain.candle import CandleSeries, Floats, Integers
+from tradewind.domain.series import CandleSeries, Floats, Integers
 
 Sides = NDArray[np.int8]
 StanceName = Literal["Long", "Short", "Flat"]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tradewind.contracts.strategies import DonchianBreakoutParameters
-from tradewind.domain.candle import CandleSeries
 from tradewind.domain.indicators import Donchian, donchian
+from tradewind.domain.series import CandleSeries
 from tradewind.strategies.base import LONG, SHORT, LatestSeries, Sides, Stances, carried, figure, warming_up
 
 

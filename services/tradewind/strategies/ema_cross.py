@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tradewind.contracts.strategies import EmaCrossParameters
-from tradewind.domain.candle import CandleSeries, Floats
 from tradewind.domain.indicators import ema
+from tradewind.domain.series import CandleSeries, Floats
 from tradewind.strategies.base import LatestSeries, Stances, carried, figure, warming_up
 
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tradewind.contracts.strategies import RsiMeanReversionParameters
-from tradewind.domain.candle import CandleSeries, Floats
 from tradewind.domain.indicators import rsi
+from tradewind.domain.series import CandleSeries, Floats
 from tradewind.strategies.base import LONG, LatestSeries, Stances, carried, figure, warming_up
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
-from tradewind.domain.candle import CandleSeries
+from tradewind.domain.series import CandleSeries
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.strategies.base import StanceName, VectorisedStrategy

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from tradewind.contracts.api.v1alpha1 import Strategy
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
 from tradewind.contracts.strategies import STRATEGY_KINDS, parse_parameters
 from tradewind.domain.timeframe import bucket_start, close_time
 from tradewind.kernel.service import Context, Service
 from tradewind.strategies.loader import build_strategy
 from tradewind.strategy.evaluation import Evaluations, Evaluator
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
 
 
 def build(context: Context) -> Service:
@@ -49,7 +53,7 @@ def build(context: Context) -> Service:
                 "summary": STRATEGY_KINDS[strategy.kind].summary,
                 "weight": strategy.weight,
                 "timeframes": list(strategy.timeframes or (spec.timeframe,)),
-                "parameters": parse_parameters("spec.strategies", strategy.kind, strategy.parameters).model_dump(),
+                "parameters": _parameters(strategy),
             }
             for strategy in spec.strategies
         ]
@@ -58,12 +62,24 @@ def build(context: Context) -> Service:
         """The latest evaluation of every voter."""
         return list(evaluations.latest.values())
 
+    def routes() -> APIRouter:
+        from tradewind.strategy.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
+
+        return router(context, strategies, signals)
+
     return Service(
         name="strategy",
         handlers={CandleClosed: evaluations.on_candle},
         load=load,
         answers={"stances": stances, "strategies": strategies, "signals": signals},
+        router=routes,
     )
+
+
+def _parameters(strategy: Strategy) -> dict[str, Any]:
+    """Every parameter that it works with, by the names of the manifest."""
+    parsed = parse_parameters("spec.strategies", strategy.kind, strategy.parameters)
+    return parsed.model_dump(by_alias=True)
 
 
 def _last_open(timeframe: str, complete: int) -> int:

@@ -24,7 +24,9 @@ from tradewind.kernel.bus.base import Mailbox
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import Clock, SystemClock
 from tradewind.kernel.http.server import Listener, ServiceServers
+from tradewind.kernel.security import ServiceTokens, load_service_key
 from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
+from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.kernel.store.base import Store
 from tradewind.kernel.store.migration import migrate
@@ -49,6 +51,7 @@ class EmbeddedOptions:
     listen: Listener | None = None
     services: Sequence[str] | None = None
     clock: Clock = field(default_factory=SystemClock)
+    settings: Settings = field(default_factory=Settings)
     exporter: SpanExporter | None = None
     wrap_store: Callable[[Store], Store] | None = None
 
@@ -72,7 +75,9 @@ class EmbeddedBot:
         self.runners: dict[str, ServiceRunner] = {}
         self.resume_time: int | None = None
         self.servers: ServiceServers | None = None
-        self.tracing = Tracing(self.options.exporter or exporter_from_environment(), __version__, bot.metadata.namespace)
+        self.tracing = Tracing(
+            self.options.exporter or exporter_from_environment(), __version__, bot.metadata.namespace
+        )
         self.progress: Mailbox = self.bus.subscribe(RUNNER, ("cycles", "portfolio.events"))
         self._store: Store | None = None
         self._log = logger_for(RUNNER, bot.key)
@@ -92,12 +97,14 @@ class EmbeddedBot:
             store: Store = SqliteStore(engine)
             self._store = self.options.wrap_store(store) if self.options.wrap_store else store
             self.resume_time = await self._store.read(lambda connection: read_last_time(connection, self.bot.key))
+            if self.options.listen is not None:
+                tokens = ServiceTokens(load_service_key(self.directory.path), self.options.clock)
+                self.servers = ServiceServers(self.options.listen, self.runners, tokens)
             wanted = set(self.options.services or catalog.by_name())
             for name in catalog.start_order():
                 if name in wanted:
                     self._compose(name, self._store)
-            if self.options.listen is not None:
-                self.servers = ServiceServers(self.options.listen, self.runners, self.answers)
+            if self.servers is not None:
                 await self.servers.start()
             for runner in self.runners.values():
                 await runner.start()
@@ -120,10 +127,12 @@ class EmbeddedBot:
             data_directory=self.directory.path,
             until_end=self.options.until_end,
             resume_time=self.resume_time,
+            settings=self.options.settings,
+            peers=self.servers.peers if self.servers else None,
         )
         runner = ServiceRunner(context, self.bus)
         runner.compose(build)
-        self.answers.register(name, runner.service.answers)
+        self.answers.register(name, runner.answers)
         self.runners[name] = runner
 
     async def wait(self, on_tick: Callable[[int], None] | None = None) -> bool:

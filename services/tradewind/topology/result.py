@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from tradewind.domain.candle import CandleSeries
 from tradewind.domain.metrics import TradeMetrics, WalletMetrics, exposure, trade_metrics, wallet_metrics
 from tradewind.domain.money import ZERO, plain
+from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import DAY, close_time
 from tradewind.domain.trade import ClosedTrade
 from tradewind.topology.embedded import EmbeddedBot

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from tradewind.domain.candle import Candle, CandleSeries
+from tradewind.domain.candle import Candle
 from tradewind.domain.candle_checks import (
     NO_TIME,
     CheckedCandles,
@@ -19,6 +19,7 @@ from tradewind.domain.candle_checks import (
     iso_time,
     resample,
 )
+from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import DAY, HOUR, MINUTE, TIMEFRAMES, bucket_start, close_time, is_multiple
 
 START = 1_640_995_200_000  # 2022-01-01T00:00Z, a Saturday

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.timeframe import HOUR, close_time
 from tradewind.market_data.recording import load_recording
@@ -55,7 +56,12 @@ def test_a_longer_candle_whose_last_base_candle_is_missing_comes_with_the_next_t
     recording = quickstart(
         f"spec.data.path={path}", "spec.pairs.include=[BTC/EUR]", "spec.strategies[0].timeframes=[1h,4h]"
     )
-    arrivals = {(c.open_time - BASE) // HOUR: (t.time - BASE) // HOUR for t in recording.ticks for _, tf, c in t.candles if tf == "4h"}
+    arrivals = {
+        (c.open_time - BASE) // HOUR: (t.time - BASE) // HOUR
+        for t in recording.ticks
+        for _, tf, c in t.candles
+        if tf == "4h"
+    }
 
     assert {0: 5, 4: 7, 8: 11} == arrivals
 
@@ -69,9 +75,7 @@ def test_pairs_that_begin_later_or_have_gaps_are_just_not_in_the_tick(tmp_path):
     assert [1, 1, 2, 1] == [len(tick.candles) for tick in recording.ticks]
     assert {"BTC/EUR": 100.0} == recording.closes(BASE + HOUR)
     assert {"BTC/EUR": 100.0, "ETH/EUR": 100.0} == recording.closes(BASE + 3 * HOUR)
-    assert [(BASE, {"BTC/EUR": 100.0}), (BASE + HOUR, {"BTC/EUR": 100.0})] == recording.closes_by_tick(
-        BASE + HOUR
-    )
+    assert [(BASE, {"BTC/EUR": 100.0}), (BASE + HOUR, {"BTC/EUR": 100.0})] == recording.closes_by_tick(BASE + HOUR)
 
 
 def test_what_was_wrong_is_told(tmp_path):

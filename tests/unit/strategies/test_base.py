@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.domain.candle import CandleSeries
+from tradewind.domain.series import CandleSeries
 from tradewind.strategies.base import LatestSeries, Stances, carried, figure, warming_up
 
 

@@ -15,8 +15,9 @@ from tradewind.contracts.strategies import (
     RsiMeanReversionParameters,
     parse_parameters,
 )
-from tradewind.domain.candle import Candle, CandleSeries
+from tradewind.domain.candle import Candle
 from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import CandleSeries
 from tradewind.strategies.loader import BUILDERS, build_strategy
 
 # Short periods, so that a few dozen candles hold many turns.

@@ -10,7 +10,8 @@ from tradewind.contracts.strategies import (
     EmaCrossParameters,
     RsiMeanReversionParameters,
 )
-from tradewind.domain.candle import Candle, CandleSeries
+from tradewind.domain.candle import Candle
+from tradewind.domain.series import CandleSeries
 from tradewind.strategies.base import VectorisedStrategy
 from tradewind.strategies.donchian_breakout import DonchianBreakout
 from tradewind.strategies.ema_cross import EmaCross

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+
 from tradewind.contracts.strategies import STRATEGY_KINDS
 from tradewind.market_data.adapters.synthetic import synthetic_series
 from tradewind.strategies.loader import build_strategy
@@ -33,11 +36,11 @@ def test_a_stance_says_since_when_and_why(kind):
     """`since` is the candle at which the stance began; its reasons are those of that candle, on every candle of it."""
     whole = evaluator(kind, SERIES)
     found = [whole.evaluation(time, time) for time in SERIES.open_time.tolist()]
-    changes = [b for a, b in zip(found, found[1:], strict=False) if a.stance != b.stance]
+    changes = [b for a, b in pairwise(found) if a.stance != b.stance]
 
     assert changes
     assert all(change.since == change.candle_time for change in changes)
-    assert all(a.since == b.since and a.reasons == b.reasons for a, b in zip(found, found[1:], strict=False) if a.stance == b.stance)
+    assert all(a.since == b.since and a.reasons == b.reasons for a, b in pairwise(found) if a.stance == b.stance)
     assert all(change.reasons for change in changes)
 
 

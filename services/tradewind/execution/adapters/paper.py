@@ -25,11 +25,13 @@ from tradewind.domain.matching import (
     MatchEvent,
     MatchingRules,
     WorkingOrder,
+    acts_at,
 )
-from tradewind.domain.money import NEAREST, ONE, ZERO, decimal_of, round_to
+from tradewind.domain.money import DOWN, NEAREST, UP, ZERO, decimal_of, round_to
 from tradewind.domain.order import TERMINAL, Fill, Leg, Order, OrderState, OrderType, Side, TimeInForce
 from tradewind.domain.position import balance_changes
 from tradewind.execution.ports import (
+    DUPLICATE,
     Answer,
     VenueEnd,
     VenueFill,
@@ -125,6 +127,7 @@ class PaperVenue:
     """The account. Candles come in through `match`, everything else through the venue port."""
 
     resend_after: float | None = 0.0  # a call that is not answered in this process never happened
+    transactional = True
 
     def __init__(self, account: str, rules: PaperRules, start_balances: Mapping[str, Decimal]) -> None:
         self.account = account
@@ -181,7 +184,7 @@ class PaperVenue:
         """Accept one order or an OCO group, whole or not at all."""
         for order in orders:
             if order.client_order_id in self._entries:
-                raise VenueRefusalError("DuplicateClientOrderId", order.client_order_id)
+                raise VenueRefusalError(DUPLICATE, order.client_order_id)
         self._check(orders)
         writes: list[Write] = []
         views: list[VenueOrder] = []
@@ -231,6 +234,8 @@ class PaperVenue:
         entry = self._entries.get(order.client_order_id)
         if entry is None or entry.state in TERMINAL:
             raise VenueRefusalError("UnknownOrder", order.client_order_id)
+        if entry.working.stop_price is None:
+            raise VenueRefusalError("NotAStop", order.client_order_id)
         entry.working.stop_price = stop_price
         entry.since, entry.on_path = self._now, False
         changes = _Changes(orders={entry.client_order_id: entry})
@@ -280,8 +285,7 @@ class PaperVenue:
         self._now = max(self._now, time)
         price = self._last[pair] = decimal_of(candle.open if phase == "Open" else candle.close)
         book = self._books.setdefault(pair, [])
-        # At the end of the recording the last close is a price of its own: what was decided from it acts on it.
-        meeting = [w for w in book if phase == "Close" or self._entries[w.order_id].meets(time, phase)]
+        meeting = self._meeting(book, time, phase)
         if not meeting:
             return [], []
         changes = _Changes()
@@ -295,6 +299,15 @@ class PaperVenue:
             return [], []
         return updates, [*self._writes(changes), self._clock_write(pair, clock)]
 
+    def _meeting(self, book: Sequence[WorkingOrder], time: int, phase: str) -> list[WorkingOrder]:
+        """The orders that act in this phase; a group acts together or not at all, because it shares one amount."""
+        if phase == "Close":
+            # At the end of the recording the last close is a price of its own: what was decided from it acts on it.
+            return list(book)
+        waiting = [working for working in book if not self._entries[working.order_id].meets(time, phase)]
+        groups = {working.group for working in waiting if working.group is not None}
+        return [working for working in book if working not in waiting and working.group not in groups]
+
     def _walk(
         self, pair: str, candle: Candle, phase: str, meeting: list[WorkingOrder], changes: _Changes
     ) -> list[VenueUpdate]:
@@ -306,7 +319,7 @@ class PaperVenue:
             self._instruments[pair], self._rules.matching, MarketCandle.of(candle), meeting, clock.consumed
         )
         events = {"Open": matching.open_phase, "Path": matching.path_phase, "Close": matching.close_phase}[phase]()
-        updates = [self._apply(event, pair, candle.open_time, clock, changes) for event in events]
+        updates = [self._apply(event, candle.open_time, clock, changes) for event in events]
         book = self._books[pair]
         for working, known in zip(present, before, strict=True):
             if working not in meeting:
@@ -316,22 +329,22 @@ class PaperVenue:
                 changes.orders[working.order_id] = self._entries[working.order_id]
         return updates
 
-    def _apply(self, event: MatchEvent, pair: str, time: int, clock: _Clock, changes: _Changes) -> VenueUpdate:
+    def _apply(self, event: MatchEvent, time: int, clock: _Clock, changes: _Changes) -> VenueUpdate:
         entry = self._entries[event.order_id]
         changes.orders[entry.client_order_id] = entry
         if isinstance(event, Matched):
             clock.trades += 1
             if entry.working.type in _LIMITS:
                 clock.consumed += event.amount
-            return VenueFill(self._fill(entry, event, pair, time, clock.trades, changes))
+            return VenueFill(self._fill(entry, event, time, clock.trades, changes))
         if isinstance(event, Ended):
             entry.state = OrderState.CANCELED if event.ending is Ending.CANCELED else OrderState.EXPIRED
             return VenueEnd(entry.client_order_id, entry.state, event.reason)
         entry.amount = entry.filled + event.amount
         return VenueResize(entry.client_order_id, event.amount)
 
-    def _fill(self, entry: _Entry, event: Matched, pair: str, time: int, number: int, changes: _Changes) -> Fill:
-        instrument = self._instruments[pair]
+    def _fill(self, entry: _Entry, event: Matched, time: int, number: int, changes: _Changes) -> Fill:
+        instrument = self._instruments[entry.pair]
         entry.filled += event.amount
         entry.state = OrderState.FILLED if entry.filled == entry.amount else OrderState.PARTIALLY_FILLED
         rate = self._rules.maker_fee if event.maker else self._rules.taker_fee
@@ -340,11 +353,12 @@ class PaperVenue:
         fill = Fill(
             trade_id=str(number),
             client_order_id=entry.client_order_id,
-            pair=pair,
+            pair=entry.pair,
             side=entry.working.side,
             amount=event.amount,
             price=event.price,
-            fee=round_to(paid * rate, _FEE_STEP, NEAREST),
+            # What is paid in quote down, so that many small fills never cost more than was reserved for the whole.
+            fee=round_to(paid * rate, _FEE_STEP, NEAREST if in_base else DOWN),
             fee_currency=instrument.base if in_base else instrument.quote,
             maker=event.maker,
             time=time,
@@ -368,7 +382,7 @@ class PaperVenue:
             if refusal:
                 raise VenueRefusalError("Filter", refusal)
         currency = instrument.quote if order.side is Side.BUY else instrument.base
-        needed = self._needed(order.side, order.remaining, order.price or order.stop_price or last)
+        needed = self._needed(order.side, order.remaining, self._worst_price(order))
         free = self._balances.get(currency, ZERO) - self._locked(currency)
         if needed > free:
             raise VenueRefusalError("InsufficientFunds", f"needs {needed} {currency}, free are {free}")
@@ -376,34 +390,54 @@ class PaperVenue:
     def _needed(self, side: Side, amount: Decimal, price: Decimal) -> Decimal:
         if side is Side.SELL:
             return amount
-        return amount * price * (ONE + (ZERO if self._rules.fee_in_base else self._rules.taker_fee))
+        cost = amount * price
+        rate = ZERO if self._rules.fee_in_base else max(self._rules.maker_fee, self._rules.taker_fee)
+        return cost + round_to(cost * rate, _FEE_STEP, UP)
 
-    def _locked(self, currency: str, without: WorkingOrder | None = None) -> Decimal:
+    def _worst_price(self, order: Order) -> Decimal:
+        """The most that a buy may pay, as far as that is known before it trades."""
+        if order.price is not None:
+            return order.price
+        if order.stop_price is None:
+            return self._last[order.pair]
+        return self._rules.matching.paid(self._instruments[order.pair], Side.BUY, order.stop_price)
+
+    def _locked(self, currency: str) -> Decimal:
         locked, groups = ZERO, set[str]()
         for pair, book in self._books.items():
             instrument = self._instruments[pair]
             for working in book:
                 side_currency = instrument.quote if working.side is Side.BUY else instrument.base
-                if side_currency != currency or working is without or working.group in groups:
+                if side_currency != currency or working.group in groups:
                     continue
                 if working.group is not None:
                     groups.add(working.group)
-                price = working.price or working.stop_price or self._last[pair]
-                locked += self._needed(working.side, working.amount, price)
+                locked += self._lock_of(pair, working)
         return locked
 
+    def _lock_of(self, pair: str, working: WorkingOrder) -> Decimal:
+        price = working.price or self._last[pair]
+        if working.price is None and working.stop_price is not None:
+            price = self._rules.matching.paid(self._instruments[pair], Side.BUY, working.stop_price)
+        return self._needed(working.side, working.amount, price)
+
     def _unaffordable(self, pair: str, orders: Sequence[WorkingOrder], price: Decimal) -> list[WorkingOrder]:
-        """Market buys whose cost at the price they would fill at is more than is free by now."""
-        currency = self._instruments[pair].quote
-        slip = ONE + self._rules.matching.slippage_basis_points / 10_000
-        return [
-            working
-            for working in orders
-            if working.type is OrderType.MARKET
-            and working.side is Side.BUY
-            and self._needed(Side.BUY, working.amount, price * slip)
-            > self._balances.get(currency, ZERO) - self._locked(currency, without=working)
-        ]
+        """Buys at whatever the price is, whose cost is by now more than is free; who came first is served first."""
+        instrument = self._instruments[pair]
+        buying = [w for w in orders if w.side is Side.BUY and w.price is None and acts_at(w, price)]
+        if not buying:
+            return []
+        paid = self._rules.matching.paid(instrument, Side.BUY, price)
+        free = self._balances.get(instrument.quote, ZERO) - self._locked(instrument.quote)
+        free += sum((self._lock_of(pair, working) for working in buying), ZERO)
+        refused = []
+        for working in buying:
+            needed = self._needed(Side.BUY, working.amount, paid)
+            if needed > free:
+                refused.append(working)
+            else:
+                free -= needed
+        return refused
 
     def _refuse(self, working: WorkingOrder, changes: _Changes) -> VenueUpdate:
         entry = self._entries[working.order_id]

@@ -8,6 +8,7 @@ no cost. The context travels as `traceparent` in each message, so it survives a 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 
@@ -16,12 +17,13 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
 Attributes = Mapping[str, AttributeValue]
 
 _SCOPE = InstrumentationScope("tradewind")
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def exporter_from_environment() -> SpanExporter | None:
@@ -89,18 +91,19 @@ class Tracer:
         attributes: Attributes | None = None,
         links: Sequence[str] = (),
         start: float | None = None,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        reserved: str | None = None,
     ) -> str | None:
         """Record a span that ends now and began at `start` (seconds since the epoch; default now).
 
-        Returns its traceparent, for the messages that follow from it.
+        Returns its traceparent, for the messages that follow from it; what `reserve` gave, if that is given.
         """
         if self._processor is None:
             return None
-        assert self._ids is not None
         above = _span_context(parent) if parent else None
-        trace_id = above.trace_id if above else self._ids.generate_trace_id()
-        flags = above.trace_flags if above else self._sampled(trace_id, name)
-        context = SpanContext(trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=flags)
+        context = (_span_context(reserved) if reserved else None) or self._identity(name, above)
+        flags = context.trace_flags
         if flags.sampled:
             now = time.time_ns()
             linked = [Link(one) for link in links if (one := _span_context(link)) is not None]
@@ -109,6 +112,7 @@ class Tracer:
                     name,
                     context=context,
                     parent=above,
+                    kind=kind,
                     resource=self._resource,
                     attributes=attributes,
                     links=linked,
@@ -117,7 +121,19 @@ class Tracer:
                     end_time=now,
                 )
             )
-        return f"00-{trace_id:032x}-{context.span_id:016x}-{int(flags):02x}"
+        return _traceparent(context)
+
+    def reserve(self, name: str, parent: str | None = None) -> str | None:
+        """The traceparent of a span that begins now and is recorded when it is over, for what happens meanwhile."""
+        if self._processor is None:
+            return None
+        return _traceparent(self._identity(name, _span_context(parent) if parent else None))
+
+    def _identity(self, name: str, above: SpanContext | None) -> SpanContext:
+        assert self._ids is not None
+        trace_id = above.trace_id if above else self._ids.generate_trace_id()
+        flags = above.trace_flags if above else self._sampled(trace_id, name)
+        return SpanContext(trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=flags)
 
     def _sampled(self, trace_id: int, name: str) -> TraceFlags:
         """The sampler's word about a new trace (`OTEL_TRACES_SAMPLER`)."""
@@ -126,9 +142,18 @@ class Tracer:
         return TraceFlags(TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
 
 
+def is_traceparent(text: str) -> bool:
+    """Whether `text` is a W3C traceparent, version 00; what comes from outside is asked this first."""
+    return _TRACEPARENT.fullmatch(text) is not None
+
+
 def trace_id_of(traceparent: str | None) -> str | None:
     """The trace id in a traceparent, for log lines."""
     return traceparent[3:35] if traceparent else None
+
+
+def _traceparent(context: SpanContext) -> str:
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
 def _span_context(traceparent: str) -> SpanContext | None:

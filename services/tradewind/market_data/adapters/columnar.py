@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tradewind.domain.candle import Floats, Integers
 from tradewind.domain.candle_checks import NO_TIME
+from tradewind.domain.series import Floats, Integers
 from tradewind.market_data.adapters.raw_candles import (
     COLUMNS,
     FORMAT_FIX,

@@ -17,7 +17,7 @@ from typing import TextIO, cast
 
 import numpy as np
 
-from tradewind.domain.candle import Floats, Integers
+from tradewind.domain.series import Floats, Integers
 from tradewind.market_data.adapters.raw_candles import (
     COLUMNS,
     FORMAT_FIX,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tradewind.domain.candle import Integers
 from tradewind.domain.candle_checks import NO_TIME, CheckedCandles, Reason, check_candles, resample
+from tradewind.domain.series import Integers
 from tradewind.domain.timeframe import DAY, HOUR, MILLISECONDS, MINUTE, TIMEFRAMES, is_multiple
 from tradewind.market_data.adapters.columnar import read_columnar
 from tradewind.market_data.adapters.delimited import read_delimited

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tradewind.domain.candle import CandleSeries
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.instrument import Instrument, split_pair
+from tradewind.domain.series import CandleSeries
 from tradewind.market_data.adapters.catalogue import resolve
 from tradewind.market_data.adapters.raw_candles import FIELD
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tradewind.domain.candle import Floats, Integers
 from tradewind.domain.candle_checks import NO_TIME
 from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import Floats, Integers
 
 FIELD = "spec.data.path"
 PATH_FIX = "correct the path; it is relative to the working directory"

@@ -14,9 +14,9 @@ from math import inf
 
 import numpy as np
 
-from tradewind.domain.candle import CandleSeries
 from tradewind.domain.candle_checks import CheckedCandles, iso_time
 from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import close_time
 from tradewind.market_data.adapters.catalogue import CandleFile, candle_files, file_for, resolve
 from tradewind.market_data.adapters.files import read_candles

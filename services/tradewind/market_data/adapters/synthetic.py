@@ -10,7 +10,7 @@ import hashlib
 
 import numpy as np
 
-from tradewind.domain.candle import CandleSeries, Floats, Integers
+from tradewind.domain.series import CandleSeries, Floats, Integers
 from tradewind.domain.timeframe import MILLISECONDS
 
 START = 1_704_067_200_000

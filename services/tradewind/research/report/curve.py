@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tradewind.domain.candle import Floats, Integers
+from tradewind.domain.series import Floats, Integers
 
 WIDTH = 2000
 """Units of a drawing box from left to right."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tradewind.domain.candle import Floats, Integers
+from tradewind.domain.series import Floats, Integers
 from tradewind.research.report.axis import room, value_ticks
 from tradewind.research.report.chart import (
     AXIS_HEIGHT,

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tradewind.domain.candle import CandleSeries, Integers
 from tradewind.domain.money import ZERO
+from tradewind.domain.series import CandleSeries, Integers
 from tradewind.domain.timeframe import DAY, MILLISECONDS
 from tradewind.domain.trade import ClosedTrade
 from tradewind.research.report.axis import room, value_ticks

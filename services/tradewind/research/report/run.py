@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from tradewind.domain.candle import CandleSeries, Floats, Integers
 from tradewind.domain.metrics import TradeMetrics, WalletMetrics
 from tradewind.domain.money import ZERO
+from tradewind.domain.series import CandleSeries, Floats, Integers
 from tradewind.domain.timeframe import MINUTE
 from tradewind.domain.trade import ClosedTrade
 from tradewind.research.report.figures import places_for

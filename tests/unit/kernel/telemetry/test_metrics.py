@@ -5,9 +5,22 @@ from __future__ import annotations
 import re
 
 from prometheus_client import generate_latest
+
 from tradewind.kernel.telemetry.metrics import Metrics
 
-UNITS = ("_total", "_seconds", "_ratio", "_usd", "_info", "_score", "_up", "_messages", "_trades", "_orders", "_enabled")
+UNITS = (
+    "_total",
+    "_seconds",
+    "_ratio",
+    "_usd",
+    "_info",
+    "_score",
+    "_up",
+    "_messages",
+    "_trades",
+    "_orders",
+    "_enabled",
+)
 
 
 def test_every_metric_has_the_prefix_a_unit_and_a_bot():

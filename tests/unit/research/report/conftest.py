@@ -9,8 +9,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tradewind.domain.candle import Candle, CandleSeries
+from tradewind.domain.candle import Candle
 from tradewind.domain.metrics import trade_metrics, wallet_metrics
+from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import DAY, HOUR
 from tradewind.domain.trade import ClosedTrade
 from tradewind.research.report import RunReport

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tradewind.domain.candle import CandleSeries
+from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import HOUR
 from tradewind.research.report.run import buy_and_hold
 

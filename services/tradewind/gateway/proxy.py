@@ -1,0 +1,107 @@
+"""Passing a request on to the service that answers it.
+
+The service gets a token that says on whose behalf it is asked, the id of the request and its trace, and of the
+caller's own headers only what says something about the body. Nothing is tried twice: whether a call that broke off
+was carried out is not known here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+from fastapi import Request, Response
+from yarl import URL
+
+from tradewind.gateway.routes import Route
+from tradewind.kernel.http.middleware import REQUEST_ID
+from tradewind.kernel.http.problems import ProblemError
+from tradewind.kernel.security import SERVICE_HEADER, ApiKey, Peers
+from tradewind.kernel.service import Context
+
+ANSWER_WITHIN = 30.0
+CONNECT_WITHIN = 3.0
+DRAIN_WITHIN = 5.0
+_KEEP = 30.0
+
+_FORWARDED = ("accept", "content-type")
+_RETURNED = ("content-type", "retry-after", "allow")
+
+
+class Proxy:
+    """A pool of connections to the services."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._session: aiohttp.ClientSession | None = None
+        self._idle = asyncio.Event()
+        self._busy = 0
+
+    @property
+    def peers(self) -> Peers:
+        """Where the services are; a gateway is asked only where something listens."""
+        assert self._context.peers is not None
+        return self._context.peers
+
+    async def forward(self, route: Route, request: Request, key: ApiKey) -> Response:
+        """The service's answer, as it is; a problem that names the service when it does not answer."""
+        address = self.peers.address(route.service)
+        target = request.scope["raw_path"].decode("ascii")
+        query = request.scope["query_string"].decode("ascii")
+        url = URL(f"{address}{target}{'?' + query if query else ''}", encoded=True)
+        body = await request.body() if route.changes else None
+        self._busy += 1
+        try:
+            async with self.session().request(
+                route.method, url, headers=self._headers(route, request, key), data=body, allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+                headers = {name: answer.headers[name] for name in _RETURNED if name in answer.headers}
+                return Response(content, answer.status, headers)
+        except TimeoutError as error:
+            detail = f"{route.service} did not answer within {ANSWER_WITHIN:.0f} s{_unknown(route)}"
+            raise ProblemError(504, "upstream-timeout", detail, service=route.service) from error
+        except aiohttp.ClientError as error:
+            self._context.log.warning("service does not answer", upstream=route.service, error=str(error))
+            lost = "" if isinstance(error, aiohttp.ClientConnectorError) else _unknown(route)
+            detail = f"{route.service} does not answer{lost}"
+            raise ProblemError(503, "unavailable", detail, {"Retry-After": "5"}, service=route.service) from error
+        finally:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
+    def session(self) -> aiohttp.ClientSession:
+        """The pool, made with the first request."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit_per_host=50, keepalive_timeout=_KEEP),
+                timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN, sock_connect=CONNECT_WITHIN),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Let what was passed on be answered, then close the connections."""
+        if self._busy:
+            self._idle.clear()
+            try:
+                async with asyncio.timeout(DRAIN_WITHIN):
+                    await self._idle.wait()
+            except TimeoutError:
+                self._context.log.warning("requests not answered in time", requests=self._busy)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _headers(self, route: Route, request: Request, key: ApiKey) -> dict[str, str]:
+        headers = {name: request.headers[name] for name in _FORWARDED if name in request.headers}
+        headers[SERVICE_HEADER] = self.peers.tokens.issue(self._context.service, route.service, key.name)
+        headers[REQUEST_ID] = request.state.request_id
+        if request.state.traceparent:
+            headers["traceparent"] = request.state.traceparent
+        return headers
+
+
+def _unknown(route: Route) -> str:
+    return "; whether it was carried out is not known, GET its state before trying again" if route.changes else ""

@@ -1,0 +1,75 @@
+"""The probes and what Prometheus reads: answered by every service, without a token, before it has loaded anything.
+
+`/healthz` depends on nothing, so that a dependency's trouble never restarts a process. `/readyz` names every reason
+not to be sent traffic, and is 503 from the moment the service is told to stop.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client.exposition import choose_encoder
+
+from tradewind import __version__
+from tradewind.kernel.http.wire import Answer, JsonResponse, WallTime
+from tradewind.kernel.service import ServiceRunner
+
+
+class Live(Answer):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(Answer):
+    """Whether the service does its work now, and by name why not."""
+
+    ready: bool
+    state: str
+    reasons: dict[str, str]
+
+
+class Health(Answer):
+    """The short answer."""
+
+    status: Literal["healthy", "unhealthy"]
+    service: str
+    version: str
+    timestamp: WallTime
+
+
+def health_router(runner: ServiceRunner) -> APIRouter:
+    """The routes of one service."""
+    context = runner.context
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz")
+    async def healthz() -> Live:
+        """Whether the process answers at all."""
+        return Live()
+
+    @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
+    async def readyz() -> Response:
+        """Whether the service does its work; 503 names every reason why not."""
+        reasons = dict(runner.unready())
+        body = Readiness(ready=not reasons, state=runner.state.value, reasons=reasons)
+        return JsonResponse(body, 503 if reasons else 200)
+
+    @router.get("/health")
+    async def health() -> Health:
+        """One word about the service, always with status 200."""
+        return Health(
+            status="unhealthy" if runner.unready() else "healthy",
+            service=context.service,
+            version=__version__,
+            timestamp=context.clock.now(),
+        )
+
+    @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics(request: Request) -> Response:
+        """The metrics of this process, for Prometheus."""
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(context.metrics.registry), media_type=content_type)
+
+    return router

@@ -1,0 +1,284 @@
+"""Market data over HTTP: candles, tickers and markets of a recording up to its present, and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query
+
+from tradewind.contracts.api.times import Timeframe
+from tradewind.domain.candle_checks import Reason
+from tradewind.domain.errors import ConfigError, NotFoundError
+from tradewind.domain.money import ZERO, decimal_of
+from tradewind.domain.series import CandleSeries
+from tradewind.domain.timeframe import is_multiple
+from tradewind.kernel.http.problems import existing
+from tradewind.kernel.http.wire import Answer, Exact, MarketTime, Name, TimeParameter
+from tradewind.kernel.service import Context
+from tradewind.market_data.window import Window
+
+PairParameter = Annotated[Name, Query(examples=["BTC/EUR"])]
+ExchangeName = Annotated[Name, Path(alias="id", examples=["bitvavo"])]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+Since = Annotated[TimeParameter | None, Query(description="The first candle's open; without it the latest candles.")]
+
+
+class CandleItem(Answer):
+    """One closed candle, known by its open time; volume is in the base currency."""
+
+    open_time: MarketTime
+    open: Exact
+    high: Exact
+    low: Exact
+    close: Exact
+    volume: Exact
+
+
+class Candles(Answer):
+    """Closed candles in ascending order; a gap in the data is a gap here."""
+
+    pair: str
+    timeframe: str
+    candles: list[CandleItem]
+
+
+class ExchangeItem(Answer):
+    """An exchange of the bot. `time` is the present of its feed; a recording at its end has the state Ended."""
+
+    id: str
+    venue: str
+    market: str
+    source: str
+    state: Literal["Playing", "Ended"]
+    time: MarketTime | None
+    pairs: list[str]
+
+
+class ExchangeList(Answer):
+    """Every exchange of the bot."""
+
+    exchanges: list[ExchangeItem]
+
+
+class Ticker(Answer):
+    """The last close, and the 24 hours before it; a recording of candles has no bid and no ask."""
+
+    pair: str
+    time: MarketTime
+    last: Exact
+    open: Exact
+    high: Exact
+    low: Exact
+    base_volume: Exact
+    change: Exact
+    change_ratio: float
+
+
+class MarketItem(Answer):
+    """What the venue trades, and the filters an order must pass. Prices in quote, amounts in base."""
+
+    pair: str
+    base: str
+    quote: str
+    price_tick: Exact
+    amount_step: Exact
+    minimum_amount: Exact
+    minimum_notional: Exact
+
+
+class MarketList(Answer):
+    """The pairs of the bot, in the order in which they are decided."""
+
+    markets: list[MarketItem]
+
+
+class QuarantinedItem(Answer):
+    """A row of the data that was taken out; `row` counts from 0."""
+
+    pair: str
+    row: int
+    open_time: MarketTime | None
+    reason: Reason
+    detail: str
+
+
+class Quarantine(Answer):
+    """Rows that were taken out of the data, in the whole recording."""
+
+    total: int
+    rows: list[QuarantinedItem]
+
+
+class GapItem(Answer):
+    """Candles missing between the ones opened at `after` and `before`."""
+
+    pair: str
+    after: MarketTime
+    before: MarketTime
+    missing: int
+
+
+class Gaps(Answer):
+    """Holes in the data, in the whole recording."""
+
+    total: int
+    missing: int
+    gaps: list[GapItem]
+
+
+def router(context: Context, window: Callable[[], Window], ended: Callable[[], bool]) -> APIRouter:
+    """The routes of market-data."""
+    api = MarketDataApi(context, window, ended)
+    routes = APIRouter(tags=["market data"])
+    routes.add_api_route("/api/market/ohlcv", api.candles)
+    routes.add_api_route("/api/v1/exchanges", api.exchanges)
+    routes.add_api_route("/api/v1/exchanges/{id}/ticker", api.ticker)
+    routes.add_api_route("/api/v1/exchanges/{id}/ohlcv", api.exchange_candles)
+    routes.add_api_route("/api/v1/exchanges/{id}/orderbook", api.order_book)
+    routes.add_api_route("/api/v1/exchanges/{id}/trades", api.trades)
+    routes.add_api_route("/api/v1/exchanges/{id}/markets", api.markets)
+    routes.add_api_route("/api/v1/market/quarantine", api.quarantine)
+    routes.add_api_route("/api/v1/market/gaps", api.gaps)
+    return routes
+
+
+class MarketDataApi:
+    """What the routes call."""
+
+    def __init__(self, context: Context, window: Callable[[], Window], ended: Callable[[], bool]) -> None:
+        self._spec = context.bot.spec
+        self._window, self._ended = window, ended
+
+    async def candles(
+        self, pair: PairParameter, timeframe: Timeframe | None = None, since: Since = None, limit: Limit = 500
+    ) -> Candles:
+        """Closed candles of a pair, at the bot's timeframe or a multiple of it."""
+        window, base = self._window(), self._spec.timeframe
+        existing("pair", pair, window.recording.checked)
+        timeframe = timeframe or base
+        if not is_multiple(timeframe, base):
+            allowed = f"a multiple of {base}, from whose candles it is made"
+            raise ConfigError("query.timeframe", timeframe, allowed, f"ask for {base} or a longer one")
+        found = window.candles(pair, timeframe, since, limit)
+        return Candles(pair=pair, timeframe=timeframe, candles=_items(found))
+
+    async def exchange_candles(
+        self,
+        name: ExchangeName,
+        pair: PairParameter,
+        timeframe: Timeframe | None = None,
+        since: Since = None,
+        limit: Limit = 500,
+    ) -> Candles:
+        """Closed candles of a pair on an exchange."""
+        self._exchange(name)
+        return await self.candles(pair, timeframe, since, limit)
+
+    async def exchanges(self) -> ExchangeList:
+        """The exchanges of the bot, and how far their feeds are."""
+        window = self._window()
+        return ExchangeList(
+            exchanges=[
+                ExchangeItem(
+                    id=exchange.name,
+                    venue=exchange.venue.value,
+                    market=exchange.market.value,
+                    source=self._spec.data.source.value,
+                    state="Ended" if self._ended() else "Playing",
+                    time=window.now,
+                    pairs=list(window.recording.instruments),
+                )
+                for exchange in self._spec.exchanges
+            ]
+        )
+
+    async def ticker(self, name: ExchangeName, pair: PairParameter) -> Ticker:
+        """The last close of a pair, and its last 24 hours of market time."""
+        self._exchange(name)
+        window = self._window()
+        existing("pair", pair, window.recording.checked)
+        day = window.last_day(pair)
+        if window.now is None or not len(day):
+            raise NotFoundError(f"no candle of {pair} has closed in the last 24 hours of market time")
+        first, last = decimal_of(float(day.open[0])), decimal_of(float(day.close[-1]))
+        return Ticker(
+            pair=pair,
+            time=window.now,
+            last=last,
+            open=first,
+            high=decimal_of(float(day.high.max())),
+            low=decimal_of(float(day.low.min())),
+            base_volume=_total(day),
+            change=last - first,
+            change_ratio=float(last / first - 1),
+        )
+
+    async def order_book(self, name: ExchangeName, pair: PairParameter) -> None:
+        """The order book of a pair, where the feed has one; a recording of candles has none (404)."""
+        self._without(name, pair, "order book")
+
+    async def trades(self, name: ExchangeName, pair: PairParameter) -> None:
+        """The venue's trades in a pair, where the feed has them; a recording of candles has none (404)."""
+        self._without(name, pair, "trades")
+
+    async def markets(
+        self, name: ExchangeName, pair: Annotated[Name | None, Query(examples=["BTC/EUR"])] = None
+    ) -> MarketList:
+        """What can be traded, and the filters an order must pass."""
+        self._exchange(name)
+        instruments = self._window().recording.instruments
+        wanted = instruments if pair is None else {pair: instruments[existing("pair", pair, instruments)]}
+        return MarketList(
+            markets=[
+                MarketItem(
+                    pair=one.pair,
+                    base=one.base,
+                    quote=one.quote,
+                    price_tick=one.price_tick,
+                    amount_step=one.amount_step,
+                    minimum_amount=one.minimum_amount,
+                    minimum_notional=one.minimum_notional,
+                )
+                for one in wanted.values()
+            ]
+        )
+
+    async def quarantine(self, limit: Limit = 500) -> Quarantine:
+        """Bad rows of the data: never used, and told for the whole recording before it is played."""
+        checked = self._window().recording.checked
+        rows = [QuarantinedItem(pair=pair, **row._asdict()) for pair, one in checked.items() for row in one.quarantined]
+        return Quarantine(total=len(rows), rows=rows[:limit])
+
+    async def gaps(self, limit: Limit = 500) -> Gaps:
+        """Candles missing inside the data: never invented, and told for the whole recording before it is played."""
+        checked = self._window().recording.checked
+        found = [GapItem(pair=pair, **gap._asdict()) for pair, one in checked.items() for gap in one.gaps]
+        return Gaps(total=len(found), missing=sum(gap.missing for gap in found), gaps=found[:limit])
+
+    def _exchange(self, name: str) -> None:
+        existing("exchange", name, [exchange.name for exchange in self._spec.exchanges])
+
+    def _without(self, name: str, pair: str, what: str) -> None:
+        self._exchange(name)
+        existing("pair", pair, self._window().recording.checked)
+        raise NotFoundError(f"{name} plays a recording of candles, which holds no {what}")
+
+
+def _items(series: CandleSeries) -> list[CandleItem]:
+    return [
+        CandleItem(
+            open_time=candle.open_time,
+            open=decimal_of(candle.open),
+            high=decimal_of(candle.high),
+            low=decimal_of(candle.low),
+            close=decimal_of(candle.close),
+            volume=decimal_of(candle.volume),
+        )
+        for candle in series.candles()
+    ]
+
+
+def _total(series: CandleSeries) -> Decimal:
+    return sum((decimal_of(volume) for volume in series.volume.tolist()), ZERO)
