@@ -40,9 +40,12 @@ lock: ## resolve pyproject.toml again into requirements.lock (hashes, no address
 run: setup ## trade a recorded year with the quickstart bot (BOT=FILE for another), print the result, write a report
 	$(BIN)/tradewind run $(BOT) --until-end
 
+SERVE = $(BIN)/tradewind serve $(BOT) --set spec.data.speed=3600
+
 .PHONY: serve
 serve: setup ## the same bot at x3600, gateway on port 8000, until Ctrl-C
-	exec $(BIN)/tradewind serve $(BOT) --set spec.data.speed=3600
+	@# At a terminal the bot is a job of its own: Ctrl-C reaches it alone, it drains and ends with 0, and so does make.
+	@if [ -t 0 ]; then set -m; code=0; $(SERVE) || code=$$?; exit $$code; else exec $(SERVE); fi
 
 .PHONY: render
 render: setup ## print what the bot would run
