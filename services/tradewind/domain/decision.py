@@ -30,7 +30,11 @@ class HeldPosition:
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """One pair at one closed candle. `busy` while an entry or exit is on its way or the pair closed at this candle."""
+    """One pair at one closed candle.
+
+    `busy` while an entry or exit is on its way or the pair closed at this candle; `unprotected` when the venue refused
+    what should protect the position.
+    """
 
     instrument: Instrument
     close: Decimal
@@ -38,6 +42,7 @@ class PairView:
     votes: Sequence[Vote]
     position: HeldPosition | None
     busy: bool
+    unprotected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,9 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Sell the whole position."""
+    """Sell the whole position; by consensus, or because nothing protects it."""
 
-    consensus: Consensus
+    consensus: Consensus | None
     reason: ExitReason
 
 
@@ -94,6 +99,8 @@ def decide(view: PairView, risk: RiskView, funds: Funds, rules: DecisionRules) -
     if view.busy:
         return None
     if view.position is not None:
+        if view.unprotected:
+            return Exit(None, ExitReason.EMERGENCY_EXIT)
         if answer.leave:
             return Exit(answer, ExitReason.EXIT_SIGNAL)
         return _trail(view, view.position, rules)

@@ -47,7 +47,7 @@ class TradingControl:
         rules = self._cycle.rules
         found = []
         for pair in self._cycle.instruments:
-            votes = self._cycle.votes(pair)
+            votes = self._cycle.stances.votes(pair)
             answer = consensus(votes, rules.rule, rules.limits.min_confidence)
             found.append(
                 {

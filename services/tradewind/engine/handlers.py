@@ -36,7 +36,7 @@ class EngineHandlers:
         self._context, self._view, self._cycle, self._trading = context, view, cycle, trading
         self._timeframe = context.bot.spec.timeframe
         self._strategies: dict[str, tuple[str, ...]] = {}
-        for voter in cycle.voters:
+        for voter in cycle.stances.voters:
             self._strategies[voter.timeframe] = (*self._strategies.get(voter.timeframe, ()), voter.strategy)
         self._candles: dict[int, list[CandleClosed]] = {}
         self._evaluated: set[tuple[str, str, str, int]] = set()
@@ -58,11 +58,8 @@ class EngineHandlers:
 
     async def on_evaluation(self, message: StrategyEvaluated, unit: UnitOfWork) -> None:
         """A stance holds until the next one."""
-        key = (message.strategy, message.timeframe, message.pair)
-        known = self._cycle.stances.get(key)
-        if known is None or message.candle_time >= known.candle_time:
-            self._cycle.stances[key] = message
-        self._evaluated.add((*key, message.candle_time))
+        self._cycle.stances.take(message)
+        self._evaluated.add((message.strategy, message.timeframe, message.pair, message.candle_time))
         await self._try(unit)
 
     async def on_mark(self, message: PortfolioMarked, unit: UnitOfWork) -> None:
@@ -143,7 +140,5 @@ class EngineHandlers:
     async def _ask_stances(self, time: int) -> None:
         """After a start, stances of longer timeframes were evaluated before it."""
         for message in await self._context.ask("strategy", "stances", time=time):
-            key = (message.strategy, message.timeframe, message.pair)
-            if key not in self._cycle.stances:
-                self._cycle.stances[key] = message
+            self._cycle.stances.take(message)
         self._complete_stances = True

@@ -44,7 +44,7 @@ def build(context: Context) -> Service:
 
         def read(connection: Connection) -> None:
             trading.load(connection)
-            cycle.load(connection)
+            cycle.journal.load(connection)
 
         await context.store.read(read)
         handlers.reload()

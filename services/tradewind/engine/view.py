@@ -19,7 +19,7 @@ from tradewind.contracts.messages import (
 )
 from tradewind.domain.decision import HeldPosition
 from tradewind.domain.money import ZERO
-from tradewind.domain.order import TERMINAL, Leg, Order, Side
+from tradewind.domain.order import TERMINAL, Leg, Order, OrderState, Side
 from tradewind.kernel.service import Context
 
 
@@ -129,6 +129,9 @@ class AccountView:
             pending = self.pending.get(message.pair)
             if pending is not None and pending.client_order_id == message.client_order_id:
                 del self.pending[message.pair]
+            if message.leg is Leg.EXIT and message.state in (OrderState.REJECTED, OrderState.EXPIRED):
+                # What protected the position was canceled for this exit.
+                self.unprotected.add(message.pair)
 
     def _on_stop(self, message: OrderStateChanged, *, over: bool) -> None:
         known = self._stops.get(message.pair)
@@ -142,7 +145,7 @@ class AccountView:
             self._stops[message.pair] = (message.client_order_id, stop_price)
         elif known is not None and known[0] == message.client_order_id:
             del self._stops[message.pair]
-        if message.state == "Rejected":
+        if message.state is OrderState.REJECTED:
             self.unprotected.add(message.pair)
         held = self.positions.get(message.pair)
         if held is not None:

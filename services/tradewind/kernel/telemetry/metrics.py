@@ -46,6 +46,7 @@ class Metrics:
 
         # engine
         self.cycles = counter("cycles_total", "Trading cycles completed.")
+        self.cycle_symbols = counter("cycle_symbols_total", "Pairs processed by cycles.")
         self.cycle_seconds = histogram("cycle_seconds", "Seconds from the last input of a cycle to its decisions.")
         self.decisions = counter("decisions_total", "Decisions made.", "action", "verdict")
         self.gate_refusals = counter("gate_refusals_total", "Entries refused, by the gate that refused.", "gate")
