@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -63,7 +63,9 @@ class ServiceState(StrEnum):
 class Context:
     """Everything a service gets from outside. `unit` opens a unit of work for requests and background tasks.
 
-    `peers` is None where nothing is served over HTTP.
+    `key` is the bot's `namespace/name`: first in every topic and table. `until_end` says that the end of
+    recorded data is the end of the run; `resume_time` is the market time at which a resumed run goes on. `seen` and
+    `published` tell the sequence of a topic so far. `peers` is None where nothing is served over HTTP.
     """
 
     bot: TradingBot
@@ -79,14 +81,13 @@ class Context:
     resume_time: int | None = None
     settings: Settings = field(default_factory=Settings)
     peers: Peers | None = None
+    key: str = field(init=False)
     unit: UnitFactory = field(init=False)
     seen: Callable[[str], int] = field(init=False)
     published: Callable[[str], int] = field(init=False)
 
-    @property
-    def key(self) -> str:
-        """`namespace/name` of the bot: first in every key, topic, table and registry entry."""
-        return self.bot.key
+    def __post_init__(self) -> None:
+        self.key = self.bot.key
 
 
 async def _nothing() -> None:
@@ -212,40 +213,48 @@ class ServiceRunner:
             self._owed = []
         await self._enter(ServiceState.TERMINATED)
 
-    @contextlib.asynccontextmanager
-    async def unit(self) -> AsyncIterator[UnitOfWork]:
+    def unit(self) -> _Unit:
         """A unit of work of its own, committed on leaving; nothing else of this service happens meanwhile."""
-        async with self._exclusive():
-            unit = UnitOfWork()
-            yield unit
-            await self._commit(unit, [])
+        return _Unit(self)
 
     # ------------------------------------------------------------------------------------------------------ internals
 
-    @contextlib.asynccontextmanager
-    async def _exclusive(self) -> AsyncIterator[None]:
-        """Nothing else of this service happens meanwhile, and its caches agree with its tables.
-
-        After a failure they may not: they are loaded again before anybody else gets in, or reads them.
-        """
-        async with self._lock:
-            if self._stale:
-                await self._recover()
+    async def enter(self) -> None:
+        """Begin something beside which nothing else of this service happens, with caches that agree with the tables."""
+        await self._lock.acquire()
+        if self._stale:
             try:
-                yield
-            except FencedError:
-                self._stale = True
-                raise
-            except Exception as error:
-                self._stale = True
-                try:
-                    await self._recover()
-                except Exception as trouble:  # noqa: BLE001 - the first failure is the one to tell
-                    self.context.log.warning("not loaded again", error=str(trouble), after=str(error))
-                raise
+                await self._recover()
             except BaseException:
-                self._stale = True
+                self._lock.release()
                 raise
+
+    async def leave(self, error: BaseException | None) -> None:
+        """End it. After a failure the caches may be ahead of the tables, so they are loaded before others read them."""
+        try:
+            if error is not None:
+                self._stale = True
+                if isinstance(error, Exception) and not isinstance(error, FencedError):
+                    try:
+                        await self._recover()
+                    except Exception as trouble:  # noqa: BLE001 - the first failure is the one to tell
+                        self.context.log.warning("not loaded again", error=str(trouble), after=str(error))
+        finally:
+            self._lock.release()
+
+    async def handle(self, batch: Sequence[Message]) -> None:
+        """Handle messages as one unit of work."""
+        await self.enter()
+        try:
+            await self._handle(batch)
+        except BaseException as error:
+            await self.leave(error)
+            raise
+        await self.leave(None)
+
+    async def commit(self, unit: UnitOfWork) -> None:
+        """Make a unit true that handled no message."""
+        await self._commit(unit, [])
 
     async def _recover(self) -> None:
         """Stand where the tables say, and give to the bus what they say was never handled."""
@@ -312,8 +321,7 @@ class ServiceRunner:
         while True:
             batch = await self._mailbox.take(BATCH)
             try:
-                async with self._exclusive():
-                    await self._handle(batch)
+                await self.handle(batch)
             except FencedError:
                 raise
             except Exception as error:
@@ -326,8 +334,7 @@ class ServiceRunner:
         for message in batch:
             for pause in (*RETRY_PAUSES, None):
                 try:
-                    async with self._exclusive():
-                        await self._handle([message])
+                    await self.handle([message])
                     break
                 except FencedError:
                     raise
@@ -386,3 +393,26 @@ class ServiceRunner:
             callback()
         if unit.messages:
             await self._bus.publish(unit.messages)
+
+
+class _Unit:
+    """The context of `ServiceRunner.unit`; a class, because a generator's costs more than what most units do."""
+
+    __slots__ = ("_runner", "_unit")
+
+    def __init__(self, runner: ServiceRunner) -> None:
+        self._runner = runner
+        self._unit = UnitOfWork()
+
+    async def __aenter__(self) -> UnitOfWork:
+        await self._runner.enter()
+        return self._unit
+
+    async def __aexit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None:
+            try:
+                await self._runner.commit(self._unit)
+            except BaseException as failure:
+                await self._runner.leave(failure)
+                raise
+        await self._runner.leave(error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from prometheus_client import Counter
+
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
 from tradewind.domain.series import CandleSeries
 from tradewind.kernel.service import Context
@@ -66,16 +68,23 @@ class Evaluations:
         self.evaluators: dict[tuple[str, str], list[Evaluator]] = {}
         self.latest: dict[tuple[str, str, str], StrategyEvaluated] = {}
         self._context = context
+        self._counters: dict[tuple[str, StanceName], Counter] = {}
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Evaluate every strategy that looks at this timeframe."""
-        metrics = self._context.metrics.evaluations
         for evaluator in self.evaluators.get((message.pair, message.timeframe), ()):
             evaluation = evaluator.evaluation(message.candle.open_time, message.time)
             span = self._context.tracer.span(
                 "evaluation", message.traceparent, {"strategy": evaluator.name, "stance": evaluation.stance}
             )
             unit.traceparent = span or message.traceparent
-            metrics.labels(self._context.key, evaluator.name, evaluation.stance).inc()
+            self._count(evaluator.name, evaluation.stance)
             self.latest[evaluator.name, message.pair, message.timeframe] = evaluation
             unit.publish(evaluation)
+
+    def _count(self, strategy: str, stance: StanceName) -> None:
+        counter = self._counters.get((strategy, stance))
+        if counter is None:
+            counter = self._context.metrics.evaluations.labels(self._context.key, strategy, stance)
+            self._counters[strategy, stance] = counter
+        counter.inc()
