@@ -1,0 +1,141 @@
+"""The engine's view of the account: asked from its owners, followed after, and never set back by what is older."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+
+from tradewind.contracts.messages import (
+    BalanceChanged,
+    OrderStateChanged,
+    PositionChanged,
+    PositionClosed,
+    PositionOpened,
+)
+from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side
+from tradewind.domain.position import Position
+from tradewind.engine.view import AccountView
+
+HELD = Position("entry1", "BTC/EUR", 0, amount=Decimal(2), bought=Decimal(2), spent=Decimal(200))
+STOP = Order("stop1", "d", Leg.STOP, "BTC/EUR", Side.SELL, OrderType.STOP, Decimal(2), 0, stop_price=Decimal(95))
+ENTRY = Order("entry2", "d", Leg.ENTRY, "ETH/EUR", Side.BUY, OrderType.LIMIT, Decimal(3), 0, price=Decimal(10))
+
+
+@pytest.fixture
+async def view():
+    """A view loaded from owners that stand at sequence 10, with one protected position and one entry on its way."""
+
+    async def ask(service, question):
+        return {
+            ("portfolio", "snapshot"): {
+                "sequence": 10,
+                "balances": {"EUR": Decimal(800)},
+                "positions": [HELD],
+                "traceparents": {"entry1": "00-a-b-01"},
+                "equity": Decimal(1000),
+                "equity_peak": Decimal(1100),
+                "day_start_equity": Decimal(990),
+                "drift": Decimal(0),
+            },
+            ("portfolio", "trades"): [SimpleNamespace(pair="XRP/EUR", close_time=7)],
+            ("execution", "open_orders"): {"sequence": 10, "orders": [STOP, ENTRY]},
+        }[service, question]
+
+    view = AccountView(SimpleNamespace(ask=ask))
+    await view.load()
+    return view
+
+
+def stop_event(state, price, sequence, client_id="stop1"):
+    return OrderStateChanged(
+        id=f"order:{client_id}:{sequence}", time=0, sequence=sequence, client_order_id=client_id, decision_id="d",
+        pair="BTC/EUR", leg=Leg.STOP, side=Side.SELL, state=state, amount=Decimal(2), filled=Decimal(0),
+        stop_price=Decimal(price),
+    )  # fmt: skip
+
+
+def ended(client_id, leg, pair, state, sequence=11):
+    return OrderStateChanged(
+        id=f"order:{client_id}:{sequence}", time=0, sequence=sequence, client_order_id=client_id, decision_id="d",
+        pair=pair, leg=leg, side=Side.BUY, state=state, amount=Decimal(3), filled=Decimal(0),
+    )  # fmt: skip
+
+
+async def test_load_takes_everything_from_the_owners(view):
+    """Position with its resting stop, cash reserved by the entry on its way, when a pair closed."""
+    assert Decimal(95) == view.positions["BTC/EUR"].stop_price
+    assert "stop1" == view.stop_order("BTC/EUR")
+    assert Decimal(30) == view.pending["ETH/EUR"].reserved
+    assert {"XRP/EUR": 7} == view.closed_at
+
+
+async def test_what_is_older_than_the_view_changes_nothing(view):
+    """A redelivered event from before the load cannot bring back a balance, a position or an order."""
+    view.on_balance(BalanceChanged(id="b", time=0, sequence=10, currency="EUR", total=Decimal(1)))
+    view.on_position(
+        PositionOpened(id="p", time=0, sequence=9, position_id="old", pair="SOL/EUR", amount=Decimal(1),
+                       average_price=Decimal(1), fees=Decimal(0))
+    )  # fmt: skip
+    view.on_order(stop_event(OrderState.CANCELED, 95, 10))
+
+    assert {"EUR": Decimal(800)} == view.balances
+    assert ["BTC/EUR"] == list(view.positions)
+    assert "stop1" == view.stop_order("BTC/EUR")
+
+
+async def test_newer_events_are_followed(view):
+    """Balances and positions take the absolute values of the events."""
+    view.on_balance(BalanceChanged(id="b", time=0, sequence=11, currency="EUR", total=Decimal(700)))
+    view.on_position(
+        PositionChanged(id="p", time=0, sequence=12, position_id="entry1", pair="BTC/EUR", amount=Decimal(1),
+                        average_price=Decimal(100), fees=Decimal(0))
+    )  # fmt: skip
+
+    assert Decimal(700) == view.balances["EUR"]
+    assert (Decimal(1), Decimal(95)) == (view.positions["BTC/EUR"].amount, view.positions["BTC/EUR"].stop_price)
+    view.on_position_closed(
+        PositionClosed(id="c", time=50, sequence=13, position_id="entry1", pair="BTC/EUR", open_time=0,
+                       open_rate=Decimal(100), close_rate=Decimal(101), amount=Decimal(2), fees=Decimal(0),
+                       profit=Decimal(2), profit_ratio=Decimal(0), exit_reason="roi")
+    )  # fmt: skip
+    assert {} == view.positions
+    assert view.stop_order("BTC/EUR") is None
+    assert 50 == view.closed_at["BTC/EUR"]
+
+
+async def test_a_stop_is_never_lowered_by_hearsay(view):
+    """An amendment decided a moment ago stands until it is confirmed; one from before a restart is heard of."""
+    view.raise_stop("BTC/EUR", Decimal(98))
+    view.on_order(stop_event(OrderState.ACCEPTED, 96, 11))
+    assert Decimal(98) == view.positions["BTC/EUR"].stop_price
+    view.on_order(stop_event(OrderState.ACCEPTED, 99, 12))
+    assert Decimal(99) == view.positions["BTC/EUR"].stop_price
+
+
+async def test_a_new_stop_takes_the_place_of_the_old_one(view):
+    """After a further fill the legs are placed anew: the old one's end does not take the new one away."""
+    view.on_order(stop_event(OrderState.ACCEPTED, 90, 11, client_id="stop2"))
+    view.on_order(stop_event(OrderState.CANCELED, 95, 12))
+
+    assert "stop2" == view.stop_order("BTC/EUR")
+    assert Decimal(90) == view.positions["BTC/EUR"].stop_price
+
+
+async def test_a_position_without_protection_is_known(view):
+    """A refused stop, or a refused exit (whose legs were canceled for it), leaves the position to be sold at once."""
+    view.on_order(stop_event(OrderState.REJECTED, 95, 11))
+    assert {"BTC/EUR"} == view.unprotected
+    assert view.positions["BTC/EUR"].stop_price is None
+    view.unprotected.clear()
+    view.on_order(ended("exit1", Leg.EXIT, "BTC/EUR", OrderState.REJECTED, 12))
+    assert {"BTC/EUR"} == view.unprotected
+
+
+async def test_an_entry_waits_until_its_own_end(view):
+    """Another order's end does not free the pair; its own does."""
+    view.on_order(ended("other", Leg.ENTRY, "ETH/EUR", OrderState.CANCELED, 11))
+    assert "ETH/EUR" in view.pending
+    view.on_order(ended("entry2", Leg.ENTRY, "ETH/EUR", OrderState.REJECTED, 12))
+    assert {} == view.pending
