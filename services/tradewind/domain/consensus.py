@@ -66,7 +66,7 @@ def consensus(votes: Sequence[Vote], rule: ConsensusRule, minimum: Decimal, side
         case ConsensusRule.MAJORITY:
             score = confident / weight if weight else ZERO
             agreed, leave = weight * 2 > total, holding * 2 <= total
-        case ConsensusRule.UNANIMOUS:
+        case ConsensusRule.UNANIMOUS:  # pragma: no branch - there is no fourth
             score = confident / weight if weight else ZERO
             agreed, leave = weight == total, holding != total
     return Consensus(

@@ -267,7 +267,7 @@ class CandleMatch:
 
     def _share(self, filled: WorkingOrder, amount: Decimal) -> None:
         """Take what one leg of a group filled from the others."""
-        for other in [o for o in self._orders if o.group == filled.group and o is not filled]:
+        for other in [o for o in self._by_arrival() if o.group == filled.group and o is not filled]:
             other.amount -= amount
             if other.amount > ZERO:
                 self._events.append(Reduced(other.order_id, other.amount))

@@ -40,8 +40,6 @@ _GUARD = (
 )
 # What happens to these stays inside: nobody else can act on an order that may not exist at the venue yet.
 _PRIVATE = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
-# Ends of an order that nobody here asked for.
-_FAILED = frozenset({OrderState.REJECTED, OrderState.EXPIRED})
 
 
 class OrderLedger:
@@ -124,6 +122,10 @@ class OrderLedger:
         unit.write(_UPDATE_ORDER, {(f"key_{name}" if name in _KEY else name): row[name] for name in row})
         if record.order.version != before.order.version:
             self._append(record, unit, reason or "")
+        over = before.order.is_open and not record.order.is_open
+        # Who cancels an exit wants no order; every other end of one may leave a part of the position bare.
+        if record.order.leg is Leg.EXIT and over and record.order.state is not OrderState.CANCELED:
+            self._protect_again(record, unit)
 
     def move(
         self, client_id: str, state: OrderState, unit: UnitOfWork, reason: str = "", **fields: object
@@ -132,8 +134,6 @@ class OrderLedger:
         record = self.records[client_id]
         moved = replace(record, order=record.order.to(state), **fields)  # type: ignore[arg-type]
         self.change(moved, unit, reason)
-        if moved.order.leg is Leg.EXIT and state in _FAILED:
-            self._protect_again(moved, unit)
         return moved
 
     def resize(self, client_id: str, remaining: Decimal, unit: UnitOfWork, reason: str) -> OrderRecord:
@@ -212,7 +212,7 @@ class OrderLedger:
         )
         unit.publish(filled)
         self._metrics.fills.labels(self._context.key, fill.side.value).inc()
-        self.change(replace(record, order=order), unit)
+        self.change(replace(record, order=order), unit, "" if record.order.is_open else "ToldAfterItsEnd")
         if order.leg is Leg.ENTRY:
             levels = bracket_levels(self.records[fill.client_order_id], self.instruments[fill.pair])
             self._protect(record.position_id, levels, f"filled-{order.version}", traceparent, unit)
@@ -220,29 +220,31 @@ class OrderLedger:
     def _protect(
         self, position_id: str, levels: Levels | None, attempt: str, traceparent: str | None, unit: UnitOfWork
     ) -> None:
-        """Make the protective legs cover what the position holds by now; older, smaller legs are canceled."""
+        """Make the protective legs cover what the position holds and no exit sells; older legs are canceled."""
         if levels is None:
             return
         entry = self.records[position_id]
-        amount = self.instruments[entry.order.pair].amount(self.held(position_id))
+        leaving = sum((r.order.remaining for r in self._exits(position_id)), ZERO)
+        amount = self.instruments[entry.order.pair].amount(self.held(position_id) - leaving)
         if amount <= ZERO:
             return
         for old in self.protective(position_id):
             self.change(replace(old, cancel_requested=True), unit)
         for order in legs(self._context.key, entry, levels, amount=amount, attempt=attempt, time=self.time):
             record = OrderRecord(order, self.next_number(), position_id, traceparent=traceparent)
-            self.add(record, unit, "EntryFilled" if attempt.startswith("filled") else "ExitFailed")
+            self.add(record, unit, "EntryFilled" if attempt.startswith("filled") else "ExitOver")
 
-    def _protect_again(self, failed: OrderRecord, unit: UnitOfWork) -> None:
-        """An exit came to nothing after it had taken the legs away: place them where they were."""
-        position_id = failed.position_id
+    def _protect_again(self, over: OrderRecord, unit: UnitOfWork) -> None:
+        """An exit took the legs away and did not sell all: place them again where they were."""
+        position_id = over.position_id
         entry = self.records.get(position_id)
-        records = [self.records[client_id] for client_id in self._positions[position_id]]
-        covered = any(r.order.is_open and r.order.leg is not Leg.ENTRY for r in records)
-        if entry is None or entry.bracket is None or covered:
+        if entry is None or entry.bracket is None or self.protective(position_id) or self._exits(position_id):
             return
-        attempt = f"after-{failed.order.client_order_id}"
-        self._protect(position_id, last_levels(records), attempt, failed.traceparent, unit)
+        levels = last_levels(self.records[client_id] for client_id in self._positions[position_id])
+        self._protect(position_id, levels, f"after-{over.order.client_order_id}", over.traceparent, unit)
+
+    def _exits(self, position_id: str) -> list[OrderRecord]:
+        return [r for r in self.open() if r.order.leg is Leg.EXIT and r.position_id == position_id]
 
     def _keep(self, record: OrderRecord) -> None:
         """Into the cache and its indices; the open ones stay in the order of arrival."""

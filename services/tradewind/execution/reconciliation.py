@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from tradewind.contracts.messages import BalancesReported
 from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side
+from tradewind.execution.adoption import Adoption
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.ports import Venue, VenueFill, VenueOrder
 from tradewind.execution.records import OrderRecord
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
+
+# What the venue is asked about by the sender, in its own way.
+_IN_FLIGHT = (OrderState.INTENDED, OrderState.SUBMITTED, OrderState.UNKNOWN)
 
 
 async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None:
@@ -25,9 +29,12 @@ async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None
         ledger.guard(unit)
         ours = [fill for fill in fills if ledger.is_ours(fill.client_order_id)]
         ledger.apply([VenueFill(fill) for fill in ours], unit)
+        adoption = Adoption(context, ledger)
         for order in told:
             if order.client_order_id not in ledger.records:
                 _add_external(order, ledger, unit)
+            elif ledger.records[order.client_order_id].order.state not in _IN_FLIGHT:
+                adoption.of_order(order, unit)  # what was told while nobody listened
         known = {order.client_order_id for order in told}
         for record in ledger.open():
             sent = record.order.state not in (OrderState.INTENDED, OrderState.UNKNOWN)

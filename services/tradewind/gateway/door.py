@@ -30,14 +30,8 @@ class Door:
         self._limit = SlidingWindow(context.settings.gateway.requests_per_minute)
 
     def admit(self, request: Request, needed: Role) -> ApiKey:
-        """The key of the caller: known, of the role needed or above it, and not asking too often."""
-        self._count(f"address {request.client.host if request.client else 'unknown'}")
-        key = self._identify(request)
-        self._count(f"key {key.name}")
-        if not key.role.includes(needed):
-            detail = f"this needs the role {needed.value}; the API key {key.name} has the role {key.role.value}"
-            raise ProblemError(403, "forbidden", detail, role=needed.value)
-        return key
+        """The key of the caller: known, not asking too often, and of the role needed or above it."""
+        return _allowed(self._known(request), needed)
 
     def requires(self, needed: Role) -> Callable[..., Awaitable[ApiKey]]:
         """`admit` as a dependency, for the gateway's own routes."""
@@ -55,9 +49,9 @@ class Door:
         """Admit and handle a call that changes something, and write down who called and what came of it."""
         actor, role, status = "nobody", "none", 500
         try:
-            key = self.admit(request, needed)
+            key = self._known(request)
             actor, role = key.name, key.role.value
-            response = await handler(request, key)
+            response = await handler(request, _allowed(key, needed))
             status = response.status_code
         except Exception as error:
             status = problem_of(error).status
@@ -69,12 +63,19 @@ class Door:
                 "audit",
                 actor=actor,
                 role=role,
-                address=request.client.host if request.client else "unknown",
+                address=_address(request),
                 method=request.method,
                 path=request.url.path,
                 status=status,
                 request_id=request.state.request_id,
             )
+
+    def _known(self, request: Request) -> ApiKey:
+        """Addresses are counted before keys are compared, so that keys cannot be tried faster either."""
+        self._count(f"address {_address(request)}")
+        key = self._identify(request)
+        self._count(f"key {key.name}")
+        return key
 
     def _identify(self, request: Request) -> ApiKey:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
@@ -92,6 +93,17 @@ class Door:
         if pause:
             headers = {"Retry-After": str(max(math.ceil(pause), 1))}
             raise ProblemError(429, "too-many-requests", f"{caller} asks too often; wait {math.ceil(pause)} s", headers)
+
+
+def _allowed(key: ApiKey, needed: Role) -> ApiKey:
+    if not key.role.includes(needed):
+        detail = f"this needs the role {needed.value}; the API key {key.name} has the role {key.role.value}"
+        raise ProblemError(403, "forbidden", detail, role=needed.value)
+    return key
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
 
 
 def _unauthorised(detail: str) -> ProblemError:

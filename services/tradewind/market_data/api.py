@@ -4,128 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from tradewind.contracts.api.times import Timeframe
-from tradewind.domain.candle_checks import Reason
 from tradewind.domain.errors import ConfigError, NotFoundError
 from tradewind.domain.money import ZERO, decimal_of
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import is_multiple
 from tradewind.kernel.http.problems import existing
-from tradewind.kernel.http.wire import Answer, Exact, MarketTime, Name, TimeParameter
+from tradewind.kernel.http.wire import Name, TimeParameter
 from tradewind.kernel.service import Context
+from tradewind.market_data.documents import (
+    CandleItem,
+    Candles,
+    ExchangeItem,
+    ExchangeList,
+    GapItem,
+    Gaps,
+    MarketItem,
+    MarketList,
+    Quarantine,
+    QuarantinedItem,
+    Ticker,
+)
 from tradewind.market_data.window import Window
 
 PairParameter = Annotated[Name, Query(examples=["BTC/EUR"])]
 ExchangeName = Annotated[Name, Path(alias="id", examples=["bitvavo"])]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Since = Annotated[TimeParameter | None, Query(description="The first candle's open; without it the latest candles.")]
-
-
-class CandleItem(Answer):
-    """One closed candle, known by its open time; volume is in the base currency."""
-
-    open_time: MarketTime
-    open: Exact
-    high: Exact
-    low: Exact
-    close: Exact
-    volume: Exact
-
-
-class Candles(Answer):
-    """Closed candles in ascending order; a gap in the data is a gap here."""
-
-    pair: str
-    timeframe: str
-    candles: list[CandleItem]
-
-
-class ExchangeItem(Answer):
-    """An exchange of the bot. `time` is the present of its feed; a recording at its end has the state Ended."""
-
-    id: str
-    venue: str
-    market: str
-    source: str
-    state: Literal["Playing", "Ended"]
-    time: MarketTime | None
-    pairs: list[str]
-
-
-class ExchangeList(Answer):
-    """Every exchange of the bot."""
-
-    exchanges: list[ExchangeItem]
-
-
-class Ticker(Answer):
-    """The last close, and the 24 hours before it; a recording of candles has no bid and no ask."""
-
-    pair: str
-    time: MarketTime
-    last: Exact
-    open: Exact
-    high: Exact
-    low: Exact
-    base_volume: Exact
-    change: Exact
-    change_ratio: float
-
-
-class MarketItem(Answer):
-    """What the venue trades, and the filters an order must pass. Prices in quote, amounts in base."""
-
-    pair: str
-    base: str
-    quote: str
-    price_tick: Exact
-    amount_step: Exact
-    minimum_amount: Exact
-    minimum_notional: Exact
-
-
-class MarketList(Answer):
-    """The pairs of the bot, in the order in which they are decided."""
-
-    markets: list[MarketItem]
-
-
-class QuarantinedItem(Answer):
-    """A row of the data that was taken out; `row` counts from 0."""
-
-    pair: str
-    row: int
-    open_time: MarketTime | None
-    reason: Reason
-    detail: str
-
-
-class Quarantine(Answer):
-    """Rows that were taken out of the data, in the whole recording."""
-
-    total: int
-    rows: list[QuarantinedItem]
-
-
-class GapItem(Answer):
-    """Candles missing between the ones opened at `after` and `before`."""
-
-    pair: str
-    after: MarketTime
-    before: MarketTime
-    missing: int
-
-
-class Gaps(Answer):
-    """Holes in the data, in the whole recording."""
-
-    total: int
-    missing: int
-    gaps: list[GapItem]
 
 
 def router(context: Context, window: Callable[[], Window], ended: Callable[[], bool]) -> APIRouter:
@@ -249,13 +158,13 @@ class MarketDataApi:
         """Bad rows of the data: never used, and told for the whole recording before it is played."""
         checked = self._window().recording.checked
         rows = [QuarantinedItem(pair=pair, **row._asdict()) for pair, one in checked.items() for row in one.quarantined]
-        return Quarantine(total=len(rows), rows=rows[:limit])
+        return Quarantine(count=len(rows), rows=rows[:limit])
 
     async def gaps(self, limit: Limit = 500) -> Gaps:
         """Candles missing inside the data: never invented, and told for the whole recording before it is played."""
         checked = self._window().recording.checked
         found = [GapItem(pair=pair, **gap._asdict()) for pair, one in checked.items() for gap in one.gaps]
-        return Gaps(total=len(found), missing=sum(gap.missing for gap in found), gaps=found[:limit])
+        return Gaps(count=len(found), missing=sum(gap.missing for gap in found), gaps=found[:limit])
 
     def _exchange(self, name: str) -> None:
         existing("exchange", name, [exchange.name for exchange in self._spec.exchanges])

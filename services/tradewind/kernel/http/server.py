@@ -139,7 +139,7 @@ def _bound(host: str, port: int, service: str) -> socket.socket:
 
 
 def _unavailable(error: OSError, port: int, service: str) -> MachineError:
-    name, another = f"port {port} ({service})", f"set {variable('ports', service)}"
+    name, another = f"port {port} ({service})", f"set {variable('ports', service)} to another one"
     if error.errno == errno.EADDRINUSE:
         return MachineError(name, "in use", "a free port", f"stop what listens there, or {another}")
     if error.errno == errno.EACCES:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from types import SimpleNamespace
 
+import pytest
+from fastapi.responses import StreamingResponse
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tradewind.kernel.http.middleware import RequestMiddleware
@@ -59,6 +61,25 @@ async def test_it_costs_less_than_thirty_microseconds():
         return min(rounds)
 
     assert await fastest(wrapped(Tracer(None, None))) - await fastest(answer) < ALLOWED
+
+
+async def test_an_answer_that_breaks_off_is_cut_and_logged(serve):
+    """Once it has begun nothing can be said any more; the caller sees it end, and the log says why."""
+
+    def fill(routes):
+        @routes.get("/stream")
+        async def stream() -> StreamingResponse:
+            async def parts():
+                yield b"half"
+                raise ZeroDivisionError
+
+            return StreamingResponse(parts())
+
+    asked = serve(fill)
+    with pytest.raises(ZeroDivisionError):
+        await asked("GET", "/stream")
+
+    assert [message for level, message, _ in asked.log if level == "exception"] == ["request failed"]
 
 
 async def test_with_tracing_on_a_request_is_a_span_below_its_caller():
