@@ -83,5 +83,6 @@ def _announce(embedded: object, path: Path, *, fresh: bool) -> None:
     for name, address in embedded.servers.addresses.items():
         typer.echo(f"{name:12} {address}", err=True)
     typer.echo(f"state        {path} ({'fresh' if fresh else 'resumed'})", err=True)
-    if "gateway" in embedded.runners:
-        typer.echo(f"API key      {path / 'api-key'} (send it as: Authorization: Bearer KEY)", err=True)
+    key = path / "api-key"
+    if "gateway" in embedded.runners and key.is_file():
+        typer.echo(f"API key      {key} (send it as: Authorization: Bearer KEY)", err=True)

@@ -22,7 +22,7 @@ ListDecisions = Callable[[int, str | None], Awaitable[list[dict[str, Any]]]]
 
 
 class CycleSummary(Answer):
-    """What one trading cycle did; seconds are the wall clock's."""
+    """What one trading cycle did; seconds are the wall clock's, `phases` the parts of them."""
 
     cycle_id: str
     symbols_processed: int
@@ -30,6 +30,7 @@ class CycleSummary(Answer):
     decisions: int
     orders: int
     seconds: float
+    phases: dict[str, float]
 
 
 class TradingStatus(Answer):
