@@ -125,3 +125,12 @@ def test_the_same_decision_has_the_same_id():
     assert (
         len({made, *(decision_id(*other) for other in others), decision_id("default/bot", "BTC/EUR", 7, "Exit")}) == 5
     )
+
+
+@pytest.mark.parametrize("vote", [LONG, FLAT])
+def test_a_position_that_nothing_protects_is_sold_at_once(vote):
+    """What should protect it was refused, so no signal is asked; an exit that is on its way is enough."""
+    unprotected = replace(view(vote, HELD), unprotected=True)
+
+    assert decide(unprotected, RISK, FUNDS, RULES) == Exit(None, ExitReason.EMERGENCY_EXIT)
+    assert decide(replace(unprotected, busy=True), RISK, FUNDS, RULES) is None

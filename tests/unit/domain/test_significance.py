@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from tradewind.domain import significance
 from tradewind.domain.significance import deviation, incomplete_beta, mean, two_sided_p_value
 
 
@@ -35,3 +36,10 @@ def test_too_few_values_are_not_tested() -> None:
 def test_incomplete_beta_starts_at_zero() -> None:
     """The logarithm of 0 is never taken."""
     assert incomplete_beta(0.0, 0.5, 3.0) == 0.0
+
+
+def test_a_fraction_cut_short_is_still_near(monkeypatch):
+    """Where the continued fraction does not settle within its steps, the value so far is given, never an endless loop."""
+    monkeypatch.setattr(significance, "_MOST_STEPS", 4)
+
+    assert significance.incomplete_beta(0.3, 2.0, 3.0) == pytest.approx(0.3483, rel=0.05)
