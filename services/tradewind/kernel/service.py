@@ -32,7 +32,7 @@ from tradewind.kernel.clock import Clock
 from tradewind.kernel.security import Peers
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.store.base import FencedError, Store, Write
-from tradewind.kernel.store.outbox import Progress, inbox_write, outbox_write, read_progress, read_undone
+from tradewind.kernel.store.outbox import Progress, inbox_write, outbox_write, read_progress, read_undone, read_unsent
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracer
 from tradewind.kernel.unit import UnitOfWork
@@ -134,6 +134,7 @@ class ServiceRunner:
         self._lock = asyncio.Lock()
         self._seen: dict[str, int] = {}
         self._published: dict[str, int] = {}
+        self._sent: dict[str, int] | None = None
         self._handled: set[str] = set()
         self._owed: list[str] = []
         self._stale = False
@@ -289,6 +290,18 @@ class ServiceRunner:
         )
         topics = set(self._spec.publishes_topics)
         await self._bus.publish([message for message in undone if message.topic in topics])
+        await self._send_unsent()
+
+    async def _send_unsent(self) -> None:
+        """Publish what a commit made true whose answer was lost: who only follows would never hear of it again."""
+        if self._sent is None:
+            # A fresh process: whoever follows asks the owner at its own start.
+            self._sent = dict(self._published)
+        key, name, sent = self.context.key, self._spec.name, self._sent
+        if sent != self._published:
+            unsent = await self.context.store.read(lambda connection: read_unsent(connection, key, name, sent))
+            await self._bus.publish(unsent)
+            self._sent = dict(self._published)
 
     async def _enter(self, state: ServiceState, reason: str = "") -> None:
         """Go to another state and tell it; a fact of the moment, so it is not stored and has no market time."""
@@ -393,6 +406,8 @@ class ServiceRunner:
             callback()
         if unit.messages:
             await self._bus.publish(unit.messages)
+            if unit.writes:
+                self._sent = dict(self._published)
 
 
 class _Unit:

@@ -39,7 +39,7 @@ def test_incomplete_beta_starts_at_zero() -> None:
 
 
 def test_a_fraction_cut_short_is_still_near(monkeypatch):
-    """Where the continued fraction does not settle within its steps, the value so far is given, never an endless loop."""
+    """A fraction that does not settle within its steps gives the value so far, never an endless loop."""
     monkeypatch.setattr(significance, "_MOST_STEPS", 4)
 
     assert significance.incomplete_beta(0.3, 2.0, 3.0) == pytest.approx(0.3483, rel=0.05)

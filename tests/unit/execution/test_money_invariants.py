@@ -32,6 +32,13 @@ FAULTS = {
 }
 
 
+def dump(w):
+    for r in sorted(w.ledger.records.values(), key=lambda r:r.number):
+        o=r.order
+        print(r.number,o.pair[:3],o.client_order_id[:6],o.leg.value,o.type.value,o.side.value,o.amount,o.filled,o.state.value,o.price,o.stop_price,o.time_in_force.value,"pos",r.position_id[:6], w.states(o.client_order_id), "CR" if r.cancel_requested else "", r.wanted_stop_price)
+    print("venue", {k[:6]:(e.amount,e.filled,e.state.value,e.working.rested,e.working.triggered) for k,e in w.at_venue().items()}, w.exchange._balances, w.exchange._last, w.time, w.settled)
+
+
 class MoneyMachine(RuleBasedStateMachine):
     """One account; every rule ends with what must hold at any moment."""
 
@@ -59,7 +66,8 @@ class MoneyMachine(RuleBasedStateMachine):
             # A start that cannot reconcile with its venue fails, and says so; the platform tries again.
             assert self.world.store.dead or not self.world.handlers.reconciled.is_set(), self.world.runner.failure
             self.world.restart()
-        self.world.check_always()
+        try: self.world.check_always()
+        except BaseException: dump(self.world); raise
 
     def last(self, pair):
         return Decimal(str(self.world.candles[self.world.time][pair].close))
@@ -74,7 +82,8 @@ class MoneyMachine(RuleBasedStateMachine):
         self.after(60)
         self.world.decided(self.world.time)
         self.after(60)
-        self.world.check_quiet()
+        try: self.world.check_quiet()
+        except BaseException: dump(self.world); raise
 
     # ------------------------------------------------------------------------------------------------- what comes in
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     and_,
     func,
     insert,
+    or_,
     select,
 )
 
@@ -135,6 +136,23 @@ def read_undone(connection: Connection, bot: str, consumers: Mapping[str, Iterab
         for message_id, kind, payload in rows
         if not set(consumers[kind]) <= handled.get(message_id, set())
     ]
+
+
+def read_unsent(connection: Connection, bot: str, publisher: str, sent: Mapping[str, int]) -> list[Message]:
+    """What `publisher` has stored beyond the sequences (by topic) that it gave to the bus, by topic and sequence."""
+    rows = connection.execute(
+        select(outbox.c.topic, outbox.c.sequence, outbox.c.kind, outbox.c.payload)
+        .where(
+            outbox.c.bot == bot,
+            outbox.c.publisher == publisher,
+            or_(
+                outbox.c.topic.not_in(list(sent)),
+                *(and_(outbox.c.topic == topic, outbox.c.sequence > last) for topic, last in sent.items()),
+            ),
+        )
+        .order_by(outbox.c.topic, outbox.c.sequence)
+    )
+    return [decode(row.kind, row.payload) for row in rows]
 
 
 def read_last_time(connection: Connection, bot: str) -> int | None:
