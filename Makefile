@@ -60,7 +60,7 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 test: setup ## every test, with coverage (at least 90 %, the domain 100 %)
 	$(PYTEST) --cov --cov-report= tests
 	@$(BIN)/coverage report --fail-under=90
-	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | tail -1 | sed 's/^TOTAL/domain/'
+	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | sed -n 's/^TOTAL/domain/p'
 
 .PHONY: test-unit test-contract test-integration test-topology
 test-unit: setup ## tests of single modules

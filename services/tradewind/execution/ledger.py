@@ -92,6 +92,11 @@ class OrderLedger:
             held += order.filled if order.side is Side.BUY else -order.filled
         return held
 
+    def staying(self, position_id: str) -> Decimal:
+        """What a position holds and no exit is selling, in steps: what its legs are to cover."""
+        leaving = sum((r.order.remaining for r in self._exits(position_id)), ZERO)
+        return self.instruments[self.records[position_id].order.pair].amount(self.held(position_id) - leaving)
+
     def is_ours(self, client_id: str) -> bool:
         """Whether the order was created here."""
         record = self.records.get(client_id)
@@ -224,8 +229,7 @@ class OrderLedger:
         if levels is None:
             return
         entry = self.records[position_id]
-        leaving = sum((r.order.remaining for r in self._exits(position_id)), ZERO)
-        amount = self.instruments[entry.order.pair].amount(self.held(position_id) - leaving)
+        amount = self.staying(position_id)
         if amount <= ZERO:
             return
         for old in self.protective(position_id):

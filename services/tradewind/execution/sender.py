@@ -124,14 +124,31 @@ class Sender:
                 await self._unit(partial(self._adoption.end, record, OrderState.CANCELED, "Requested"))
             elif record.order.leg is Leg.EXIT:
                 await self._exit(record)
-            elif record.is_protective and self._older_legs(record):
-                self._block(record)  # two that cover the same amount could sell it twice
+            elif record.is_protective:
+                await self._protect(record)
             else:
                 await self._send(record)
         elif record.cancel_requested:
             await self._cancel(record)
         else:
             await self._amend(record)
+
+    async def _protect(self, record: OrderRecord) -> None:
+        """Place a leg and its group over what there is by now: an older leg may have sold since this one was made."""
+        if self._older_legs(record):
+            self._block(record)  # two that cover the same amount could sell it twice
+            return
+        left = self._ledger.staying(record.position_id)
+        if left <= 0:
+            await self._unit(partial(self._adoption.end, record, OrderState.CANCELED, "PositionClosed"))
+            return
+        if left < record.order.remaining:
+            await self._unit(partial(self._shrink, self._group_of(record), left))
+        await self._send(self._present(record))
+
+    def _shrink(self, records: list[OrderRecord], left: Decimal, unit: UnitOfWork) -> None:
+        for record in records:
+            self._ledger.resize(record.order.client_order_id, left, unit, "PositionReduced")
 
     def _older_legs(self, record: OrderRecord) -> bool:
         """Whether legs that this one replaces may still trade."""
@@ -156,8 +173,7 @@ class Sender:
             await self._unit(partial(self._adoption.end, record, OrderState.CANCELED, "PositionClosed"))
             return
         if left < record.order.remaining:
-            client_id = record.order.client_order_id
-            await self._unit(lambda unit: self._ledger.resize(client_id, left, unit, "PositionReduced"))
+            await self._unit(partial(self._shrink, [record], left))
         await self._send(self._present(record))
 
     def _left(self, record: OrderRecord) -> Decimal:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import Counter
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
-from sqlalchemy import create_engine, insert, select
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import select
 
 import tradewind.execution.service as execution
 from tradewind.contracts.api.document import load_bot
@@ -33,12 +33,11 @@ from tradewind.contracts.messages import (
 )
 from tradewind.domain.candle import Candle
 from tradewind.domain.instrument import Instrument
-from tradewind.domain.money import decimal_of
-from tradewind.domain.order import TERMINAL, Leg, OrderState, OrderType, Side, TimeInForce, client_order_id
+from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, OrderType, Side, TimeInForce, client_order_id
 from tradewind.domain.position import balance_changes
 from tradewind.execution.adapters.paper import PaperVenue
-from tradewind.execution.ports import Answer, VenueFill, VenueOrder, VenueRefusalError, VenueResize
-from tradewind.execution.tables import fills, order_states, orders
+from tradewind.execution.ports import Answer, VenueFill, VenueRefusalError, VenueResize
+from tradewind.execution.tables import fills, leases, order_states, orders
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.service import Context, ServiceRunner
 from tradewind.kernel.store.base import METADATA
@@ -93,7 +92,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 # ------------------------------------------------------------------------------------------------------------ store
 
 
-class Killed(BaseException):  # noqa: N818 - not an error: the process is no more
+class Killed(BaseException):
     """kill -9."""
 
 
@@ -107,6 +106,7 @@ class CrashingStore(SqliteStore):
         self.kill_after = False
         self.fail_in = None
         self.dead = False
+        self.hooks = {}
 
     async def commit(self, writes):
         self._live()
@@ -125,6 +125,8 @@ class CrashingStore(SqliteStore):
         await super().commit(writes)
         if dies:
             self._die()
+        if self.commits in self.hooks:
+            self.hooks.pop(self.commits)()
 
     async def read(self, query):
         self._live()
@@ -284,9 +286,12 @@ class World:
         METADATA.create_all(self.engine)
         self.store = CrashingStore(self.engine)
         self.instruments = {pair: instrument(pair) for pair in (BTC, ETH)}
-        self.candles = {0: {BTC: Candle(0, 100.0, 100.0, 100.0, 100.0, volume), ETH: Candle(0, 10.0, 10.0, 10.0, 10.0, volume)}}
+        self.candles = {
+            0: {BTC: Candle(0, 100.0, 100.0, 100.0, 100.0, volume), ETH: Candle(0, 10.0, 10.0, 10.0, 10.0, volume)}
+        }
         self.time = 0
         self.commands = 0
+        self.held_back = None
         self.entries = {}
         self.history = {}
         self.settled = set()
@@ -309,10 +314,27 @@ class World:
         return not self.store.dead and self.runner.failure is None
 
     def kill(self):
-        """kill -9, now."""
+        """The process is no more: kill -9."""
         self.store.dead = True
         if self.runner is not None:
             self.run(self.runner._cancel())
+
+    def take_over_after_commits(self, count):
+        """Another instance becomes the writer of the account, that many commits from now."""
+
+        def take_over():
+            with self.engine.begin() as connection:
+                connection.execute(leases.update().values(epoch=leases.c.epoch + 1))
+
+        self.store.hooks[self.store.commits + count] = take_over
+
+    def tables(self):
+        """Every row of every table."""
+        with self.engine.connect() as connection:
+            return {
+                table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
+                for table in METADATA.sorted_tables
+            }
 
     def restart(self):
         """A new process over the same tables; the replay sends again what it may have missed."""
@@ -353,7 +375,7 @@ class World:
         self.runner.compose(self._build)
         await self.runner.start()
         undone = await self.store.read(
-            lambda connection: read_undone(connection, self.bot.key, {name: ("execution",) for name in _COMMANDS})
+            lambda connection: read_undone(connection, self.bot.key, dict.fromkeys(_COMMANDS, ("execution",)))
         )
         await self.bus.publish(undone)
 
@@ -389,12 +411,23 @@ class World:
     def command(self, message):
         """As the engine does: stored with its sequence, then published. The engine does not die here."""
         self.commands += 1
-        message = _stamped(message, self.bot.key, self.commands)
+        message = msgspec.structs.replace(message, bot=self.bot.key, sequence=self.commands)
         with self.engine.begin() as connection:
             write = outbox_write(message, "engine")
             connection.execute(write.statement, write.parameters)
-        self.run(self.bus.publish([message]))
+        if self.held_back is None:
+            self.run(self.bus.publish([message]))
+        else:
+            self.held_back.append(message)
         return message
+
+    @contextmanager
+    def at_once(self):
+        """Commands that come in one batch."""
+        self.held_back = []
+        yield
+        messages, self.held_back = self.held_back, None
+        self.run(self.bus.publish(messages))
 
     def enter(self, pair=BTC, amount="1", kind="market", bracket=("0.05", "0.1"), decision=None, **fields):
         decision = decision or f"enter-{self.commands}"
@@ -447,13 +480,13 @@ class World:
         return client_id
 
     def cancel(self, client_id):
-        pair = self.ledger.records[client_id].order.pair
+        pair = self.entries.get(client_id) or self.order(client_id).pair
         self.command(
             CancelOrder(id=f"cancel:{client_id}:{self.commands}", time=self.time, client_order_id=client_id, pair=pair)
         )
 
     def amend(self, client_id, stop_price):
-        pair = self.ledger.records[client_id].order.pair
+        pair = self.order(client_id).pair
         self.command(
             AmendOrder(
                 id=f"amend:{client_id}:{self.commands}",
@@ -479,7 +512,13 @@ class World:
     def _publish_tick(self, time):
         messages = [
             CandleClosed(
-                id=f"candle:{pair}:{time}", time=time, bot=self.bot.key, pair=pair, timeframe="1h", candle=candle, tick_size=2
+                id=f"candle:{pair}:{time}",
+                time=time,
+                bot=self.bot.key,
+                pair=pair,
+                timeframe="1h",
+                candle=candle,
+                tick_size=2,
             )
             for pair, candle in self.candles[time].items()
         ]
@@ -489,7 +528,9 @@ class World:
 
     def decided(self, time, *, final=False):
         self.run(
-            self.bus.publish([TickDecided(id=f"decided:{time}", time=time, commands_sequence=self.commands, final=final)])
+            self.bus.publish(
+                [TickDecided(id=f"decided:{time}", time=time, commands_sequence=self.commands, final=final)]
+            )
         )
 
     def _note_settled(self):
@@ -587,15 +628,28 @@ class World:
 
     def check_quiet(self):
         """When nothing is wrong any more and everything had its time."""
+        try:
+            self._check_quiet()
+        except AssertionError as error:
+            error.add_note(self.story())
+            raise
+
+    def story(self):
+        """Every order with its history, and the venue's side of it."""
+        lines = [
+            f"{r.number} {r.position_id[:4]} {r.order} {self.states(r.order.client_order_id)}"
+            for r in sorted(self.ledger.records.values(), key=lambda record: record.number)
+        ]
+        return "\n".join([*lines, *(f"at the venue: {entry}" for entry in self.at_venue().values())])
+
+    def _check_quiet(self):
         self.check_always()
         assert self.alive, self.runner.failure
         assert not self.sender.work(), self.sender.work()
         self._check_orders()
         self._check_money()
         self._check_protection()
-        sequences = [
-            row.sequence for row in self.rows(outbox, outbox.c.sequence) if row.topic == "orders.events"
-        ]
+        sequences = [row.sequence for row in self.rows(outbox, outbox.c.sequence) if row.topic == "orders.events"]
         assert sequences == list(range(1, len(sequences) + 1))
         assert self.time == 0 or self.time in self.settled, "the replay goes on"
 
@@ -660,15 +714,7 @@ class World:
 _COMMANDS = ("PlaceOrder", "CancelOrder", "AmendOrder")
 
 
-def _stamped(message, bot, sequence):
-    import msgspec  # noqa: PLC0415
-
-    return msgspec.structs.replace(message, bot=bot, sequence=sequence)
-
-
 def _fill_of(row):
-    from tradewind.domain.order import Fill  # noqa: PLC0415
-
     return Fill(
         row.trade_id,
         row.client_order_id,
