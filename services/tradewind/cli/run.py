@@ -62,7 +62,7 @@ async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output)
         check_same_bot(bot, path, whole=True)
     listen = Listener("127.0.0.1", dict.fromkeys(by_name(), 0))
     embedded = EmbeddedBot(bot, state_of(path), EmbeddedOptions(until_end=True, listen=listen))
-    session = Session(embedded, fresh=resume is None)
+    session = Session(embedded)
     await session.start()
     try:
         status = await embedded.ask("market-data", "status")

@@ -56,7 +56,8 @@ def _closed(names: list[str]) -> list[str]:
 
 
 async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None) -> None:
-    from tradewind.cli.session import MANIFEST, Session, bot_directory, check_same_bot, state_of  # noqa: PLC0415
+    from tradewind.cli.session import Session, bot_directory, check_same_bot, state_of  # noqa: PLC0415
+    from tradewind.kernel.state_directory import MANIFEST  # noqa: PLC0415
     from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
 
     path: Path = bot_directory(settings.state_directory, bot) / "serve"
@@ -65,7 +66,7 @@ async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None) -
         check_same_bot(bot, path, whole=False)
     options = EmbeddedOptions(until_end=False, listen=settings.listener(), services=names)
     embedded = EmbeddedBot(bot, state_of(path), options)
-    session = Session(embedded, fresh=fresh)
+    session = Session(embedded)
     await session.start()
     try:
         _announce(embedded, path, fresh=fresh)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import sys
 from collections.abc import Callable
@@ -11,13 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from tradewind.contracts.api.document import dump_bot, load_bot
+from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigError
-from tradewind.kernel.state_directory import StateDirectory
+from tradewind.kernel.state_directory import MANIFEST, StateDirectory
 from tradewind.topology.embedded import EmbeddedBot
-
-MANIFEST = "bot.yaml"
 
 
 def bot_directory(root: Path, bot: TradingBot) -> Path:
@@ -76,28 +73,16 @@ def _part(bot: TradingBot, field: str) -> Any:
     return getattr(spec, field)
 
 
-def write_manifest(bot: TradingBot, path: Path) -> None:
-    """Keep the effective manifest beside the state that rests on it."""
-    (path / MANIFEST).write_text(dump_bot(bot))
-
-
 class Session:
     """One start-to-stop of an embedded bot, ended by the recording, a failure or a signal."""
 
-    def __init__(self, embedded: EmbeddedBot, *, fresh: bool) -> None:
-        self._embedded, self._fresh = embedded, fresh
+    def __init__(self, embedded: EmbeddedBot) -> None:
+        self._embedded = embedded
         self._interrupted = asyncio.Event()
 
     async def start(self) -> None:
-        """Start; a fresh bot that cannot start leaves nothing behind."""
-        directory = self._embedded.directory.path
-        try:
-            await self._embedded.start()
-            write_manifest(self._embedded.bot, directory)
-        except BaseException:
-            if self._fresh:
-                shutil.rmtree(directory, ignore_errors=True)
-            raise
+        """Start, and listen for signals."""
+        await self._embedded.start()
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._interrupt)

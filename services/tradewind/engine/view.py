@@ -25,11 +25,15 @@ from tradewind.kernel.service import Context
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An entry or exit on its way; `reserved` is the cash an entry holds."""
+    """An entry or exit on its way; `reserved` is the cash an entry holds.
+
+    `over` marks an entry that has filled and whose position is not heard of yet.
+    """
 
     client_order_id: str
     leg: Leg
     reserved: Decimal = ZERO
+    over: bool = False
 
 
 class AccountView:
@@ -48,6 +52,7 @@ class AccountView:
         self._portfolio_sequence = 0
         self._orders_sequence = 0
         self._stops: dict[str, tuple[str, Decimal]] = {}
+        self._last_closed: dict[str, str] = {}
 
     async def load(self) -> None:
         """Ask the owners."""
@@ -103,6 +108,9 @@ class AccountView:
         )
         if isinstance(message, PositionOpened):
             self.traceparents[message.pair] = message.traceparent
+        pending = self.pending.get(message.pair)
+        if pending is not None and pending.over and pending.client_order_id == message.position_id:
+            del self.pending[message.pair]
 
     def on_position_closed(self, message: PositionClosed) -> None:
         """A position is gone."""
@@ -112,6 +120,10 @@ class AccountView:
         self._stops.pop(message.pair, None)
         self.unprotected.discard(message.pair)
         self.closed_at[message.pair] = message.time
+        self._last_closed[message.pair] = message.position_id
+        pending = self.pending.get(message.pair)
+        if pending is not None and pending.over and pending.client_order_id == message.position_id:
+            del self.pending[message.pair]
 
     def on_balance(self, message: BalanceChanged) -> None:
         """A balance changed."""
@@ -125,13 +137,27 @@ class AccountView:
         over = message.state in TERMINAL
         if message.leg is Leg.STOP:
             self._on_stop(message, over=over)
-        elif message.leg in (Leg.ENTRY, Leg.EXIT) and over:
-            pending = self.pending.get(message.pair)
-            if pending is not None and pending.client_order_id == message.client_order_id:
-                del self.pending[message.pair]
+        elif message.leg in (Leg.ENTRY, Leg.EXIT):
+            self._on_way(message, over=over)
             if message.leg is Leg.EXIT and message.state in (OrderState.REJECTED, OrderState.EXPIRED):
                 # What protected the position was canceled for this exit.
                 self.unprotected.add(message.pair)
+
+    def _on_way(self, message: OrderStateChanged, *, over: bool) -> None:
+        pending = self.pending.get(message.pair)
+        if not over:
+            # Known already, unless it was decided just before this view was loaded again.
+            reserved = (message.amount - message.filled) * (message.price or ZERO) if message.leg is Leg.ENTRY else ZERO
+            self.pending.setdefault(message.pair, Pending(message.client_order_id, message.leg, reserved))
+        elif pending is not None and pending.client_order_id == message.client_order_id:
+            held = self.positions.get(message.pair)
+            heard = {held.position_id if held else None, self._last_closed.get(message.pair)}
+            unheard = message.leg is Leg.ENTRY and message.filled and message.client_order_id not in heard
+            if unheard:
+                # It filled, and its position is on its way from portfolio: until then the pair is not free.
+                self.pending[message.pair] = replace(pending, over=True)
+            else:
+                del self.pending[message.pair]
 
     def _on_stop(self, message: OrderStateChanged, *, over: bool) -> None:
         known = self._stops.get(message.pair)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import IO
 
 from tradewind.domain.errors import MachineError
 
 FIELD = "state directory"
+MANIFEST = "bot.yaml"
+"""The manifest that the state in the directory rests on."""
 
 
 class StateDirectory:
@@ -20,6 +23,7 @@ class StateDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.created = False
         self._lock: IO[str] | None = None
 
     @property
@@ -30,6 +34,7 @@ class StateDirectory:
     def acquire(self) -> None:
         """Make it, and take the lock; raises `MachineError` when it cannot be written or somebody else has it."""
         try:
+            self.created = not self.path.exists()
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / "lock").open("a+")
         except OSError as error:
@@ -55,6 +60,18 @@ class StateDirectory:
         lock.write(str(os.getpid()))
         lock.flush()
         self._lock = lock
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file whole or not at all."""
+        unfinished = self.path / f".{name}"
+        unfinished.write_text(text)
+        unfinished.replace(self.path / name)
+
+    def discard(self) -> None:
+        """Remove what this process made; a directory that was there before, or is somebody else's, is left alone."""
+        if self._lock is not None and self.created:
+            shutil.rmtree(self.path, ignore_errors=True)
+        self.release()
 
     def release(self) -> None:
         """Let go of the lock."""

@@ -16,6 +16,7 @@ from typing import Any
 from opentelemetry.sdk.trace.export import SpanExporter
 
 from tradewind import __version__, catalog
+from tradewind.contracts.api.document import dump_bot
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.contracts.messages import PortfolioMarked, TickDecided
 from tradewind.domain.errors import ConfigError, TradewindError
@@ -27,7 +28,7 @@ from tradewind.kernel.http.server import Listener, ServiceServers
 from tradewind.kernel.security import ServiceTokens, load_service_key
 from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
 from tradewind.kernel.settings import Settings
-from tradewind.kernel.state_directory import StateDirectory
+from tradewind.kernel.state_directory import MANIFEST, StateDirectory
 from tradewind.kernel.store.base import Store
 from tradewind.kernel.store.migration import migrate
 from tradewind.kernel.store.outbox import read_last_time
@@ -80,6 +81,7 @@ class EmbeddedBot:
         )
         self.progress: Mailbox = self.bus.subscribe(RUNNER, ("cycles", "portfolio.events"))
         self._store: Store | None = None
+        self._discard = False
         self._log = logger_for(RUNNER, bot.key)
 
     @property
@@ -88,10 +90,12 @@ class EmbeddedBot:
         return self.answers.port_of(catalog.by_name().keys(), RUNNER)
 
     async def start(self) -> None:
-        """Bring every service to Running; on a failure everything that was begun is undone."""
+        """Bring every service to Running; on a failure nothing that was begun is left, unless it traded."""
         check(self.bot)
         self.directory.acquire()
         try:
+            # Before anything is stored: state without the manifest that it rests on would be anybody's.
+            self.directory.write(MANIFEST, dump_bot(self.bot))
             engine = sqlite_engine(self.directory.database)
             await asyncio.to_thread(migrate, engine)
             store: Store = SqliteStore(engine)
@@ -109,8 +113,16 @@ class EmbeddedBot:
             for runner in self.runners.values():
                 await runner.start()
         except BaseException:
+            if self._store is None or await self._nothing_stored(self._store):
+                self._discard = True
             await self.stop()
             raise
+
+    async def _nothing_stored(self, store: Store) -> bool:
+        try:
+            return await store.read(lambda connection: read_last_time(connection, self.bot.key)) is None
+        except Exception:  # noqa: BLE001 - who cannot say keeps what there is
+            return False
 
     def _compose(self, name: str, store: Store) -> None:
         module, _, function = catalog.service(name).entrypoint.partition(":")
@@ -174,6 +186,8 @@ class EmbeddedBot:
             await self._store.close()
             self._store = None
         self.tracing.shutdown()
+        if self._discard:
+            self.directory.discard()
         self.directory.release()
 
     def services(self) -> dict[str, Any]:

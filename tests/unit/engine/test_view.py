@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from tradewind.contracts.messages import (
@@ -138,4 +139,37 @@ async def test_an_entry_waits_until_its_own_end(view):
     view.on_order(ended("other", Leg.ENTRY, "ETH/EUR", OrderState.CANCELED, 11))
     assert "ETH/EUR" in view.pending
     view.on_order(ended("entry2", Leg.ENTRY, "ETH/EUR", OrderState.REJECTED, 12))
+    assert {} == view.pending
+
+
+async def test_a_filled_entry_keeps_its_pair_until_its_position_is_heard_of(view):
+    """Between the fill and the position a cycle on demand must not enter a second time, nor spend the cash again."""
+    filled = msgspec.structs.replace(ended("entry2", Leg.ENTRY, "ETH/EUR", OrderState.FILLED, 11), filled=Decimal(3))
+    view.on_order(filled)
+    assert Decimal(30) == view.pending["ETH/EUR"].reserved
+    view.on_position(
+        PositionOpened(id="p", time=0, sequence=11, position_id="entry2", pair="ETH/EUR", amount=Decimal(3),
+                       average_price=Decimal(10), fees=Decimal(0))
+    )  # fmt: skip
+
+    assert {} == view.pending
+
+
+async def test_an_order_decided_just_before_a_reload_is_heard_of(view):
+    """Its acceptance puts it back among what is on its way."""
+    view.pending.clear()
+    view.on_order(ended("exit1", Leg.EXIT, "BTC/EUR", OrderState.ACCEPTED, 11))
+
+    assert "exit1" == view.pending["BTC/EUR"].client_order_id
+
+
+async def test_a_position_that_came_and_went_before_its_entry_was_heard_to_fill_frees_the_pair(view):
+    """Topics have no order between them: the last word about the entry may come after the position is closed."""
+    view.on_position_closed(
+        PositionClosed(id="c", time=50, sequence=11, position_id="entry2", pair="ETH/EUR", open_time=0,
+                       open_rate=Decimal(10), close_rate=Decimal(9), amount=Decimal(3), fees=Decimal(0),
+                       profit=Decimal(-3), profit_ratio=Decimal(0), exit_reason="stop_loss")
+    )  # fmt: skip
+    view.on_order(msgspec.structs.replace(ended("entry2", Leg.ENTRY, "ETH/EUR", OrderState.FILLED), filled=Decimal(3)))
+
     assert {} == view.pending
