@@ -41,6 +41,7 @@ class ExecutionHandlers:
         self._collecting: dict[int, dict[tuple[str, str], CandleClosed]] = {}
         self._to_match: deque[tuple[int, list[CandleClosed]]] = deque()
         self._to_settle: TickDecided | None = None
+        sender.on_work = self._wake.set
 
     # ------------------------------------------------------------------------------------------------------ messages
 

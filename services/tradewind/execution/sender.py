@@ -31,7 +31,7 @@ ASK_PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0)
 
 
 class Sender:
-    """Works for one account. `call_timeout` is in seconds."""
+    """Works for one account. `call_timeout` is in seconds; `on_work` tells the worker that there is something to do."""
 
     def __init__(self, context: Context, ledger: OrderLedger, venue: Venue, call_timeout: float = 10.0) -> None:
         self._context, self._ledger, self._venue = context, ledger, venue
@@ -40,6 +40,7 @@ class Sender:
         self._tries: dict[str, int] = {}
         self._blocked: set[str] = set()
         self._working = asyncio.Lock()
+        self.on_work: Callable[[], None] = lambda: None
 
     def work(self) -> list[OrderRecord]:
         """What there is to do, oldest first."""
@@ -115,6 +116,7 @@ class Sender:
                 self._adoption.end(record, OrderState.CANCELED, "EmergencyStop", unit)
             else:
                 self._ledger.change(replace(record, cancel_requested=True), unit)
+        unit.on_commit(self.on_work)
 
     # --------------------------------------------------------------------------------------------------------- steps
 

@@ -32,6 +32,7 @@ from tradewind.contracts.messages import (
     decode,
 )
 from tradewind.domain.candle import Candle
+from tradewind.domain.errors import TemporaryError
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, OrderType, Side, TimeInForce, client_order_id
 from tradewind.domain.position import balance_changes
@@ -105,6 +106,7 @@ class CrashingStore(SqliteStore):
         self.kill_in = None
         self.kill_after = False
         self.fail_in = None
+        self.fail_always = False
         self.dead = False
         self.hooks = {}
 
@@ -113,9 +115,9 @@ class CrashingStore(SqliteStore):
         self.commits += 1
         if self.fail_in is not None:
             self.fail_in -= 1
-            if self.fail_in < 0:
-                self.fail_in = None
-                raise OSError("no space left on device")
+        if self.fail_always or (self.fail_in is not None and self.fail_in < 0):
+            self.fail_in = None
+            raise TemporaryError("no space left on device")
         dies = False
         if self.kill_in is not None:
             self.kill_in -= 1
@@ -295,6 +297,8 @@ class World:
         self.entries = {}
         self.history = {}
         self.settled = set()
+        self.heard = []
+        self.sent = []
         self.venue = None
         self.runner = None
         self.restart()
@@ -415,6 +419,7 @@ class World:
         with self.engine.begin() as connection:
             write = outbox_write(message, "engine")
             connection.execute(write.statement, write.parameters)
+        self.sent.append(message)
         if self.held_back is None:
             self.run(self.bus.publish([message]))
         else:
@@ -509,20 +514,26 @@ class World:
         self._publish_tick(self.time)
         self.let(seconds)
 
-    def _publish_tick(self, time):
-        messages = [
+    def candle_messages_of(self, time, pairs, tick_size=2, timeframe="1h"):
+        known = self.candles.get(time) or {p: c._replace(open_time=time) for p, c in self.candles[0].items()}
+        return [
             CandleClosed(
-                id=f"candle:{pair}:{time}",
+                id=f"candle:{pair}:{timeframe}:{time}",
                 time=time,
                 bot=self.bot.key,
                 pair=pair,
-                timeframe="1h",
-                candle=candle,
-                tick_size=2,
+                timeframe=timeframe,
+                candle=known[pair],
+                tick_size=tick_size,
             )
-            for pair, candle in self.candles[time].items()
+            for pair in pairs
         ]
-        self.run(self.bus.publish(messages))
+
+    def publish_candles(self, time, pairs, **fields):
+        self.run(self.bus.publish(self.candle_messages_of(time, pairs, **fields)))
+
+    def _publish_tick(self, time):
+        self.publish_candles(time, self.candles[time])
         self.let(0.01)
         self.decided(time)
 
@@ -536,6 +547,7 @@ class World:
     def _note_settled(self):
         while len(self.seen_by_test):
             for message in self.run(self.seen_by_test.take(1000)):
+                self.heard.append(message)
                 if isinstance(message, TickSettled):
                     self.settled.add(message.time)
 
@@ -544,6 +556,11 @@ class World:
     def rows(self, table, *order_by):
         with self.engine.connect() as connection:
             return list(connection.execute(select(table).order_by(*order_by)))
+
+    def messages(self):
+        """Everything that was ever published on orders.events, in its order."""
+        rows = [row for row in self.rows(outbox, outbox.c.sequence) if row.topic == "orders.events"]
+        return [decode(row.kind, row.payload) for row in rows]
 
     def order(self, client_id):
         return self.ledger.records[client_id].order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tradewind.domain.errors import MachineError
 from tradewind.kernel.state_directory import StateDirectory
 
@@ -28,6 +29,7 @@ def test_whoever_was_refused_removes_nothing(tmp_path):
     second.discard()
 
     assert (tmp_path / "bot").is_dir()
+    first.release()
 
 
 def test_only_what_this_process_made_is_discarded(tmp_path):
