@@ -160,7 +160,7 @@ class OrderLedger:
                 case VenueEnd(client_id, state, reason):
                     if self.is_ours(client_id) and self.records[client_id].order.is_open:
                         self.move(client_id, state, unit, reason, cancel_requested=False)
-                case VenueResize(client_id, remaining):
+                case VenueResize(client_id, remaining):  # pragma: no branch - there is no fourth
                     if self.is_ours(client_id) and self.records[client_id].order.remaining != remaining:
                         self.resize(client_id, remaining, unit, "OtherLegFilled")
 

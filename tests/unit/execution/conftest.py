@@ -461,6 +461,23 @@ class World:
         self.entries[client_id] = pair
         return client_id
 
+    def order_for(self, bus):
+        """An entry that only the service on `bus` hears of, and that nobody has stored."""
+        client_id = client_order_id(self.bot.key, "nobody else", Leg.ENTRY)
+        message = PlaceOrder(
+            id=f"place:{client_id}",
+            time=self.time,
+            decision_id="nobody else",
+            leg=Leg.ENTRY,
+            client_order_id=client_id,
+            pair=BTC,
+            side=Side.BUY,
+            type=OrderType.MARKET,
+            amount=D(1),
+        )
+        self.run(bus.publish([message]))
+        return message
+
     def exit(self, position, amount=None):
         decision = f"exit-{self.commands}"
         client_id = client_order_id(self.bot.key, decision, Leg.EXIT)
