@@ -1,5 +1,7 @@
 """A bot that is killed at any point and started again ends with the trades of one that was left alone.
 
+Two bots: the quickstart, and one whose pairs have gaps, begin late and end early, on several timeframes.
+
 The child process kills itself with SIGKILL before or after its n-th commit, or at the n-th message published, so the
 points are exact and lie where it hurts; some runs are killed twice, the second time while they resume. `make
 kill-points` does 200, this does 20.
@@ -18,6 +20,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.topology.recordings import gappy_bot
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.money import plain
@@ -75,8 +78,8 @@ class Countdown:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _run(directory: Path, countdown: Countdown) -> None:
-    bot = load_bot(QUICKSTART, SLICE)
+async def _run(directory: Path, countdown: Countdown, manifest: Path) -> None:
+    bot = load_bot(manifest, SLICE if manifest == QUICKSTART else [])
     options = EmbeddedOptions(services=TRADING, wrap_store=lambda store: KillingStore(store, countdown))
     embedded = EmbeddedBot(bot, StateDirectory(directory), options, bus=KillingBus(countdown))
     await embedded.start()
@@ -104,14 +107,14 @@ def _text(value):
     return plain(value) if isinstance(value, Decimal) else str(value)
 
 
-def _child(directory: Path, kind: str = "", number: int = 0) -> int:
+def _child(directory: Path, manifest: Path, kind: str = "", number: int = 0) -> int:
     """Run in a child process; returns its wait status."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             configure_logging("critical", "text")
-            asyncio.run(_run(directory, Countdown(kind, number)))
+            asyncio.run(_run(directory, Countdown(kind, number), manifest))
             code = 0
         except BaseException:  # noqa: BLE001
             traceback.print_exc()
@@ -120,16 +123,18 @@ def _child(directory: Path, kind: str = "", number: int = 0) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
+@pytest.fixture(scope="module", params=["quickstart", "gaps"])
+def undisturbed(request, tmp_path_factory):
+    """A manifest, what it comes to when nobody disturbs it, and how many points there are to kill it at."""
     directory = tmp_path_factory.mktemp("undisturbed")
-    assert _child(directory) == 0
-    return (directory / "outcome.json").read_text(), json.loads((directory / "counts.json").read_text())
+    manifest = QUICKSTART if request.param == "quickstart" else gappy_bot(directory, candles=250)
+    assert _child(directory, manifest) == 0
+    return manifest, (directory / "outcome.json").read_text(), json.loads((directory / "counts.json").read_text())
 
 
-def test_the_slice_is_worth_killing(undisturbed):
-    """The slice trades, with more than one kind of exit, so that a lost or doubled order would show."""
-    outcome = json.loads(undisturbed[0])
+def test_the_run_is_worth_killing(undisturbed):
+    """It trades, with more than one kind of exit, so that a lost or doubled order would show."""
+    outcome = json.loads(undisturbed[1])
 
     assert len(outcome["trades"]) >= 10
     assert len({trade["exit_reason"] for trade in outcome["trades"]}) >= 3
@@ -138,21 +143,22 @@ def test_the_slice_is_worth_killing(undisturbed):
 
 def test_the_same_run_twice_is_byte_equal(undisturbed, tmp_path):
     """Two undisturbed runs are the same to the byte."""
-    assert _child(tmp_path) == 0
-    assert undisturbed[0] == (tmp_path / "outcome.json").read_text()
+    manifest, expected, _ = undisturbed
+    assert _child(tmp_path, manifest) == 0
+    assert expected == (tmp_path / "outcome.json").read_text()
 
 
-@pytest.mark.parametrize("seed", range(POINTS))
+@pytest.mark.parametrize("seed", range(POINTS // 2))
 def test_killed_and_resumed_equals_undisturbed(undisturbed, tmp_path, seed):
     """SIGKILL at a random point, then again while resuming for every third, then to the end: the same outcome."""
-    expected, counts = undisturbed
+    manifest, expected, counts = undisturbed
     choice = random.Random(seed)
     kind = choice.choice(sorted(counts))
     point = choice.randint(1, counts[kind])
 
-    assert os.WTERMSIG(_child(tmp_path, kind, point)) == signal.SIGKILL
+    assert os.WTERMSIG(_child(tmp_path, manifest, kind, point)) == signal.SIGKILL
     if seed % 3 == 0:
-        _child(tmp_path, choice.choice(sorted(counts)), choice.randint(1, 40))
-    assert _child(tmp_path) == 0
+        _child(tmp_path, manifest, choice.choice(sorted(counts)), choice.randint(1, 40))
+    assert _child(tmp_path, manifest) == 0
 
     assert expected.splitlines() == (tmp_path / "outcome.json").read_text().splitlines()

@@ -170,6 +170,16 @@ class AmendOrder(Message, frozen=True, kw_only=True):
     stop_price: Decimal
 
 
+class ProtectPosition(Message, frozen=True, kw_only=True):
+    """Place the protective legs of a position again, at the levels they had; where they rest nothing happens."""
+
+    topic: ClassVar[str] = "orders.commands"
+    stored: ClassVar[bool] = True
+
+    position_id: str
+    pair: str
+
+
 # ------------------------------------------------------------------------------------------------------ orders.events
 
 

@@ -77,7 +77,7 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Sell the whole position; by consensus, or because nothing protects it."""
+    """Sell the whole position; by consensus, because nothing protects it, or because the price is below its stop."""
 
     consensus: Consensus | None
     reason: ExitReason
@@ -122,9 +122,12 @@ def decision_id(bot: str, pair: str, time: int, action: str) -> str:
     return hashlib.sha256(f"{bot}\x1f{pair}\x1f{time}\x1f{action}".encode()).hexdigest()[:24]
 
 
-def _trail(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amend | None:
+def _trail(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amend | Exit | None:
     # Only a resting stop can be amended; where there is none yet the next candle will find it.
     if rules.trailing is None or position.stop_price is None:
         return None
     stop = trailed_stop(view.instrument, rules.trailing, position.average_price, view.high, position.stop_price)
+    if stop is not None and stop >= view.close:
+        # The candle closed at or below where its own high puts the stop: no venue takes one that would act at once.
+        return Exit(None, ExitReason.TRAILING_STOP_LOSS)
     return Amend(stop) if stop is not None else None

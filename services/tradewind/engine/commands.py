@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tradewind.contracts.messages import AmendOrder, Bracket, CancelOrder, Message, PlaceOrder
+from tradewind.contracts.messages import AmendOrder, Bracket, CancelOrder, Message, PlaceOrder, ProtectPosition
 from tradewind.domain.decision import decision_id
 from tradewind.domain.order import Leg, OrderType, Side, client_order_id
 
-_COMMANDS = (PlaceOrder, CancelOrder, AmendOrder)
+_COMMANDS = (PlaceOrder, CancelOrder, AmendOrder, ProtectPosition)
 
 
 def is_command(message: Message) -> bool:
@@ -70,6 +70,11 @@ def amendment(bot: str, client_id: str, pair: str, time: int, stop_price: Decima
     )
 
 
-def cancellation(client_id: str, pair: str, time: int) -> CancelOrder:
-    """Cancel what is left of an order."""
-    return CancelOrder(id=f"cancel:{client_id}", time=time, client_order_id=client_id, pair=pair)
+def cancellation(client_id: str, pair: str, time: int, cause: str) -> CancelOrder:
+    """Cancel what is left of an order. `cause` tells one wish to cancel it from another."""
+    return CancelOrder(id=f"cancel:{client_id}:{cause}", time=time, client_order_id=client_id, pair=pair)
+
+
+def protection(position_id: str, pair: str, time: int, cause: str) -> ProtectPosition:
+    """Place the protective legs of a position again, where they are missing."""
+    return ProtectPosition(id=f"protect:{position_id}:{cause}", time=time, position_id=position_id, pair=pair)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, Literal
 
 from tradewind.domain.consensus import consensus
-from tradewind.domain.errors import NotFoundError, TradewindError
+from tradewind.domain.errors import NotFoundError
 from tradewind.domain.exits import ExitReason
 from tradewind.engine.cycle import Cycle
 from tradewind.engine.handlers import EngineHandlers
@@ -65,39 +65,89 @@ class TradingControl:
         return found
 
     async def change_state(self, verb: Verb, actor: str, reason: str = "") -> dict[str, Any]:
-        """Start, stop, pause or resume."""
+        """Start, stop, pause or resume. What an emergency stop left bare is protected again before exits go on."""
         async with self._context.unit() as unit:
             self._trading.change(_STATES[verb], reason or f"{verb} requested", actor, self._handlers.time, unit)
+            if verb != "stop":
+                self._cycle.protect(self._handlers.time, f"trading-{self._trading.version}", unit)
         return await self.status()
 
     async def emergency_stop(self, actor: str, reason: str, *, flatten: bool = False) -> dict[str, Any]:
-        """Cancel at the venue, then latch, then (if asked) sell. Works with the store down: the latch is in memory."""
-        self._trading.latch_in_memory(reason, actor)
-        canceled, troubles = await self._context.ask("execution", "cancel_everything")
+        """Cancel at the venue, then latch, then (if asked) sell. The latch holds from the first moment.
+
+        With the store down it is kept in memory and in a file until a unit of work commits.
+        """
+        self._trading.latch(reason, actor)
+        canceled, troubles = await self._cancel_everything()
         stored = True
         try:
             async with self._context.unit() as unit:
                 self._trading.change("EmergencyStopped", reason, actor, self._handlers.time, unit)
-        except TradewindError as error:
+                # An entry that execution has not heard of yet must not arrive after this answer.
+                self._cycle.cancel_entries(self._handlers.time, f"trading-{self._trading.version}", unit)
+        except Exception as error:  # noqa: BLE001 - whatever it is, trading is stopped and the caller must know how far
             stored = False
-            troubles = [*troubles, f"latched in memory only: {error}"]
-            self._trading.latch_in_memory(reason, actor)
-        exits = await self.force_exit(None, actor, ExitReason.EMERGENCY_EXIT) if flatten and stored else []
+            troubles = [*troubles, *self._not_stored(error)]
+        exits: list[str] = []
+        if flatten:
+            exits, unsold = await self._flatten(actor)
+            troubles = [*troubles, *unsold]
         return {"canceled": canceled, "exits": exits, "troubles": troubles, "stored": stored, **await self.status()}
+
+    async def cancel_for_manifest(self) -> None:
+        """Where the manifest itself says emergency stop: nothing may rest or be on its way from before."""
+        if not self._context.bot.spec.emergency_stop:
+            return
+        canceled, troubles = await self._cancel_everything()
+        async with self._context.unit() as unit:
+            cause = f"manifest-{int(self._context.clock.now() * 1000)}"
+            self._cycle.cancel_entries(self._handlers.time, cause, unit)
+        self._context.log.warning("emergency stop of the manifest", canceled=canceled, troubles=troubles)
+
+    async def _cancel_everything(self) -> tuple[int, list[str]]:
+        try:
+            canceled, troubles = await self._context.ask("execution", "cancel_everything")
+        except Exception as error:  # noqa: BLE001 - the latch must be stored all the same
+            return 0, [f"execution does not answer, open orders may rest: {error}"]
+        return canceled, troubles
+
+    def _not_stored(self, error: Exception) -> list[str]:
+        troubles = [f"not stored yet, latched in memory and in a file: {error}"]
+        try:
+            self._trading.keep_latch()
+        except OSError as trouble:
+            troubles = [f"latched in memory only: {error}; and no file could be written: {trouble}"]
+        return troubles
+
+    async def _flatten(self, actor: str) -> tuple[list[str], list[str]]:
+        """Sell everything, also what a canceled exit was selling; returns the pairs, and what could not be sold."""
+        self._handlers.flatten = True
+        try:
+            exits = await self.force_exit(None, actor, ExitReason.EMERGENCY_EXIT, again=True)
+        except Exception as error:  # noqa: BLE001 - what is not sold must be said, whatever the reason
+            return [], [f"not sold: {pair}: {error}" for pair in self._view.positions]
+        return exits, [f"not sold: {pair}" for pair in self._view.positions if pair not in exits]
 
     async def clear_emergency_stop(self, actor: str, reason: str = "cleared") -> dict[str, Any]:
         """Clear the latch; trading stays stopped until it is started."""
         async with self._context.unit() as unit:
             self._trading.clear(reason, actor, self._handlers.time, unit)
+        self._handlers.flatten = False
         return await self.status()
 
-    async def force_exit(self, pair: str | None, actor: str, reason: ExitReason = ExitReason.FORCE_EXIT) -> list[str]:
-        """Sell the position of `pair`, or all; returns the pairs whose exit is now on its way."""
+    async def force_exit(
+        self, pair: str | None, actor: str, reason: ExitReason = ExitReason.FORCE_EXIT, *, again: bool = False
+    ) -> list[str]:
+        """Sell the position of `pair`, or all; returns the pairs whose exit is now on its way.
+
+        With `again` also those whose exit was on its way already: it may just have been canceled.
+        """
         if pair is not None and pair not in self._view.positions:
             raise NotFoundError(f"no open position in {pair}; open are: {sorted(self._view.positions) or 'none'}")
         async with self._context.unit() as unit:
             pairs = [pair] if pair is not None else list(self._view.positions)
-            exits = [one for one in pairs if self._cycle.force_exit(one, self._handlers.time, reason, unit)]
+            time = self._handlers.time
+            exits = [one for one in pairs if self._cycle.force_exit(one, time, reason, unit, again=again)]
         self._context.log.info("force exit", pairs=exits, actor=actor)
         return exits
 

@@ -53,9 +53,10 @@ class Cycle:
         target = bot.spec.risk.take_profit
         self._bracket = Bracket(bot.spec.risk.stop_loss, target.distance if target else None)
         self._context, self._view, self._trading = context, view, trading
+        view.reserve = self._reserve
         self._currency = bot.spec.capital.currency
         self._timeframe = bot.spec.timeframe
-        self._closes: dict[str, Decimal] = {}
+        self.closes: dict[str, Decimal] = {}
         metrics, key = context.metrics, context.key
         self._cycles = metrics.cycles.labels(key)
         self._symbols = metrics.cycle_symbols.labels(key)
@@ -67,7 +68,7 @@ class Cycle:
         report = CycleReport(cycle_id=f"cycle:{time}")
         by_pair = {message.pair: message for message in candles}
         for pair, message in by_pair.items():
-            self._closes[pair] = decimal_of(message.candle.close)
+            self.closes[pair] = decimal_of(message.candle.close)
         sent_before = sum(map(commands.is_command, unit.messages))
         for pair in self.instruments:
             tick = by_pair.get(pair)
@@ -84,20 +85,31 @@ class Cycle:
         self._tell(report, time, unit)
         return report
 
-    def force_exit(self, pair: str, time: int, reason: ExitReason, unit: UnitOfWork) -> bool:
-        """Sell a position whatever the strategies say; False when there is none or its exit is on its way."""
-        position, pending = self._view.positions.get(pair), self._view.pending.get(pair)
-        if position is None or (pending is not None and pending.leg is Leg.EXIT):
-            return False
-        return self._exit(pair, time, reason, None, unit)
+    def force_exit(self, pair: str, time: int, reason: ExitReason, unit: UnitOfWork, *, again: bool = False) -> bool:
+        """Sell a position whatever the strategies say; False when there is none, or its exit is on its way.
 
-    def cancel_entry(self, pair: str, time: int, unit: UnitOfWork) -> bool:
-        """Cancel an entry that is still on its way."""
-        pending = self._view.pending.get(pair)
-        if pending is None or pending.leg is not Leg.ENTRY:
+        With `again` also then: execution lets an exit wait for an older one, and never sells more than there is.
+        """
+        position, pending = self._view.positions.get(pair), self._view.pending.get(pair)
+        if position is None or (pending is not None and pending.leg is Leg.EXIT and not again):
             return False
-        unit.publish(commands.cancellation(pending.client_order_id, pair, time))
-        return True
+        # What was decided by the strategies at this tick may have come to nothing; a person may ask again.
+        attempt = 1
+        while self._exit_id(pair, time, position, attempt) in self.journal:
+            attempt += 1
+        return self._exit(pair, time, reason, None, unit, attempt=attempt)
+
+    def cancel_entries(self, time: int, cause: str, unit: UnitOfWork) -> None:
+        """Cancel every entry that is still on its way."""
+        for pair, pending in self._view.pending.items():
+            if pending.leg is Leg.ENTRY and not pending.over:
+                unit.publish(commands.cancellation(pending.client_order_id, pair, time, cause))
+
+    def protect(self, time: int, cause: str, unit: UnitOfWork) -> None:
+        """Have every position whose legs were taken away protected again, where it was; execution knows which."""
+        self._view.unprotected.clear()
+        for pair, position in self._view.positions.items():
+            unit.publish(commands.protection(position.position_id, pair, time, cause))
 
     # ------------------------------------------------------------------------------------------------------ deciding
 
@@ -110,7 +122,7 @@ class Cycle:
         report.signals += sum(1 for vote in votes if vote.stance not in (None, "Flat"))
         pair_view = PairView(
             instrument=self.instruments[pair],
-            close=self._closes[pair],
+            close=self.closes[pair],
             high=decimal_of(tick.candle.high),
             votes=votes,
             position=position,
@@ -135,7 +147,10 @@ class Cycle:
 
     def _exposure(self) -> Decimal:
         positions = self._view.positions.items()
-        return sum((p.amount * self._closes.get(pair, p.average_price) for pair, p in positions), self._reserved())
+        return sum((p.amount * self.closes.get(pair, p.average_price) for pair, p in positions), self._reserved())
+
+    def _reserve(self, pair: str, amount: Decimal, price: Decimal | None) -> Decimal:
+        return amount * (price or self.closes.get(pair, ZERO)) * (ONE + self.rules.stake.fee)
 
     def _reserved(self) -> Decimal:
         return sum((pending.reserved for pending in self._view.pending.values()), ZERO)
@@ -204,15 +219,28 @@ class Cycle:
                 tag=self.stances.agreeing(pair),
                 expires_at=expires_at,
             )
-            reserved = enter.size.stake * (ONE + self.rules.stake.fee)
+            reserved = self._reserve(pair, enter.size.amount, None)
             self._view.pending[pair] = Pending(order.client_order_id, Leg.ENTRY, reserved)
             unit.publish(order)
         return True
 
-    def _exit(self, pair: str, time: int, reason: ExitReason, consensus: Consensus | None, unit: UnitOfWork) -> bool:
+    def _exit_id(self, pair: str, time: int, position: HeldPosition, attempt: int) -> str:
+        suffix = f":{attempt}" if attempt > 1 else ""
+        return decision_id(self._context.key, pair, time, f"Exit:{position.position_id}{suffix}")
+
+    def _exit(
+        self,
+        pair: str,
+        time: int,
+        reason: ExitReason,
+        consensus: Consensus | None,
+        unit: UnitOfWork,
+        *,
+        attempt: int = 1,
+    ) -> bool:
         key = self._context.key
         position: HeldPosition = self._view.positions[pair]
-        identity = decision_id(key, pair, time, f"Exit:{position.position_id}")
+        identity = self._exit_id(pair, time, position, attempt)
         if identity in self.journal:
             return False
         unit.traceparent = self._span(pair, "Exit", reason.value, self._view.traceparents.get(pair))

@@ -6,6 +6,8 @@ marked at the tick, and every order event up to that mark was seen. In whatever 
 
 from __future__ import annotations
 
+from functools import partial
+
 from tradewind.contracts.messages import (
     BalanceChanged,
     CandleClosed,
@@ -41,18 +43,23 @@ class EngineHandlers:
         self._candles: dict[int, list[CandleClosed]] = {}
         self._evaluated: set[tuple[str, str, str, int]] = set()
         self._mark: PortfolioMarked | None = None
+        self._cycling = False
         self._complete_stances = False
+        self.flatten = False
+        """Whether a position that is heard of now is to be sold at once: everything was, a moment ago."""
 
     def reload(self) -> None:
-        """The stances of before this start are asked for with the next tick."""
+        """The stances of before this start are asked for with the next tick, and a cycle that failed runs again."""
         self._complete_stances = False
+        self._cycling = False
 
     # ------------------------------------------------------------------------------------------------------ messages
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Collect."""
         tick = self._candles.setdefault(message.time, [])
-        if not any(m.pair == message.pair and m.timeframe == message.timeframe for m in tick):
+        # After a gap one tick completes several candles of a longer timeframe.
+        if not any(m.id == message.id for m in tick):
             tick.append(message)
         await self._try(unit)
 
@@ -68,9 +75,11 @@ class EngineHandlers:
         self._mark = message
         await self._try(unit)
 
-    async def on_position(self, message: PositionOpened | PositionChanged, unit: UnitOfWork) -> None:  # noqa: ARG002
-        """Follow."""
+    async def on_position(self, message: PositionOpened | PositionChanged, unit: UnitOfWork) -> None:
+        """Follow; a position that an entry on its way opened after everything was sold is sold too."""
         self._view.on_position(message)
+        if self.flatten and self._trading.trading == "EmergencyStopped":
+            self._cycle.force_exit(message.pair, self.time, ExitReason.EMERGENCY_EXIT, unit)
 
     async def on_position_closed(self, message: PositionClosed, unit: UnitOfWork) -> None:  # noqa: ARG002
         """Follow."""
@@ -90,8 +99,8 @@ class EngineHandlers:
         if message.state != "Ended" or not self._context.until_end:
             return
         if not self._trading.decided_final:
+            self._cycle.cancel_entries(message.time, "end", unit)
             for pair in self._cycle.instruments:
-                self._cycle.cancel_entry(pair, message.time, unit)
                 self._cycle.force_exit(pair, message.time, ExitReason.FORCE_EXIT, unit)
             self._trading.decided(message.time, unit, final=True)
         self._publish_decided(message.time, unit, final=True)
@@ -100,7 +109,7 @@ class EngineHandlers:
 
     async def _try(self, unit: UnitOfWork) -> None:
         mark = self._mark
-        if mark is None or mark.final or mark.time not in self._candles:
+        if mark is None or self._cycling or mark.final or mark.time not in self._candles:
             return
         tick = self._candles[mark.time]
         if len(tick) < tick[0].tick_size or self._context.seen("orders.events") < mark.orders_sequence:
@@ -109,13 +118,20 @@ class EngineHandlers:
             return
         if not self._complete_stances:
             await self._ask_stances(mark.time)
-        self._mark = None
-        self._candles = {time: rest for time, rest in self._candles.items() if time > mark.time}
-        self._evaluated.clear()
+        # What was gathered goes with the commit: should it fail, nobody would send it again before the tick is late.
+        self._cycling = True
+        unit.on_commit(partial(self._done, mark.time))
         self._run(mark.time, [m for m in tick if m.timeframe == self._timeframe], unit)
+
+    def _done(self, time: int) -> None:
+        self._cycling = False
+        self._mark = None
+        self._candles = {later: rest for later, rest in self._candles.items() if later > time}
+        self._evaluated.clear()
 
     def _run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> None:
         self.time, self.last_candles = time, candles
+        self._trading.store_latch(time, unit)
         if time > self._trading.decided_time:
             before = len(unit.writes), len(unit.messages)
             report = self.last_report = self._cycle.run(time, candles, unit)

@@ -19,6 +19,7 @@ from tradewind.contracts.messages import (
     PositionOpened,
     StrategyEvaluated,
 )
+from tradewind.domain.money import decimal_of
 from tradewind.engine.control import TradingControl
 from tradewind.engine.cycle import Cycle
 from tradewind.engine.handlers import EngineHandlers
@@ -40,6 +41,10 @@ def build(context: Context) -> Service:
 
     async def load() -> None:
         cycle.instruments = await context.ask("market-data", "instruments")
+        if handlers.time < 0 and context.resume_time is not None:
+            # What exposure and reservations are valued at: also pairs that have no candle in the ticks to come.
+            closes = await context.ask("market-data", "closes", time=context.resume_time)
+            cycle.closes = {pair: decimal_of(close) for pair, close in closes.items()}
         await view.load()
 
         def read(connection: Connection) -> None:
@@ -83,6 +88,7 @@ def build(context: Context) -> Service:
             FeedStateChanged: handlers.on_feed,
         },
         load=load,
+        tasks=(control.cancel_for_manifest,),
         answers=answers,
         router=routes,
     )

@@ -2,10 +2,15 @@
 
 Paused: no entries, exits go on. Stopped: neither, what rests at the venue stays. EmergencyStopped: open orders were
 canceled at the venue; latched until a person clears it. In force is the manifest's `emergencyStop` or the latch.
+
+The latch holds from the moment it is asked for. While the store does not take it, it is kept in memory and in a file
+beside the store, out of the reach of whatever is loaded again; the next unit of work that commits takes it along.
 """
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Literal
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -18,6 +23,8 @@ from tradewind.kernel.unit import UnitOfWork
 
 Trading = Literal["Running", "Paused", "Stopped", "EmergencyStopped"]
 
+LATCH = "emergency-stop.json"
+
 _FIELDS = ("trading", "reason", "actor", "decided_time", "decided_final", "version")
 _INSERT = insert(state)
 _UPDATE = update(state).where(state.c.bot == bindparam("key_bot")).values({name: bindparam(name) for name in _FIELDS})
@@ -27,27 +34,51 @@ class TradingState:
     """The stored state of trading, and how far the engine has decided."""
 
     def __init__(self, context: Context) -> None:
-        self.latched: Trading = "Running"
-        self.reason, self.actor = "started", "manifest"
+        self._context = context
+        self._file = context.data_directory / LATCH
+        self._latch: tuple[str, str] | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """As a bot that has never decided anything."""
+        self._stored_trading: Trading = "Running"
+        self._reason, self._actor = "started", "manifest"
         self.decided_time = -1
         self.decided_final = False
-        self._version = 0
+        self.version = 0
         self._stored = False
-        self._context = context
 
     @property
     def trading(self) -> Trading:
         """What is in force."""
         return "EmergencyStopped" if self._context.bot.spec.emergency_stop else self.latched
 
+    @property
+    def latched(self) -> Trading:
+        """What people have asked for last."""
+        return "EmergencyStopped" if self._latch else self._stored_trading
+
+    @property
+    def reason(self) -> str:
+        """Why it is so."""
+        return self._latch[0] if self._latch else self._reason
+
+    @property
+    def actor(self) -> str:
+        """Who asked for it."""
+        return self._latch[1] if self._latch else self._actor
+
     def load(self, connection: Connection) -> None:
-        """Read the row."""
+        """Read the row; a latch that is not in it yet stays."""
         row = connection.execute(select(state).where(state.c.bot == self._context.key)).one_or_none()
-        self._stored = row is not None
+        self._forget()
         if row is not None:
-            self.latched, self.reason, self.actor = row.trading, row.reason, row.actor
+            self._stored = True
+            self._stored_trading, self._reason, self._actor = row.trading, row.reason, row.actor
             self.decided_time, self.decided_final = row.decided_time, bool(row.decided_final)
-            self._version = row.version
+            self.version = row.version
+        if self._latch is None and self._file.exists():
+            self._latch = _read_latch(self._file.read_bytes())
         self._show()
 
     def decided(self, time: int, unit: UnitOfWork, *, final: bool = False) -> None:
@@ -66,31 +97,52 @@ class TradingState:
     def clear(self, reason: str, actor: str, time: int, unit: UnitOfWork) -> None:
         """Clear the emergency stop; trading stays stopped until it is started."""
         if self.latched == "EmergencyStopped":
+            # Before the commit: a file that could not be removed must not bring the latch back after it.
+            self._file.unlink(missing_ok=True)
             self._set("Stopped", reason, actor, time, unit)
 
-    def latch_in_memory(self, reason: str, actor: str) -> None:
+    # --------------------------------------------------------------------------------------------- the unstored latch
+
+    def latch(self, reason: str, actor: str) -> None:
         """Stop now, whatever becomes of the store."""
-        self.latched, self.reason, self.actor = "EmergencyStopped", reason, actor
+        self._latch = reason, actor
         self._show()
 
+    def keep_latch(self) -> None:
+        """The store did not take the latch: keep it over a restart. Raises `OSError` when the disk does not either."""
+        if self._latch is not None:
+            self._file.write_text(json.dumps({"reason": self._latch[0], "actor": self._latch[1]}))
+
+    def store_latch(self, time: int, unit: UnitOfWork) -> None:
+        """Take a latch that could not be stored along with `unit`."""
+        if self._latch is not None:
+            reason, actor = self._latch
+            self._set("EmergencyStopped", reason, actor, time, unit)
+
     def _set(self, to: Trading, reason: str, actor: str, time: int, unit: UnitOfWork) -> None:
-        self.latched, self.reason, self.actor = to, reason, actor
-        self._version += 1
+        self._stored_trading, self._reason, self._actor = to, reason, actor
+        self.version += 1
         self._save(unit)
-        self._show()
         unit.publish(
-            TradingStateChanged(id=f"trading:{self._version}", time=max(time, 0), state=to, reason=reason, actor=actor)
+            TradingStateChanged(id=f"trading:{self.version}", time=max(time, 0), state=to, reason=reason, actor=actor)
         )
-        self._context.log.info("trading state changed", state=to, reason=reason, actor=actor)
+        unit.on_commit(self._stored_now)
+
+    def _stored_now(self) -> None:
+        self._latch = None
+        with suppress(OSError):  # what is stored says the same
+            self._file.unlink(missing_ok=True)
+        self._show()
+        self._context.log.info("trading state changed", state=self.latched, reason=self.reason, actor=self.actor)
 
     def _save(self, unit: UnitOfWork) -> None:
         values = {
-            "trading": self.latched,
-            "reason": self.reason,
-            "actor": self.actor,
+            "trading": self._stored_trading,
+            "reason": self._reason,
+            "actor": self._actor,
             "decided_time": self.decided_time,
             "decided_final": int(self.decided_final),
-            "version": self._version,
+            "version": self.version,
         }
         if self._stored:
             unit.write(_UPDATE, {**values, "key_bot": self._context.key}, expect=1)
@@ -100,3 +152,12 @@ class TradingState:
 
     def _show(self) -> None:
         self._context.metrics.trading_enabled.labels(self._context.key).set(int(self.trading == "Running"))
+
+
+def _read_latch(text: bytes) -> tuple[str, str]:
+    """A file that was cut short still says that trading is stopped."""
+    try:
+        told = json.loads(text)
+        return str(told["reason"]), str(told["actor"])
+    except (ValueError, KeyError, TypeError):
+        return "emergency stop, its reason was not written whole", "unknown"

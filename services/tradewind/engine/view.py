@@ -5,6 +5,7 @@ Events carry absolute values and a sequence; one that is older than the view was
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -53,6 +54,8 @@ class AccountView:
         self._orders_sequence = 0
         self._stops: dict[str, tuple[str, Decimal]] = {}
         self._last_closed: dict[str, str] = {}
+        self.reserve: Callable[[str, Decimal, Decimal | None], Decimal] = lambda _pair, _amount, _price: ZERO
+        """What cash an entry on its way holds: by pair, amount, and price where it names one."""
 
     async def load(self) -> None:
         """Ask the owners."""
@@ -64,7 +67,6 @@ class AccountView:
         self.equity, self.equity_peak = account["equity"], account["equity_peak"]
         self.day_start_equity, self.drift = account["day_start_equity"], account["drift"]
         self.closed_at = {trade.pair: trade.close_time for trade in trades}
-        self.unprotected = set()
         self.pending, self._stops = {}, {}
         for order in orders["orders"]:
             self._take_order(order)
@@ -75,12 +77,14 @@ class AccountView:
             for position in account["positions"]
         }
         self.traceparents = {p.pair: account["traceparents"].get(p.position_id) for p in account["positions"]}
+        self.unprotected = set(orders["bare"])
 
     def _take_order(self, order: Order) -> None:
         if order.leg is Leg.STOP and order.stop_price is not None:
             self._stops[order.pair] = (order.client_order_id, order.stop_price)
         elif order.leg in (Leg.ENTRY, Leg.EXIT):
-            reserved = order.remaining * (order.price or ZERO) if order.side is Side.BUY else ZERO
+            buying = order.side is Side.BUY
+            reserved = self.reserve(order.pair, order.remaining, order.price) if buying else ZERO
             self.pending[order.pair] = Pending(order.client_order_id, order.leg, reserved)
 
     def stop_order(self, pair: str) -> str | None:
@@ -139,15 +143,13 @@ class AccountView:
             self._on_stop(message, over=over)
         elif message.leg in (Leg.ENTRY, Leg.EXIT):
             self._on_way(message, over=over)
-            if message.leg is Leg.EXIT and message.state in (OrderState.REJECTED, OrderState.EXPIRED):
-                # What protected the position was canceled for this exit.
-                self.unprotected.add(message.pair)
 
     def _on_way(self, message: OrderStateChanged, *, over: bool) -> None:
         pending = self.pending.get(message.pair)
         if not over:
             # Known already, unless it was decided just before this view was loaded again.
-            reserved = (message.amount - message.filled) * (message.price or ZERO) if message.leg is Leg.ENTRY else ZERO
+            entering, left = message.leg is Leg.ENTRY, message.amount - message.filled
+            reserved = self.reserve(message.pair, left, message.price) if entering else ZERO
             self.pending.setdefault(message.pair, Pending(message.client_order_id, message.leg, reserved))
         elif pending is not None and pending.client_order_id == message.client_order_id:
             held = self.positions.get(message.pair)
@@ -169,9 +171,10 @@ class AccountView:
                 # a moment ago is not carried out yet. A stop is never lowered, so the higher one is.
                 stop_price = max(stop_price, known[1])
             self._stops[message.pair] = (message.client_order_id, stop_price)
+            self.unprotected.discard(message.pair)
         elif known is not None and known[0] == message.client_order_id:
             del self._stops[message.pair]
-        if message.state is OrderState.REJECTED:
+        if message.state in (OrderState.REJECTED, OrderState.EXPIRED) and message.pair not in self._stops:
             self.unprotected.add(message.pair)
         held = self.positions.get(message.pair)
         if held is not None:

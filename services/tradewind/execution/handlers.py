@@ -9,23 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import replace
+from functools import partial
 
 from tradewind.contracts.messages import (
     AmendOrder,
     CancelOrder,
     CandleClosed,
     PlaceOrder,
+    ProtectPosition,
     TickDecided,
     TickMatched,
     TickSettled,
 )
 from tradewind.domain.candle import Candle
+from tradewind.domain.order import Leg, OrderState
 from tradewind.execution.adapters.paper import PaperVenue
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.reconciliation import reconcile, report
 from tradewind.execution.records import record_of
 from tradewind.execution.sender import Sender
-from tradewind.kernel.service import Context
+from tradewind.kernel.service import RETRY_PAUSES, Context
+from tradewind.kernel.store.base import FencedError
 from tradewind.kernel.unit import UnitOfWork
 
 
@@ -34,13 +38,18 @@ class ExecutionHandlers:
 
     def __init__(self, context: Context, ledger: OrderLedger, venue: PaperVenue, sender: Sender) -> None:
         self.closes: dict[str, float] = {}
+        self.walked: tuple[int, dict[str, float]] | None = None
+        """Market time and latest prices as of the last phase that was committed; None before the first."""
+        self.opening: dict[str, float] = {}
+        """The prices at the start."""
         self.reconciled = asyncio.Event()
         self._context, self._ledger, self._venue, self._sender = context, ledger, venue, sender
         self._timeframe = context.bot.spec.timeframe
         self._wake = asyncio.Event()
-        self._collecting: dict[int, dict[tuple[str, str], CandleClosed]] = {}
+        self._collecting: dict[int, dict[str, CandleClosed]] = {}
         self._to_match: deque[tuple[int, list[CandleClosed]]] = deque()
         self._to_settle: TickDecided | None = None
+        self._failures = 0
         sender.on_work = self._wake.set
 
     # ------------------------------------------------------------------------------------------------------ messages
@@ -48,7 +57,7 @@ class ExecutionHandlers:
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Collect the candles of a tick; with the last one, match it."""
         tick = self._collecting.setdefault(message.time, {})
-        tick[message.pair, message.timeframe] = message
+        tick[message.id] = message  # after a gap one tick completes several candles of a longer timeframe
         if len(tick) < message.tick_size:
             return
         # Kept until the next one: should this unit fail, its last candle comes again alone. Matching twice is harmless.
@@ -57,9 +66,11 @@ class ExecutionHandlers:
         self._ledger.time = time
         for one in candles:
             self.closes[one.pair] = one.candle.close
+        self._end_late_entries(unit)
         if self._is_quiet(candles):
             for one in candles:
                 self._venue.see(one.pair, one.candle)
+            unit.on_commit(partial(self._walked, time, {one.pair: one.candle.close for one in candles}))
             unit.publish(self._matched(time))
         else:
             self._to_match.append((time, candles))
@@ -71,8 +82,18 @@ class ExecutionHandlers:
             return
         record = replace(record_of(message, self._ledger.next_number()), traceparent=message.traceparent)
         self._ledger.add(record, unit, "Decided")
+        if message.leg is Leg.ENTRY and message.time <= self._sender.stopped_at:
+            # Decided before an emergency stop that was answered since: nothing may be bought any more.
+            self._ledger.move(message.client_order_id, OrderState.CANCELED, unit, "EmergencyStop")
         self._ledger.guard(unit)
         unit.on_commit(self._wake.set)
+
+    async def on_protect_position(self, message: ProtectPosition, unit: UnitOfWork) -> None:
+        """Place the legs of a position again, unless they rest."""
+        self._ledger.protect_again(message.position_id, unit, message.id)
+        if unit.writes:
+            self._ledger.guard(unit)
+            unit.on_commit(self._wake.set)
 
     async def on_cancel_order(self, message: CancelOrder, unit: UnitOfWork) -> None:
         """Ask for a cancellation of what is still open."""
@@ -101,24 +122,47 @@ class ExecutionHandlers:
     # -------------------------------------------------------------------------------------------------------- worker
 
     async def work(self) -> None:
-        """Reconcile, then carry out for as long as the service runs."""
+        """Reconcile, then carry out for as long as the service runs; after a failure, reconcile again.
+
+        What was on its way when a step failed is asked for, as after a restart. A step that fails to the end fails the
+        service, with nothing lost.
+        """
+        while True:
+            try:
+                await self._reconcile()
+                await self._carry_out()
+            except FencedError:
+                raise
+            except Exception as error:
+                if self._failures == len(RETRY_PAUSES):
+                    raise
+                self.reconciled.clear()
+                self._context.log.warning("worker failed, reconciles again", error=str(error), exc_info=error)
+                await asyncio.sleep(RETRY_PAUSES[self._failures])
+                self._failures += 1
+
+    async def _reconcile(self) -> None:
         await reconcile(self._context, self._ledger, self._venue)
         await self._sender.resolve_unknown()
         await self._sender.drain()
         self.reconciled.set()
         self._wake.set()
+
+    async def _carry_out(self) -> None:
         retry: asyncio.TimerHandle | None = None
         while True:
             await self._wake.wait()
             self._wake.clear()
             await self._sender.drain()
             while self._to_match:
-                await self._match(*self._to_match.popleft())
+                await self._match(*self._to_match[0])
+                self._to_match.popleft()  # only now: after a failure it is matched again, which changes nothing twice
             pause = await self._sender.resolve_unknown()
             await self._settle()
             if retry is not None:
                 retry.cancel()
             retry = None if pause is None else asyncio.get_running_loop().call_later(pause, self._wake.set)
+            self._failures = 0
 
     async def drain(self) -> None:
         """Carry out what is intended before stopping; what the venue does not answer is asked for after the restart."""
@@ -139,20 +183,27 @@ class ExecutionHandlers:
                 updates, writes = self._venue.match(pair, candle, phase)
                 unit.writes.extend(writes)
                 self._ledger.apply(updates, unit)
+            prices = {pair: candle.open if phase == "Open" else candle.close for pair, candle in candles}
+            unit.on_commit(partial(self._walked, max(candle.open_time for _, candle in candles), prices))
             if unit.writes:
                 self._ledger.guard(unit)
             return bool(unit.writes)
+
+    def _walked(self, time: int, prices: dict[str, float]) -> None:
+        known = self.walked[1] if self.walked else self.opening
+        self.walked = time, {**known, **prices}
 
     async def _settle(self) -> None:
         decided = self._to_settle
         if decided is None or not self._commands_seen(decided) or not self._can_settle():
             return
-        self._to_settle = None
         if decided.final:
             await self._finish(decided.time)
-            return
-        async with self._context.unit() as unit:
-            unit.publish(TickSettled(id=f"settled:{decided.time}", time=decided.time))
+        else:
+            async with self._context.unit() as unit:
+                unit.publish(TickSettled(id=f"settled:{decided.time}", time=decided.time))
+        if self._to_settle is decided:
+            self._to_settle = None
 
     async def _finish(self, time: int) -> None:
         """The end of recorded data: forced exits trade at the last close."""
@@ -161,9 +212,18 @@ class ExecutionHandlers:
         balances = await self._venue.balances()
         async with self._context.unit() as unit:
             self._ledger.guard(unit)
-            unit.publish(report(self._ledger, balances, ":final"))
+            unit.publish(report(self._ledger, balances))
         async with self._context.unit() as unit:
             unit.publish(self._matched(time, final=True))
+
+    def _end_late_entries(self, unit: UnitOfWork) -> None:
+        """Over a gap in the candles an entry may rest longer than its decision stands."""
+        late = [r for r in self._ledger.open() if r.order.leg is Leg.ENTRY and self._ledger.is_late(r)]
+        for record in late:
+            if record.order.state is not OrderState.INTENDED and not record.cancel_requested:
+                self._ledger.change(replace(record, cancel_requested=True), unit)
+        if unit.writes:
+            self._ledger.guard(unit)
 
     # ------------------------------------------------------------------------------------------------------- reading
 

@@ -38,6 +38,8 @@ _GUARD = (
     .where(leases.c.account == bindparam("key_account"), leases.c.epoch == bindparam("key_epoch"))
     .values(epoch=bindparam("key_epoch"))
 )
+# Why legs are placed, by the first word of the attempt that they belong to.
+_REASONS = {"filled": "EntryFilled", "after": "ExitOver"}
 # What happens to these stays inside: nobody else can act on an order that may not exist at the venue yet.
 _PRIVATE = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
 
@@ -49,6 +51,7 @@ class OrderLedger:
         self.account = account
         self.epoch = 0
         self.time = 0
+        self.reports = 0
         self.records: dict[str, OrderRecord] = {}
         self.instruments: dict[str, Instrument] = {}
         self._context = context
@@ -94,13 +97,33 @@ class OrderLedger:
 
     def staying(self, position_id: str) -> Decimal:
         """What a position holds and no exit is selling, in steps: what its legs are to cover."""
-        leaving = sum((r.order.remaining for r in self._exits(position_id)), ZERO)
+        leaving = sum((r.order.remaining for r in self.exits(position_id)), ZERO)
         return self.instruments[self.records[position_id].order.pair].amount(self.held(position_id) - leaving)
+
+    def exits(self, position_id: str) -> list[OrderRecord]:
+        """Open exits of a position, oldest first."""
+        return [r for r in self.open() if r.order.leg is Leg.EXIT and r.position_id == position_id]
+
+    def bare(self) -> list[str]:
+        """The pairs of positions that should have a stop, have none, and are sold by nobody."""
+        return [
+            entry.order.pair
+            for position_id in self._positions
+            if (entry := self.records[position_id]).bracket is not None
+            and entry.bracket.stop_loss is not None
+            and not any(leg.order.leg is Leg.STOP for leg in self.protective(position_id))
+            and not self.exits(position_id)
+            and self.staying(position_id) > 0
+        ]
 
     def is_ours(self, client_id: str) -> bool:
         """Whether the order was created here."""
         record = self.records.get(client_id)
         return record is not None and not record.external
+
+    def is_late(self, record: OrderRecord) -> bool:
+        """Whether the decision behind an order no longer stands."""
+        return record.expires_at is not None and self.time > record.expires_at
 
     def next_number(self) -> int:
         """The next order of arrival."""
@@ -130,7 +153,8 @@ class OrderLedger:
         over = before.order.is_open and not record.order.is_open
         # Who cancels an exit wants no order; every other end of one may leave a part of the position bare.
         if record.order.leg is Leg.EXIT and over and record.order.state is not OrderState.CANCELED:
-            self._protect_again(record, unit)
+            # An exit took the legs away and did not sell all.
+            self.protect_again(record.position_id, unit, f"after-{record.order.client_order_id}")
 
     def move(
         self, client_id: str, state: OrderState, unit: UnitOfWork, reason: str = "", **fields: object
@@ -163,6 +187,14 @@ class OrderLedger:
                 case VenueResize(client_id, remaining):  # pragma: no branch - there is no fourth
                     if self.is_ours(client_id) and self.records[client_id].order.remaining != remaining:
                         self.resize(client_id, remaining, unit, "OtherLegFilled")
+
+    def protect_again(self, position_id: str, unit: UnitOfWork, attempt: str) -> None:
+        """Place the legs of a position again at the levels they had last, unless they rest or it is being sold."""
+        entry = self.records.get(position_id)
+        if entry is None or entry.bracket is None or self.protective(position_id) or self.exits(position_id):
+            return
+        levels = last_levels(self.records[client_id] for client_id in self._positions[position_id])
+        self._protect(position_id, levels, attempt, entry.traceparent, unit)
 
     def _note_base_fee(self, client_id: str, pair: str, currency: str, fee: Decimal) -> None:
         if currency == split_pair(pair)[0]:
@@ -236,19 +268,7 @@ class OrderLedger:
             self.change(replace(old, cancel_requested=True), unit)
         for order in legs(self._context.key, entry, levels, amount=amount, attempt=attempt, time=self.time):
             record = OrderRecord(order, self.next_number(), position_id, traceparent=traceparent)
-            self.add(record, unit, "EntryFilled" if attempt.startswith("filled") else "ExitOver")
-
-    def _protect_again(self, over: OrderRecord, unit: UnitOfWork) -> None:
-        """An exit took the legs away and did not sell all: place them again where they were."""
-        position_id = over.position_id
-        entry = self.records.get(position_id)
-        if entry is None or entry.bracket is None or self.protective(position_id) or self._exits(position_id):
-            return
-        levels = last_levels(self.records[client_id] for client_id in self._positions[position_id])
-        self._protect(position_id, levels, f"after-{over.order.client_order_id}", over.traceparent, unit)
-
-    def _exits(self, position_id: str) -> list[OrderRecord]:
-        return [r for r in self.open() if r.order.leg is Leg.EXIT and r.position_id == position_id]
+            self.add(record, unit, _REASONS.get(attempt.partition("-")[0], "AskedFor"))
 
     def _keep(self, record: OrderRecord) -> None:
         """Into the cache and its indices; the open ones stay in the order of arrival."""

@@ -44,12 +44,12 @@ async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None
     context.log.info("reconciled", open_orders=len(told), fills=len(ours), epoch=ledger.epoch)
 
 
-def report(ledger: OrderLedger, balances: object, suffix: str = "") -> BalancesReported:
-    """The venue's balances as a message; one per epoch and `suffix`."""
+def report(ledger: OrderLedger, balances: object) -> BalancesReported:
+    """The venue's balances as a message; numbered within the epoch of this writer."""
     assert isinstance(balances, dict)
-    return BalancesReported(
-        id=f"balances:{ledger.account}:{ledger.epoch}{suffix}", time=max(ledger.time, 0), balances=balances
-    )
+    ledger.reports += 1
+    name = f"balances:{ledger.account}:{ledger.epoch}:{ledger.reports}"
+    return BalancesReported(id=name, time=max(ledger.time, 0), balances=balances)
 
 
 def external_order(told: VenueOrder, time: int) -> Order:

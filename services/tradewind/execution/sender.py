@@ -27,6 +27,9 @@ from tradewind.execution.venue_call import Result, VenueSilentError, call_venue
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 
+Answered = Answer | VenueRefusalError | VenueSilentError
+"""What a call to the venue came to."""
+
 ASK_PAUSES = (0.1, 0.5, 2.0, 5.0, 15.0)
 
 
@@ -40,6 +43,8 @@ class Sender:
         self._tries: dict[str, int] = {}
         self._blocked: set[str] = set()
         self._working = asyncio.Lock()
+        self.stopped_at = -1
+        """Market time of the last emergency stop: an entry that was decided up to then is not sent."""
         self.on_work: Callable[[], None] = lambda: None
 
     def work(self) -> list[OrderRecord]:
@@ -85,6 +90,7 @@ class Sender:
         The venue comes first and the store second, so that it also works while the store does not; and it waits for
         nothing, so it may come between any two steps of the worker.
         """
+        self.stopped_at = self._ledger.time
         canceled, troubles = 0, list[str]()
         orders = [record.order for record in self._ledger.open() if record.order.state is not OrderState.INTENDED]
         try:
@@ -93,17 +99,29 @@ class Sender:
         except (VenueRefusalError, VenueSilentError) as error:
             troubles.append(f"the venue does not say what is open, trying what is known here: {error}")
         for order in orders:
+            gone = list[Answer]()
             try:
-                answer = await self._call(partial(self._venue.cancel, order))
-                canceled += 1
-                await self._unit(partial(self._adoption.of_answer, answer))
+                answered = await self._ask(partial(self._cancel_noting, order, gone), self._take_canceled)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others must be canceled too
                 troubles.append(f"{order.client_order_id}: {error}")
+                # At a venue of its own it is canceled, recorded or not; one in our store has undone it.
+                canceled += len(gone) if not self._venue.transactional else 0
+            else:
+                canceled += len(gone)
+                troubles += [f"{order.client_order_id}: {answered}"] if not gone else []
         try:
             await self._unit(self._stop_the_rest)
         except Exception as error:  # noqa: BLE001 - the venue is done with, and the caller has a latch to set
             troubles.append(f"orders on their way: {error}")
         return canceled, troubles
+
+    async def _cancel_noting(self, order: Order, gone: list[Answer]) -> Answer:
+        gone.append(await self._venue.cancel(order))
+        return gone[0]
+
+    def _take_canceled(self, answered: Answered, unit: UnitOfWork) -> None:
+        if isinstance(answered, Answer):
+            self._adoption.of_answer(answered, unit)
 
     def _order_of(self, told: VenueOrder) -> Order:
         record = self._ledger.records.get(told.client_order_id)
@@ -162,6 +180,9 @@ class Sender:
 
     async def _exit(self, record: OrderRecord) -> None:
         """Free the amount from the protective legs, then sell what is left of the position."""
+        if any(older.number < record.number for older in self._ledger.exits(record.position_id)):
+            self._block(record)  # asked for again while the one before may still trade
+            return
         for leg in self._ledger.protective(record.position_id):
             present = self._present(leg)
             if present.order.is_open and present.order.state is not OrderState.UNKNOWN:
@@ -184,7 +205,7 @@ class Sender:
         return instrument.amount(min(record.order.remaining, self._ledger.held(record.position_id)))
 
     async def _send(self, record: OrderRecord) -> None:
-        if self._is_late(record):
+        if self._ledger.is_late(record):
             await self._unit(partial(self._adoption.end, record, OrderState.EXPIRED, "DecisionExpired"))
             return
         signed_at = self._context.clock.now()
@@ -198,44 +219,52 @@ class Sender:
         await self._unit(submit)
         if not sent:
             return
-        try:
-            answer = await self._call(lambda: self._venue.create([one.order for one in sent]))
-        except VenueRefusalError as refusal:
-            judge = self._adoption.doubt if refusal.reason == DUPLICATE else self._adoption.refuse
-            await self._unit(partial(judge, sent, str(refusal)))
-        except VenueSilentError as silence:
-            await self._unit(partial(self._adoption.doubt, sent, str(silence)))
-        else:
-            await self._unit(partial(self._adoption.of_create, answer, sent))
+        create = partial(self._venue.create, [one.order for one in sent])
+        if isinstance(await self._ask(create, partial(self._created, sent)), Answer):
             self._context.metrics.order_seconds.labels(self._context.key).observe(self._context.clock.now() - signed_at)
+
+    def _created(self, sent: list[OrderRecord], answered: Answered, unit: UnitOfWork) -> None:
+        match answered:
+            case Answer():
+                self._adoption.of_create(answered, sent, unit)
+            case VenueRefusalError(reason=reason) if reason != DUPLICATE:
+                self._adoption.refuse(sent, str(answered), unit)
+            case _:
+                self._adoption.doubt(sent, str(answered), unit)
 
     async def _cancel(self, record: OrderRecord) -> None:
         await self._confirm_lease()
-        try:
-            answer = await self._call(lambda: self._venue.cancel(record.order))
-        except (VenueRefusalError, VenueSilentError) as error:
-            # "Unknown order" proves nothing either: it may have filled a moment ago. Ask.
-            self._failed(record)
-            await self._unit(partial(self._adoption.doubt, [record], str(error)))
-            return
-        await self._unit(partial(self._adoption.of_answer, answer))
+        await self._ask(lambda: self._venue.cancel(record.order), partial(self._canceled, record))
         if self._present(record).order.is_open:
-            # Taken note of, not done: asked for until it is.
             self._failed(record)
-            await self._unit(partial(self._adoption.doubt, [record], "CancelPending"))
+
+    def _canceled(self, record: OrderRecord, answered: Answered, unit: UnitOfWork) -> None:
+        if isinstance(answered, Answer):
+            self._adoption.of_answer(answered, unit)
+            # Taken note of, not done: asked for until it is.
+            self._adoption.doubt([record], "CancelPending", unit)
+        else:
+            # "Unknown order" proves nothing either: it may have filled a moment ago. Ask.
+            self._adoption.doubt([record], str(answered), unit)
 
     async def _amend(self, record: OrderRecord) -> None:
         wanted = record.wanted_stop_price
         assert wanted is not None
         await self._confirm_lease()
-        try:
-            answer = await self._call(lambda: self._venue.amend(record.order, wanted))
-        except (VenueRefusalError, VenueSilentError) as error:
+        answered = await self._ask(
+            lambda: self._venue.amend(record.order, wanted), partial(self._amendment, record, wanted)
+        )
+        if not isinstance(answered, Answer):
             self._failed(record)
-            give_up = isinstance(error, VenueRefusalError)
-            await self._unit(partial(self._not_amended, record, str(error), give_up=give_up))
+
+    def _amendment(self, record: OrderRecord, wanted: Decimal, answered: Answered, unit: UnitOfWork) -> None:
+        if isinstance(answered, Answer):
+            self._amended(record, wanted, answered, unit)
             return
-        await self._unit(partial(self._amended, record, wanted, answer))
+        if isinstance(answered, VenueRefusalError):
+            # A stop price that the venue will not have is not offered again.
+            self._ledger.change(replace(self._present(record), wanted_stop_price=None), unit)
+        self._adoption.doubt([record], str(answered), unit)
 
     def _amended(self, record: OrderRecord, wanted: Decimal, answer: Answer, unit: UnitOfWork) -> None:
         unit.writes.extend(answer.writes)
@@ -249,12 +278,6 @@ class Sender:
             tag=ExitReason.TRAILING_STOP_LOSS.value,
         )
         self._ledger.change(replace(present, order=order, wanted_stop_price=None), unit, "Amended")
-
-    def _not_amended(self, record: OrderRecord, reason: str, unit: UnitOfWork, *, give_up: bool) -> None:
-        """Ask for the order; a stop price that the venue will not have is not offered again."""
-        if give_up:
-            self._ledger.change(replace(self._present(record), wanted_stop_price=None), unit)
-        self._adoption.doubt([record], reason, unit)
 
     async def _resolve(self, record: OrderRecord) -> None:
         """Ask until the venue is certain.
@@ -280,7 +303,7 @@ class Sender:
         bound, now = self._venue.resend_after, self._context.clock.now()
         if bound is None or record.signed_at is None or now < record.signed_at + bound:
             return
-        if self._is_late(record) or record.cancel_requested or record.order.filled:
+        if self._ledger.is_late(record) or record.cancel_requested or record.order.filled:
             await self._unit(partial(self._adoption.end, record, OrderState.EXPIRED, "NeverArrived"))
         else:
             await self._send(record)
@@ -289,9 +312,6 @@ class Sender:
 
     def _present(self, record: OrderRecord) -> OrderRecord:
         return self._ledger.records[record.order.client_order_id]
-
-    def _is_late(self, record: OrderRecord) -> bool:
-        return record.expires_at is not None and self._ledger.time > record.expires_at
 
     def _group_of(self, record: OrderRecord) -> list[OrderRecord]:
         """What goes out in one call, as it is now: the order alone, or the legs of its OCO group."""
@@ -327,6 +347,31 @@ class Sender:
 
     async def _call(self, call: Callable[[], Awaitable[Result]]) -> Result:
         return await call_venue(call, self._timeout)
+
+    async def _ask(
+        self, call: Callable[[], Awaitable[Answer]], take: Callable[[Answered, UnitOfWork], None]
+    ) -> Answered:
+        """Call what changes something at the venue, and record by `take` what came of it.
+
+        A venue that lives in our store is called inside the unit: were it loaded again between its answer and the
+        record of it, the one would be undone and the other not.
+        """
+        if not self._venue.transactional:
+            answered = await self._answered(call)
+            await self._unit(partial(take, answered))
+            return answered
+        async with self._context.unit() as unit:
+            answered = await self._answered(call)
+            take(answered, unit)
+            if unit.writes:
+                self._ledger.guard(unit)
+        return answered
+
+    async def _answered(self, call: Callable[[], Awaitable[Answer]]) -> Answered:
+        try:
+            return await self._call(call)
+        except (VenueRefusalError, VenueSilentError) as error:
+            return error
 
 
 def _is_work(record: OrderRecord) -> bool:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from tradewind.contracts.messages import AmendOrder, CancelOrder, CandleClosed, PlaceOrder, TickDecided
+from tradewind.contracts.messages import (
+    AmendOrder,
+    CancelOrder,
+    CandleClosed,
+    PlaceOrder,
+    ProtectPosition,
+    TickDecided,
+)
 from tradewind.domain.matching import MatchingRules
 from tradewind.domain.order import OrderState
 from tradewind.execution.adapters.paper import PaperRules, PaperVenue
@@ -38,12 +45,15 @@ def build(context: Context) -> Service:
     handlers = ExecutionHandlers(context, ledger, venue, sender)
 
     async def load() -> None:
-        now = ledger.time or context.resume_time or 0
         instruments = await context.ask("market-data", "instruments")
-        handlers.closes = await context.ask("market-data", "closes", time=now)
-        venue.open_market(instruments, handlers.closes, now)
+        if handlers.walked is None:
+            ledger.time = context.resume_time or 0
+            handlers.opening = await context.ask("market-data", "closes", time=ledger.time)
+            handlers.closes = dict(handlers.opening)
+        # A tick whose matching failed is walked again from the prices before it, not from its own close.
+        now, prices = handlers.walked or (ledger.time, handlers.opening)
+        venue.open_market(instruments, prices, now)
         ledger.instruments = dict(instruments)
-        ledger.time = now
 
         def read(connection: Connection) -> None:
             if not ledger.epoch:
@@ -54,8 +64,12 @@ def build(context: Context) -> Service:
         await context.store.read(read)
 
     async def open_orders() -> dict[str, Any]:
-        """The open orders, with the sequence of the last event that made them so."""
-        return {"sequence": context.published("orders.events"), "orders": [r.order for r in ledger.open()]}
+        """The open orders, with the sequence of the last event that made them so, and the pairs without their stop."""
+        return {
+            "sequence": context.published("orders.events"),
+            "orders": [record.order for record in ledger.open()],
+            "bare": ledger.bare(),
+        }
 
     async def summary() -> Mapping[str, int]:
         """How many orders reached which outcome."""
@@ -80,6 +94,7 @@ def build(context: Context) -> Service:
             PlaceOrder: handlers.on_place_order,
             CancelOrder: handlers.on_cancel_order,
             AmendOrder: handlers.on_amend_order,
+            ProtectPosition: handlers.on_protect_position,
             TickDecided: handlers.on_tick_decided,
         },
         load=load,

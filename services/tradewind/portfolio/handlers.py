@@ -7,6 +7,7 @@ event up to the sequence that `TickMatched` names.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 
 from tradewind.contracts.messages import BalancesReported, CandleClosed, OrderFilled, PortfolioMarked, TickMatched
 from tradewind.domain.equity import equity_of
@@ -27,6 +28,9 @@ class PortfolioHandlers:
         self._timeframe = context.bot.spec.timeframe
         self._candles: dict[int, list[CandleClosed]] = {}
         self._matched: TickMatched | None = None
+        self._marking = False
+        self.marked: int | None = None
+        """The last tick whose mark was committed."""
         key = context.key
         self._value = context.metrics.portfolio_value.labels(key, account.currency)
         self._active = context.metrics.active_trades.labels(key)
@@ -53,7 +57,8 @@ class PortfolioHandlers:
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Collect the closes of the tick."""
         tick = self._candles.setdefault(message.time, [])
-        if not any(m.pair == message.pair and m.timeframe == message.timeframe for m in tick):
+        # After a gap one tick completes several candles of a longer timeframe.
+        if not any(m.id == message.id for m in tick):
             tick.append(message)
         self._mark(unit)
 
@@ -62,13 +67,17 @@ class PortfolioHandlers:
         self._matched = message
         self._mark(unit)
 
+    def reload(self) -> None:
+        """A mark that failed is made again."""
+        self._marking = False
+
     def drift(self) -> Decimal:
         """The largest relative difference to the venue's balances."""
         return max(self._account.drift.values(), default=ZERO)
 
     def _mark(self, unit: UnitOfWork) -> None:
         matched = self._matched
-        if matched is None or self._context.seen("orders.events") < matched.orders_sequence:
+        if matched is None or self._marking or self._context.seen("orders.events") < matched.orders_sequence:
             return
         if not matched.final:
             tick = self._candles.get(matched.time)
@@ -77,8 +86,9 @@ class PortfolioHandlers:
             for message in tick:
                 if message.timeframe == self._timeframe:
                     self.closes[message.pair] = message.candle.close
-            self._candles = {time: rest for time, rest in self._candles.items() if time > matched.time}
-        self._matched = None
+        # What was gathered goes with the commit: should it fail, nobody would send it again before the tick is late.
+        self._marking = True
+        unit.on_commit(partial(self._done, matched.time))
         account = self._account
         account.curve.mark(matched.time, equity_of(account.balances, self.closes, account.currency))
         self._value.set(float(account.curve.equity))
@@ -95,3 +105,8 @@ class PortfolioHandlers:
                 final=matched.final,
             )
         )
+
+    def _done(self, time: int) -> None:
+        self._marking, self._matched = False, None
+        self.marked = time
+        self._candles = {later: rest for later, rest in self._candles.items() if later > time}

@@ -19,11 +19,11 @@ def build(context: Context) -> Service:
     handlers = PortfolioHandlers(context, account)
 
     async def load() -> None:
-        marked = account.curve.points[-1][0] if account.curve.points else None
+        handlers.reload()
         await context.store.read(account.load)
         handlers.instruments = await context.ask("market-data", "instruments")
         # Up to the last tick marked here, or (after a restart) that any stored row names; that one comes again.
-        until = marked if marked is not None else context.resume_time
+        until = handlers.marked if handlers.marked is not None else context.resume_time
         if until is not None:
             account.rebuild_curve(await context.ask("market-data", "closes_by_tick", until=until))
             handlers.closes = await context.ask("market-data", "closes", time=until)

@@ -29,8 +29,8 @@ RULES = DecisionRules(
 )
 
 
-def view(vote=LONG, position=None, *, high=100, busy=False):
-    return PairView(BTC, D(100), D(high), [vote], position, busy)
+def view(vote=LONG, position=None, *, high=100, close=100, busy=False):
+    return PairView(BTC, D(close), D(high), [vote], position, busy)
 
 
 def test_an_agreement_on_a_free_pair_is_an_entry_with_its_size_and_every_gate():
@@ -87,8 +87,15 @@ def test_a_signal_comes_before_a_raised_stop():
 
 def test_while_the_agreement_holds_the_stop_follows():
     """And the pair is not entered a second time."""
-    assert decide(view(LONG, HELD, high=110), RISK, FUNDS, RULES) == Amend(D(106))
+    assert decide(view(LONG, HELD, high=110, close=109), RISK, FUNDS, RULES) == Amend(D(106))
     assert decide(view(LONG, HELD, high=102), RISK, FUNDS, RULES) is None
+
+
+@pytest.mark.parametrize("close", [100, 106])
+def test_a_close_at_or_below_where_the_stop_would_be_is_an_exit(close):
+    """A venue refuses a stop that would act at once: the position is sold instead, and says why."""
+    made = decide(view(LONG, HELD, high=110, close=close), RISK, FUNDS, RULES)
+    assert made == Exit(None, ExitReason.TRAILING_STOP_LOSS)
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,11 @@ async def view():
                 "drift": Decimal(0),
             },
             ("portfolio", "trades"): [SimpleNamespace(pair="XRP/EUR", close_time=7)],
-            ("execution", "open_orders"): {"sequence": 10, "orders": [STOP, ENTRY]},
+            ("execution", "open_orders"): {"sequence": 10, "orders": [STOP, ENTRY], "bare": ["SOL/EUR"]},
         }[service, question]
 
     view = AccountView(SimpleNamespace(ask=ask))
+    view.reserve = lambda pair, amount, price: amount * price
     await view.load()
     return view
 
@@ -70,6 +71,7 @@ async def test_load_takes_everything_from_the_owners(view):
     assert "stop1" == view.stop_order("BTC/EUR")
     assert Decimal(30) == view.pending["ETH/EUR"].reserved
     assert {"XRP/EUR": 7} == view.closed_at
+    assert {"SOL/EUR"} == view.unprotected
 
 
 async def test_what_is_older_than_the_view_changes_nothing(view):
@@ -125,13 +127,21 @@ async def test_a_new_stop_takes_the_place_of_the_old_one(view):
 
 
 async def test_a_position_without_protection_is_known(view):
-    """A refused stop, or a refused exit (whose legs were canceled for it), leaves the position to be sold at once."""
+    """A refused stop leaves the position to be sold at once, until another stop rests."""
+    view.unprotected.clear()
     view.on_order(stop_event(OrderState.REJECTED, 95, 11))
     assert {"BTC/EUR"} == view.unprotected
     assert view.positions["BTC/EUR"].stop_price is None
+    view.on_order(stop_event(OrderState.ACCEPTED, 94, 12, client_id="stop2"))
+    assert set() == view.unprotected
+
+
+async def test_a_refused_stop_beside_one_that_rests_leaves_nothing_bare(view):
+    """A further leg that the venue will not have takes nothing away from the one there is."""
     view.unprotected.clear()
-    view.on_order(ended("exit1", Leg.EXIT, "BTC/EUR", OrderState.REJECTED, 12))
-    assert {"BTC/EUR"} == view.unprotected
+    view.on_order(stop_event(OrderState.REJECTED, 96, 11, client_id="stop2"))
+    assert set() == view.unprotected
+    assert Decimal(95) == view.positions["BTC/EUR"].stop_price
 
 
 async def test_an_entry_waits_until_its_own_end(view):

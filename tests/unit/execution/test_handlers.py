@@ -245,7 +245,7 @@ def test_a_service_that_could_not_reconcile_sends_nothing_when_it_stops(remote):
     """It does not know what the venue has."""
     remote.enter()
     remote.kill()
-    remote.venue.plan["fills"] = ["lost"]
+    remote.venue.plan["fills"] = ["lost"] * 100
     remote.restart()
     remote.let(1)
     remote.run(remote.handlers.drain())

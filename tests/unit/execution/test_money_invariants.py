@@ -122,7 +122,7 @@ class MoneyMachine(RuleBasedStateMachine):
         return [
             position
             for position, pair in world.entries.items()
-            if world.instruments[pair].amount(world.ledger.held(position)) > 0 and not world.ledger._exits(position)
+            if world.instruments[pair].amount(world.ledger.held(position)) > 0 and not world.ledger.exits(position)
         ]
 
     @precondition(lambda self: self.stops())
