@@ -34,7 +34,7 @@ async def until(true):
     """Let the bot go on until `true()`; nothing tells a test of all that happens inside."""
     async with asyncio.timeout(30):
         while not await true():  # noqa: ASYNC110
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 async def _nothing_pending(bot):
@@ -57,6 +57,9 @@ class Disk:
             self.refused += 1
             raise TemporaryError("store: database or disk is full")
 
+    async def refused_thrice(self):
+        return self.refused >= 3
+
 
 async def test_a_latch_that_could_not_be_stored_outlives_failed_commits_and_restarts(embedded, tmp_path):
     """It is told, kept in memory and in a file, stored by the next transaction that commits, and never forgotten."""
@@ -69,8 +72,7 @@ async def test_a_latch_that_could_not_be_stored_outlives_failed_commits_and_rest
         assert ("EmergencyStopped", False) == (answer["state"], answer["stored"])
         assert any("in memory and in a file" in trouble for trouble in answer["troubles"])
         before = len(await bot.ask("execution", "orders"))
-        while disk.refused < 3:
-            await bot.feed.take(10)
+        await until(disk.refused_thrice)
         status = await bot.ask("engine", "status")
         assert ("EmergencyStopped", "fire", "me") == (status["state"], status["reason"], status["actor"])
         assert before == len(await bot.ask("execution", "orders"))
