@@ -1,0 +1,134 @@
+"""What only a simulation has: moving its clock, asking for faults, and seeing how it stands.
+
+These calls are no part of Binance's API and stand under `/sim`. They want the API key and no signature. A mistake in
+them is the user's of this project, so it is told with the field, what is allowed and the fix.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from tradewind.domain.errors import ConfigError
+from tradewind.sim_exchange.faults import Fault, parse_fault
+from tradewind.sim_exchange.models import ClockAnswer, RefusalError
+from tradewind.sim_exchange.wire.call import Desk
+from tradewind.sim_exchange.wire.hub import Hub
+from tradewind.sim_exchange.wire.numbers import written
+from tradewind.sim_exchange.wire.parameters import LARGEST_INTEGER
+
+Answer = Callable[[bytes], Awaitable[Any]]
+
+
+class Admin:
+    """The calls of the simulation, by method and path; each gets the body of the request."""
+
+    def __init__(self, desk: Desk, hub: Hub) -> None:
+        self._desk, self._hub = desk, hub
+        self.routes: dict[tuple[str, str], Answer] = {
+            ("GET", "/sim/clock"): self._clock,
+            ("POST", "/sim/clock"): self._move_clock,
+            ("GET", "/sim/faults"): self._faults,
+            ("POST", "/sim/faults"): self._add_faults,
+            ("DELETE", "/sim/faults"): self._clear_faults,
+            ("GET", "/sim/status"): self._status,
+        }
+
+    async def _clock(self, _body: bytes) -> Any:
+        exchange = self._desk.exchange
+        await exchange.settled()
+        return {
+            "time": exchange.time,
+            "events": exchange.events,
+            "paused": False,
+            "ended": exchange.time >= exchange.end_time,
+        }
+
+    async def _move_clock(self, body: bytes) -> Any:
+        document = _document(body)
+        to, pause = document.get("to"), document.get("pauseOnOpen", False)
+        if not isinstance(to, int) or isinstance(to, bool) or not 0 <= to <= LARGEST_INTEGER:
+            raise ConfigError("to", to, "milliseconds UTC as an integer", 'send {"to": 1700000000000}')
+        if not isinstance(pause, bool):
+            raise ConfigError("pauseOnOpen", pause, "true or false", "leave it out")
+        return _clock_json(await self._desk.exchange.move_clock(to, pause_on_open=pause))
+
+    async def _faults(self, _body: bytes) -> Any:
+        return [_fault_json(number, fault) for number, fault in self._desk.faults.waiting().items()]
+
+    async def _add_faults(self, body: bytes) -> Any:
+        sent = _json(body)
+        documents = sent if isinstance(sent, list) else [sent]
+        faults = [parse_fault(_object(document), "faults") for document in documents]
+        numbers = [self._desk.faults.add(fault) for fault in faults]
+        self._hub.disconnect()
+        waiting = self._desk.faults.waiting()
+        return [_fault_json(number, fault) for number, fault in waiting.items() if number in numbers]
+
+    async def _clear_faults(self, _body: bytes) -> Any:
+        self._desk.faults.clear()
+        return []
+
+    async def _status(self, _body: bytes) -> Any:
+        await self._desk.exchange.settled()
+        exchange, account = self._desk.exchange, self._desk.exchange.account()
+        return {
+            "time": exchange.time,
+            "endTime": exchange.end_time,
+            "events": exchange.events,
+            "timeframe": exchange.timeframe,
+            "speed": self._desk.settings.speed or "max",
+            "symbols": list(exchange.symbols),
+            "openOrders": len(exchange.open_orders()),
+            "balances": {
+                balance.currency: {"free": written(balance.free), "locked": written(balance.locked)}
+                for balance in account.balances
+            },
+            "faults": len(self._desk.faults.waiting()),
+        }
+
+
+def refusal_of(error: ConfigError) -> RefusalError:
+    """A mistake of the user in the form of every refusal here."""
+    return RefusalError(-1130, str(error))
+
+
+def _clock_json(answer: ClockAnswer) -> dict[str, Any]:
+    return {"time": answer.time, "events": answer.events, "paused": answer.paused, "ended": answer.ended}
+
+
+def _fault_json(number: int, fault: Fault) -> dict[str, Any]:
+    values = msgspec.to_builtins(fault)
+    words = {
+        "kind": "kind",
+        "count": "count",
+        "method": "method",
+        "symbol": "symbol",
+        "clientOrderId": "client_order_id",
+        "seconds": "seconds",
+        "milliseconds": "milliseconds",
+        "fraction": "fraction",
+        "afterAccept": "after_accept",
+    }
+    told = {word: values[name] for word, name in words.items() if values[name] is not None}
+    return {"number": number, **told}
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    return _object(_json(body))
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise ConfigError("body", body[:60].decode(errors="replace"), "JSON", "send a JSON object") from None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError("body", value, "a JSON object", 'send an object such as {"kind": "Reject"}')
+    return value
