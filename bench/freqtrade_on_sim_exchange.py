@@ -159,6 +159,9 @@ def configuration(ready: dict[str, str]) -> dict[str, Any]:
             "pair_whitelist": list(PRICES),
             # Its clock is the wall's, the candles' is the venue's.
             "outdated_offset": 100_000,
+            # A venue whose candles are not the wall's present ones is asked only in the first seconds of each minute of
+            # the wall, which at a speed is a few candles of hundreds. So it is to ask in each of its rounds.
+            "_ft_has_params": {"ohlcv_max_poll_interval_secs": 1, "ohlcv_candle_grace_secs": 60},
             "ccxt_config": {"urls": {"api": pointed(ccxt.pro.binance().urls["api"], ready)}},
         },
     }

@@ -67,8 +67,7 @@ class SimulatedExchange(Queries):
         account = SimulatedAccount(rules, balances)
         account.instruments = dict(instruments)
         super().__init__(market, Bookkeeping(account, Records(market.instruments)), seed)
-        # A table that is empty now may be the very one to which faults are added later.
-        self._floor = TradingFloor(market, self._books, FaultTable() if faults is None else faults, seed)
+        self._floor = TradingFloor(market, self._books, faults or FaultTable(), seed)
         self._journal = Journal(persistence, self._tell, self.load)
         self._listeners: dict[int, Callable[[UserEvent], None]] = {}
         self._number = 0

@@ -97,13 +97,13 @@ class Queries:
         return self._books.records.open_order_lists()
 
     def account(self) -> AccountView:
-        """Fees and balances."""
+        """Fees and balances, by the name of the currency."""
         account = self._books.account
         return AccountView(
             maker_fee=account.rules.maker_fee,
             taker_fee=account.rules.taker_fee,
             update_time=self._books.update_time,
-            balances=tuple(self._books.balance(currency) for currency in account.balances),
+            balances=tuple(self._books.balance(currency) for currency in sorted(account.balances)),
         )
 
     # ---------------------------------------------------------------------------------------------------------- market

@@ -31,6 +31,17 @@ INSUFFICIENT = "Account has insufficient balance for requested action."
         ({"quantity": "0.04"}, -1013, "Filter failure: NOTIONAL"),
         ({"quantity": None, "quote_quantity": 4}, -1013, "Filter failure: NOTIONAL"),
         ({"quantity": None, "quote_quantity": -4}, -1013, "Invalid quote order quantity."),
+        ({"quantity": None, "quote_quantity": "1e40"}, -1013, "Filter failure: MARKET_LOT_SIZE"),
+        (
+            {"quantity": None, "quote_quantity": "0.000000001"},
+            -1111,
+            "Parameter 'quoteOrderQty' has too much precision.",
+        ),
+        (
+            {"quantity": "NaN"},
+            -1102,
+            "Mandatory parameter 'quantity' was not sent, was empty/null, or malformed.",
+        ),
         ({"kind": "LIMIT", "price": "99.005"}, -1013, "Filter failure: PRICE_FILTER"),
         ({"kind": "LIMIT", "price": "1e10"}, -1013, "Filter failure: PRICE_FILTER"),
         ({"kind": "LIMIT", "price": "1", "quantity": "1"}, -1013, "Filter failure: NOTIONAL"),

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from decimal import Decimal
 
 import pytest
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.dialects import sqlite
 
+from tradewind.kernel.store.base import METADATA
 from tradewind.sim_exchange.persistence import Persistence
 
 D = Decimal
@@ -156,3 +162,45 @@ async def test_a_kill_between_two_moves_loses_nothing(venue):
     await venue.move(START + 2 * HOUR)
     assert (venue.exchange.time, venue.exchange.events) == (START + 2 * HOUR, 2)
     assert len(venue.exchange.my_trades("BTCUSDT")) == 1
+
+
+async def test_a_listener_that_fails_keeps_nobody_from_its_answer(venue):
+    noticed = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: noticed.append(context["exception"]))
+    stop = venue.exchange.on_user_event(lambda _: 1 / 0)
+    placed = await asyncio.gather(venue.place("LIMIT", price=90), venue.place("LIMIT", price=91))
+    assert [one.order.order_id for one in placed] == [1, 2]
+    assert isinstance(noticed[0], ZeroDivisionError)
+    stop()
+    await venue.place("LIMIT", price=92)
+    assert len(noticed) == 1
+
+
+async def test_what_the_account_started_with_is_on_record(venue):
+    await venue.place("LIMIT", price=90)
+    venue.options["balances"] = {"USDT": 1}
+    await venue.restart()
+    assert venue.balances() == {"BTC": (10, 0), "USDT": (9910, 90)}
+
+
+async def test_migrations_make_the_tables():
+    found = create_engine("sqlite://")
+    revision = importlib.import_module("tradewind.sim_exchange.migrations.sim_exchange_0001")
+    with found.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        revision.upgrade()
+        inspector = inspect(connection)
+        made = {
+            name: {(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(name)}
+            for name in inspector.get_table_names()
+        }
+        keys = {name: inspector.get_pk_constraint(name)["constrained_columns"] for name in made}
+    tables = [table for table in METADATA.sorted_tables if table.name.startswith("sim_exchange_")]
+    assert made == {
+        table.name: {(column.name, _type(column), column.nullable) for column in table.columns} for table in tables
+    }
+    assert keys == {table.name: [column.name for column in table.primary_key] for table in tables}
+    found.dispose()
+
+
+def _type(column):
+    return str(column.type.compile(dialect=sqlite.dialect()))
