@@ -322,6 +322,8 @@ class World:
         self.store.dead = True
         if self.runner is not None:
             self.run(self.runner._cancel())
+        # The tests share the store's one connection: what a cancelled task left running there ends before they read.
+        self.store._thread.submit(lambda: None).result()
 
     def take_over_after_commits(self, count):
         """Another instance becomes the writer of the account, that many commits from now."""

@@ -28,7 +28,7 @@ from tradewind.domain.order import Leg, OrderState, OrderType, Side
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.service import Context, Service, ServiceRunner
-from tradewind.kernel.store.base import METADATA, FencedError
+from tradewind.kernel.store.base import METADATA, FencedError, Write
 from tradewind.kernel.store.outbox import inbox, inbox_write, outbox, outbox_write, read_undone
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.metrics import Metrics
@@ -207,8 +207,13 @@ class World:
         return False
 
     def rows(self, table):
-        with self.engine.connect() as connection:
-            return connection.execute(select(table)).all()
+        """Read on the store's own thread, after whatever a cancelled task has left running there."""
+
+        def read():
+            with self.store._connection.begin():
+                return self.store._connection.execute(select(table)).all()
+
+        return self.store._thread.submit(read).result()
 
     def notes(self):
         return sorted(row.id for row in self.rows(NOTES))
@@ -702,10 +707,14 @@ async def test_seen_is_the_sequence_up_to_which_everything_was_handled(world):
     messages = await world.engine_sends(place("a"), place("b"), place("c"))
     await world.quiet()
     assert world.runner.context.seen("orders.commands") == 3
-    with world.engine.begin() as connection:
-        connection.execute(inbox.delete().where(inbox.c.message_id == "place:b"))
-        connection.execute(NOTES.delete().where(NOTES.c.id == "b"))
-        connection.execute(outbox.delete().where(outbox.c.message_id == "order:b"))
+    await SqliteStore.commit(
+        world.store,
+        [
+            Write(inbox.delete().where(inbox.c.message_id == "place:b")),
+            Write(NOTES.delete().where(NOTES.c.id == "b")),
+            Write(outbox.delete().where(outbox.c.message_id == "order:b")),
+        ],
+    )
     await world.runner._cancel()
     await world.start()
     assert world.runner.context.seen("orders.commands") == 1
