@@ -92,6 +92,14 @@ static: setup ## lint, format, types, layers
 bench: setup ## candles per second of the whole bot, beside a bare loop
 	$(BIN)/python bench/replay.py
 
+.PHONY: freqtrade
+freqtrade: setup ## a bot of somebody else trades on the simulated exchange (four minutes; freqtrade goes to ~/.cache)
+	$(BIN)/python bench/freqtrade_on_sim_exchange.py
+
+.PHONY: bench-sim-exchange
+bench-sim-exchange: setup ## order round trips per second through the simulated venue, beside a bare FastAPI echo
+	$(BIN)/python bench/sim_exchange.py
+
 .PHONY: generate
 generate: setup ## write the generated files again (CRD, message schemas)
 	$(BIN)/python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml

@@ -1,9 +1,11 @@
-"""Candles per second of a replay through the whole bot, beside a bare loop over the same strategies' arrays.
+"""Candles per second of a replay through the whole bot, on both of its venues, beside a bare loop.
 
 The bot runs as `tradewind run` runs it: memory bus, SQLite with `synchronous=FULL`, metrics, logs and traces on
-(spans are made and handed to an exporter that counts them). One core, pinned. The bare loop knows the stances
-beforehand and does nothing but walk the candles, ask the consensus rule in plain floats and keep a position: it is
-what the machine could do if a bot were only its decisions. The ratio of the two travels between machines, the
+(spans are made and handed to an exporter that counts them). One core, pinned. On the paper venue orders are matched
+inside the bot; on the simulated one every candle, order and update goes through HTTP or WebSocket and ccxt, to an
+exchange in the same process and on the same core. The bare loop walks the arrays of the same strategies: it knows the
+stances beforehand and does nothing but walk the candles, ask the consensus rule in plain floats and keep a position:
+it is what the machine could do if a bot were only its decisions. The ratio of the two travels between machines, the
 absolute figures do not.
 
     python bench/replay.py [--rounds 3]
@@ -37,7 +39,7 @@ from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "manifests" / "samples" / "quickstart.yaml"
-GOAL = 2000.0
+GOALS = {"Paper": 2000.0, "Simulated": 200.0}
 MEMORY_GOAL = 300.0
 
 
@@ -52,11 +54,11 @@ class CountingExporter(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-async def replay(directory: Path) -> tuple[float, int, int, int]:
-    """Seconds, candles, trades and spans of one run."""
+async def replay(directory: Path, venue: str = "Paper") -> tuple[float, int, int, int]:
+    """Seconds, candles, trades and spans of one run on `venue`."""
     exporter = CountingExporter()
     embedded = EmbeddedBot(
-        load_bot(QUICKSTART),
+        load_bot(QUICKSTART, [f"spec.exchanges[0].venue={venue}"]),
         StateDirectory(directory),
         EmbeddedOptions(exporter=exporter, services=["market-data", "strategy", "engine", "execution", "portfolio"]),
     )
@@ -99,6 +101,15 @@ def bare_loop(recording: Recording) -> tuple[float, int]:
     return time.perf_counter() - started, entries
 
 
+def run(venue: str) -> tuple[float, int, int, int]:
+    """A run with a directory of its own."""
+    directory = Path(tempfile.mkdtemp(prefix="tradewind-bench-"))
+    try:
+        return asyncio.run(replay(directory, venue))
+    finally:
+        shutil.rmtree(directory)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
@@ -106,14 +117,12 @@ def main() -> None:
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     configure_logging("warning", "json", sys.stderr)
-    rows = []
-    for _ in range(arguments.rounds):
-        directory = Path(tempfile.mkdtemp(prefix="tradewind-bench-"))
-        try:
-            rows.append(asyncio.run(replay(directory)))
-        finally:
-            shutil.rmtree(directory)
+    rows = [run("Paper") for _ in range(arguments.rounds)]
     seconds, candles, trades, spans = min(rows)
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    simulated = run("Simulated")
+    if simulated[1:3] != (candles, trades):
+        sys.exit(f"the venues disagree: {candles} candles and {trades} trades, or {simulated[1]} and {simulated[2]}")
     bare_seconds, entries = min(bare_loop(load_recording(load_bot(QUICKSTART))) for _ in range(arguments.rounds))
     figures = {
         "candles": candles,
@@ -121,19 +130,25 @@ def main() -> None:
         "spans": spans,
         "rounds": arguments.rounds,
         "botCandlesPerSecond": round(candles / seconds),
+        "simulatedCandlesPerSecond": round(candles / simulated[0]),
         "slowestCandlesPerSecond": round(candles / max(rows)[0]),
         "bareLoopCandlesPerSecond": round(candles / bare_seconds),
         "bareLoopEntries": entries,
         "ratio": round(bare_seconds / seconds, 5),
-        "residentMegabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        "goal": {"botCandlesPerSecond": GOAL, "residentMegabytes": MEMORY_GOAL},
+        "residentMegabytes": round(resident, 1),
+        "goal": {
+            "botCandlesPerSecond": GOALS["Paper"],
+            "simulatedCandlesPerSecond": GOALS["Simulated"],
+            "residentMegabytes": MEMORY_GOAL,
+        },
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, one used, Python {platform.python_version()}",
     }
     if arguments.output == "json":
         print(json.dumps(figures))
         return
     print(f"replay of {candles:,} candles, {trades} trades, {spans:,} spans, best of {arguments.rounds}, on one core")
-    print(f"  whole bot   {figures['botCandlesPerSecond']:>12,} candles/s   (goal {GOAL:,.0f})")
+    print(f"  whole bot   {figures['botCandlesPerSecond']:>12,} candles/s   (goal {GOALS['Paper']:,.0f})")
+    print(f"  over HTTP   {figures['simulatedCandlesPerSecond']:>12,} candles/s   (goal {GOALS['Simulated']:,.0f})")
     print(f"  bare loop   {figures['bareLoopCandlesPerSecond']:>12,} candles/s   ({entries} entries)")
     print(f"  ratio       {figures['ratio']:>12}")
     print(f"  memory      {figures['residentMegabytes']:>12} MB resident at most   (goal {MEMORY_GOAL:,.0f})")

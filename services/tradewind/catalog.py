@@ -28,6 +28,7 @@ class Group(StrEnum):
     TRADING = "trading"
     MARKET_DATA = "market-data"
     EXECUTION = "execution"
+    SIM_EXCHANGE = "sim-exchange"
     OPERATIONS = "operations"
 
 
@@ -47,6 +48,8 @@ class ServiceSpec:
     What a storing service *consumes* is redelivered until it is in its inbox. What it *follows* is a view of another
     service's state, asked from the owner at every load and kept current by the messages after it: no inbox.
     A *public* service answers callers from outside and knows them by itself; all others answer services only.
+    A *networked* service is reached over its port even by services of the same process. An *on demand* service runs
+    only for a bot that uses it: `plan.services` says which.
     """
 
     name: str
@@ -56,6 +59,8 @@ class ServiceSpec:
     scaling: Scaling = Scaling.SINGLETON
     stores: bool = False
     public: bool = False
+    networked: bool = False
+    on_demand: bool = False
     consumes: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
@@ -123,8 +128,8 @@ CATALOG: tuple[ServiceSpec, ...] = (
         summary="candles: replay, synthetic, validation, cache",
         port=8002,
         group=Group.MARKET_DATA,
-        consumes=("TickSettled",),
-        publishes=("CandleClosed", "FeedStateChanged"),
+        consumes=("TickSettled", "OpeningSettled"),
+        publishes=("CandleClosed", "VenueOpened", "FeedStateChanged"),
     ),
     ServiceSpec(
         name="portfolio",
@@ -152,9 +157,24 @@ CATALOG: tuple[ServiceSpec, ...] = (
         port=8006,
         group=Group.EXECUTION,
         stores=True,
-        consumes=("CandleClosed", "PlaceOrder", "CancelOrder", "AmendOrder", "ProtectPosition", "TickDecided"),
-        publishes=("OrderStateChanged", "OrderFilled", "BalancesReported", "TickMatched", "TickSettled"),
-        calls=("market-data",),
+        consumes=(
+            "CandleClosed",
+            "VenueOpened",
+            "PlaceOrder",
+            "CancelOrder",
+            "AmendOrder",
+            "ProtectPosition",
+            "TickDecided",
+        ),
+        publishes=(
+            "OrderStateChanged",
+            "OrderFilled",
+            "BalancesReported",
+            "OpeningSettled",
+            "TickMatched",
+            "TickSettled",
+        ),
+        calls=("market-data", "sim-exchange"),
     ),
     ServiceSpec(
         name="monitoring",
@@ -163,6 +183,16 @@ CATALOG: tuple[ServiceSpec, ...] = (
         group=Group.OPERATIONS,
         follows=("CandleClosed", "CycleCompleted", "FeedStateChanged", "ServiceStateChanged", "TradingStateChanged"),
         calls=("engine", "market-data", "portfolio", "execution", "strategy"),
+    ),
+    ServiceSpec(
+        name="sim-exchange",
+        summary="a venue on this machine, as Binance's spot API",
+        port=8011,
+        group=Group.SIM_EXCHANGE,
+        stores=True,
+        networked=True,
+        on_demand=True,
+        calls=("market-data",),
     ),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tradewind.catalog import CATALOG, Resources, Scaling, ServiceSpec
-from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.api.v1alpha1 import Profile, TradingBot, Venue
 from tradewind.contracts.strategies import parse_parameters
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
@@ -28,18 +28,25 @@ class Workload:
     resources: tuple[Resources, ...]
 
 
+def services(bot: TradingBot) -> tuple[ServiceSpec, ...]:
+    """The services that `bot` uses, in the order of the catalog."""
+    used = {"sim-exchange": any(exchange.venue is Venue.SIMULATED for exchange in bot.spec.exchanges)}
+    return tuple(spec for spec in CATALOG if not spec.on_demand or used[spec.name])
+
+
 def plan(bot: TradingBot) -> tuple[Workload, ...]:
     """The workloads of `bot` in its profile; raises `ConfigErrors` for what only the whole can tell is wrong."""
     check(bot)
+    used = services(bot)
     match bot.spec.profile:
         case Profile.MINIMAL:
-            groups = {"bot": list(CATALOG)}
+            groups = {"bot": list(used)}
         case Profile.STANDARD:
             groups = {}
-            for spec in CATALOG:
+            for spec in used:
                 groups.setdefault(spec.group.value, []).append(spec)
         case Profile.FULL:
-            groups = {spec.name: [spec] for spec in CATALOG}
+            groups = {spec.name: [spec] for spec in used}
     return tuple(_workload(name, specs) for name, specs in groups.items())
 
 

@@ -24,13 +24,13 @@ def test_operator_and_services_are_no_packages():
 
 @pytest.mark.parametrize("spec", catalog.CATALOG, ids=lambda spec: spec.name)
 def test_every_service_has_its_rooms(spec):
-    """A reader who knows one service knows them all: prose, composition root, API."""
+    """A reader who knows one service knows them all: prose, composition root, API (or, as a venue has it, a wire)."""
     package = importlib.import_module(spec.package)
     folder = Path(package.__file__ or "").parent
 
     assert len(package.__doc__ or "") > 300
     assert (folder / "service.py").is_file()
-    assert (folder / "api.py").is_file()
+    assert (folder / ("wire/application.py" if spec.networked else "api.py")).is_file()
     assert spec.stores == (folder / "tables.py").is_file()
 
 

@@ -1,6 +1,7 @@
 """A bot that is killed at any point and started again ends with the trades of one that was left alone.
 
-Two bots: the quickstart, and one whose pairs have gaps, begin late and end early, on several timeframes.
+Three bots: the quickstart on the paper venue, one whose pairs have gaps, begin late and end early, on several
+timeframes, and the same on the simulated exchange, which dies and comes back with it.
 
 The child process kills itself with SIGKILL before or after its n-th commit, or at the n-th message published, so the
 points are exact and lie where it hurts; some runs are killed twice, the second time while they resume. `make
@@ -79,7 +80,7 @@ class Countdown:
 
 
 async def _run(directory: Path, countdown: Countdown, manifest: Path) -> None:
-    bot = load_bot(manifest, SLICE if manifest == QUICKSTART else [])
+    bot = load_bot(manifest, [*SLICE, "spec.exchanges[0].venue=Paper"] if manifest == QUICKSTART else [])
     options = EmbeddedOptions(services=TRADING, wrap_store=lambda store: KillingStore(store, countdown))
     embedded = EmbeddedBot(bot, StateDirectory(directory), options, bus=KillingBus(countdown))
     await embedded.start()
@@ -123,11 +124,13 @@ def _child(directory: Path, manifest: Path, kind: str = "", number: int = 0) -> 
     return os.waitpid(pid, 0)[1]
 
 
-@pytest.fixture(scope="module", params=["quickstart", "gaps"])
+@pytest.fixture(scope="module", params=["quickstart", "gaps", "simulated"])
 def undisturbed(request, tmp_path_factory):
     """A manifest, what it comes to when nobody disturbs it, and how many points there are to kill it at."""
     directory = tmp_path_factory.mktemp("undisturbed")
     manifest = QUICKSTART if request.param == "quickstart" else gappy_bot(directory, candles=250)
+    if request.param == "simulated":
+        manifest.write_text(manifest.read_text().replace("venue: Paper", "venue: Simulated"))
     assert _child(directory, manifest) == 0
     return manifest, (directory / "outcome.json").read_text(), json.loads((directory / "counts.json").read_text())
 

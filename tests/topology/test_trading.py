@@ -246,7 +246,7 @@ async def test_one_voter_is_enough_with_its_own_rule(embedded):
             await bot.wait()
             assert await bot.ask("portfolio", "trades")
             assert all(
-                order.state in (OrderState.FILLED, OrderState.CANCELED)
+                order.state in (OrderState.FILLED, OrderState.CANCELED, OrderState.EXPIRED)
                 for order in await bot.ask("execution", "orders")
             )
             bot.directory.database.unlink()

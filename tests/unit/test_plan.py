@@ -14,8 +14,9 @@ from tradewind.plan import plan
 QUICKSTART = Path(__file__).parents[2] / "manifests" / "samples" / "quickstart.yaml"
 
 
-def planned(profile):
-    return {workload.name: workload for workload in plan(load_bot(QUICKSTART, [f"spec.profile={profile}"]))}
+def planned(profile, *overrides):
+    bot = load_bot(QUICKSTART, [f"spec.profile={profile}", *overrides])
+    return {workload.name: workload for workload in plan(bot)}
 
 
 @pytest.mark.parametrize("profile", ["Minimal", "Standard", "Full"])
@@ -33,11 +34,19 @@ def test_minimal_is_one_workload_and_full_is_one_per_service():
 
 
 def test_standard_groups_what_belongs_together():
-    """Door, trading, market-data, execution, operations."""
+    """Door, trading, market-data, execution, operations, and the venue that a simulated market needs."""
     workloads = planned("Standard")
 
-    assert {"door", "trading", "market-data", "execution", "operations"} == set(workloads)
+    assert {"door", "trading", "market-data", "execution", "operations", "sim-exchange"} == set(workloads)
     assert {"engine", "portfolio", "strategy"} == set(workloads["trading"].services)
+
+
+@pytest.mark.parametrize("profile", ["Minimal", "Standard", "Full"])
+def test_a_service_that_the_bot_does_not_use_does_not_run(profile):
+    """On the paper venue there is no exchange to simulate."""
+    running = [s for w in planned(profile, "spec.exchanges[0].venue=Paper").values() for s in w.services]
+
+    assert {spec.name for spec in CATALOG} - {"sim-exchange"} == set(running)
 
 
 @pytest.mark.parametrize("profile", ["Minimal", "Standard", "Full"])

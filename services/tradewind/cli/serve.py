@@ -44,7 +44,8 @@ def _closed(names: list[str]) -> list[str]:
     for name in names:
         if name not in known:
             raise ConfigError("--services", name, f"services of the catalog: {', '.join(known)}", "tradewind services")
-    missing = sorted({called for name in names for called in known[name].calls} - set(names))
+    called = {one for name in names for one in known[name].calls if not known[one].on_demand}
+    missing = sorted(called - set(names))
     if missing:
         raise ConfigError(
             "--services",

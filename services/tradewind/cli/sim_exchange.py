@@ -26,7 +26,11 @@ def sim_exchange(
     *,
     data: Annotated[
         list[str],
-        typer.Option("--data", metavar="PAIR=FILE", help="Candles of a pair, e.g. ETH/USDT=eth.csv. May be repeated."),
+        typer.Option(
+            "--data",
+            metavar="PAIR=FILE|FOLDER",
+            help="Candles: ETH/USDT=eth.csv, or a folder with all pairs in it, or sample:bitvavo-2022. Repeatable.",
+        ),
     ],
     timeframe: Annotated[str, typer.Option(metavar="TIMEFRAME", help="Timeframe of the candles, e.g. 1h or 4h.")],
     balance: Annotated[
@@ -75,18 +79,19 @@ def sim_exchange(
     import tempfile  # noqa: PLC0415
     from contextlib import ExitStack  # noqa: PLC0415
 
+    from tradewind.cli.venue_data import read_market  # noqa: PLC0415
     from tradewind.kernel.settings import Settings  # noqa: PLC0415
     from tradewind.kernel.telemetry.logging import configure_logging  # noqa: PLC0415
     from tradewind.sim_exchange.standalone import Standalone, StandaloneOptions  # noqa: PLC0415
 
     settings = Settings()
     configure_logging(settings.log_level or "warning", settings.log_style)
-    market = _market(data, timeframe)
+    instruments, series = read_market(data, timeframe)
     with ExitStack() as stack:
         options = StandaloneOptions(
-            instruments=market[0],
-            series=market[1],
-            balances=_balances(balance, market[0].values()),
+            instruments=instruments,
+            series=series,
+            balances=_balances(balance, instruments.values()),
             maker_fee=_fee("--maker-fee", maker_fee),
             taker_fee=_fee("--taker-fee", taker_fee),
             directory=directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tradewind-"))),
@@ -94,7 +99,7 @@ def sim_exchange(
             host=host,
             port=port,
             speed=_speed(speed),
-            start_time=_start(start),
+            start_time=_start(start, series.values()),
             seed=seed,
             rate_limits=rate_limits,
             # Where time stands still, a window of simulated time would never end.
@@ -146,33 +151,6 @@ def _announce(standalone: Standalone, options: StandaloneOptions, output: Output
     sys.stdout.flush()
 
 
-def _market(data: Sequence[str], timeframe: str) -> tuple[dict[str, Instrument], dict[str, CandleSeries]]:
-    """Instruments and candles by pair, read from the files."""
-    from tradewind.domain.errors import ConfigError  # noqa: PLC0415
-    from tradewind.domain.timeframe import TIMEFRAMES  # noqa: PLC0415
-    from tradewind.market_data.adapters.files import read_candles  # noqa: PLC0415
-    from tradewind.market_data.adapters.instruments import load_instruments  # noqa: PLC0415
-
-    if timeframe not in TIMEFRAMES:
-        raise ConfigError("--timeframe", timeframe, ", ".join(TIMEFRAMES), "choose the timeframe of the files")
-    instruments: dict[str, Instrument] = {}
-    series: dict[str, CandleSeries] = {}
-    for one in data:
-        pair, _, name = one.partition("=")
-        if not re.fullmatch(r"[A-Z0-9]{1,10}/[A-Z0-9]{1,10}", pair) or not name or pair in series:
-            raise ConfigError("--data", one, "PAIR=FILE, each pair once", "write for example --data ETH/USDT=eth.csv")
-        path = Path(name).expanduser()
-        try:
-            series[pair] = read_candles(path, pair, timeframe).series
-            instruments |= load_instruments(str(path), {pair: series[pair]})
-        except ConfigError as error:
-            # The readers speak of the manifest, which there is none of here.
-            fix = error.fix.replace("spec.timeframe", "--timeframe").replace("spec.data.path", "--data")
-            allowed = error.allowed.replace("spec.timeframe", "--timeframe")
-            raise ConfigError("--data", error.received, allowed, fix) from error
-    return instruments, series
-
-
 def _balances(given: Sequence[str] | None, instruments: Iterable[Instrument]) -> dict[str, Decimal]:
     from tradewind.domain.errors import ConfigError  # noqa: PLC0415
 
@@ -216,9 +194,21 @@ def _number(option: str, text: str, fix: str) -> Decimal:
     return Decimal(text)
 
 
-def _start(text: str | None) -> int | None:
+def _start(text: str | None, series: Iterable[CandleSeries]) -> int | None:
     if text is None:
         return None
+    from tradewind.domain.candle_checks import iso_time  # noqa: PLC0415
+    from tradewind.domain.errors import ConfigError  # noqa: PLC0415
+
+    time, times = _time(text), [one.open_time for one in series]
+    first, last = min(int(one[0]) for one in times), max(int(one[-1]) for one in times)
+    if not first <= time <= last:
+        allowed = f"a time within the candles, {iso_time(first)} to {iso_time(last)}"
+        raise ConfigError("--start", text, allowed, "choose such a time, or leave --start out for the first candle")
+    return time
+
+
+def _time(text: str) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from tradewind.domain.errors import ConfigError  # noqa: PLC0415

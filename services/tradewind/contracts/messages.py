@@ -43,7 +43,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CandleClosed(Message, frozen=True, kw_only=True):
-    """A candle is complete. `time` is the tick (the base candle's open time); `tick_size` candles make the tick."""
+    """A candle is complete. `time` is the tick (the base candle's open time); `tick_size` candles make the tick.
+
+    `venue_events` is how many events of the account a venue, whose clock this feed moves, had told by then.
+    """
 
     topic: ClassVar[str] = "market.candles"
 
@@ -51,6 +54,18 @@ class CandleClosed(Message, frozen=True, kw_only=True):
     timeframe: str
     candle: Candle
     tick_size: int
+    venue_events: int = 0
+
+
+class VenueOpened(Message, frozen=True, kw_only=True):
+    """A simulated venue stands just after the opening of the candles of tick `time`, which gave the account events.
+
+    It waits there until they are dealt with: `venue_events` of them in all.
+    """
+
+    topic: ClassVar[str] = "market.candles"
+
+    venue_events: int
 
 
 class FeedStateChanged(Message, frozen=True, kw_only=True):
@@ -310,6 +325,12 @@ class PortfolioMarked(Message, frozen=True, kw_only=True):
 
 
 # ------------------------------------------------------------------------------------------------------------- cycles
+
+
+class OpeningSettled(Message, frozen=True, kw_only=True):
+    """Execution has dealt with the opening of a tick at a simulated venue: its candles may be walked."""
+
+    topic: ClassVar[str] = "cycles"
 
 
 class TickMatched(Message, frozen=True, kw_only=True):

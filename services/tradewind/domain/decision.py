@@ -20,12 +20,13 @@ from tradewind.domain.sizing import Funds, Size, StakeRules, size_entry
 
 @dataclass(frozen=True, slots=True)
 class HeldPosition:
-    """The engine's view of an open position. `stop_price` is that of its resting stop, None where there is none."""
+    """The engine's view of an open position, with the prices of its resting stop and target; None where none rests."""
 
     position_id: str
     amount: Decimal
     average_price: Decimal
     stop_price: Decimal | None
+    target_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,10 @@ def decision_id(bot: str, pair: str, time: int, action: str) -> str:
 def _trail(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amend | Exit | None:
     # Only a resting stop can be amended; where there is none yet the next candle will find it.
     if rules.trailing is None or position.stop_price is None:
+        return None
+    if position.target_price is not None and view.close >= position.target_price:
+        # The target is trading, only slower than the price went. Where a stop moves by new legs it would lose its
+        # place, and no venue rests it again on this side of the price.
         return None
     stop = trailed_stop(view.instrument, rules.trailing, position.average_price, view.high, position.stop_price)
     if stop is not None and stop >= view.close:

@@ -100,9 +100,13 @@ class SimulatedAccount(AccountFunds):
         """Whether a candle of `pair` can change nothing."""
         return not self._books.get(pair)
 
-    def match(self, pair: str, candle: Candle, phase: str) -> Changes:
-        """Meet one phase (`Open`, `Path`, `Close`) of a candle; one that was met before does nothing."""
+    def match(self, pair: str, candle: Candle, phase: str, at: int | None = None) -> Changes:
+        """Meet one phase (`Open`, `Path`, `Close`) of a candle; one that was met before does nothing.
+
+        What happens has the time `at`, that of the candle without it.
+        """
         time = candle.open_time
+        at = time if at is None else at
         clock = self.clocks.setdefault(pair, PairClock())
         if clock.time > time or (clock.time == time and _PHASES.index(clock.phase) >= _PHASES.index(phase)):
             return Changes()
@@ -110,16 +114,16 @@ class SimulatedAccount(AccountFunds):
         price = self.last[pair] = decimal_of(candle.open if phase == OPENING else candle.close)
         meeting = self._meeting(pair, time, phase)
         if phase != PATH:
-            self._set_amounts(pair, meeting, price, time, changes)
+            self._set_amounts(pair, meeting, price, at, changes)
             for working in self.unaffordable(pair, meeting, price):
                 meeting.remove(working)
-                self._refuse(working, "InsufficientFunds", time, changes)
+                self._refuse(working, "InsufficientFunds", at, changes)
         if meeting:
             matching = self._matching(pair, MarketCandle.of(candle), meeting)
             act = {OPENING: matching.open_phase, PATH: matching.path_phase, CLOSING: matching.close_phase}[phase]
             present = list(meeting)
             before = _marks(present)
-            self._take_over(pair, [(time, event) for event in act()], changes)
+            self._take_over(pair, [(at, event) for event in act()], changes)
             self._settle(pair, present, before, changes)
         return changes
 
@@ -134,7 +138,8 @@ class SimulatedAccount(AccountFunds):
             matching = PathMatch(self.instruments[pair], rules, market, meeting, consumed, duration=duration)
             present = list(meeting)
             before = _marks(present)
-            events = [(time + elapsed, event) for elapsed, event in matching.walk(start, end)]
+            # The last moment of a candle is the millisecond before the next one opens.
+            events = [(time + min(elapsed, duration - 1), event) for elapsed, event in matching.walk(start, end)]
             self._take_over(pair, events, changes)
             self._settle(pair, present, before, changes)
         return changes

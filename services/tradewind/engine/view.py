@@ -53,6 +53,7 @@ class AccountView:
         self._portfolio_sequence = 0
         self._orders_sequence = 0
         self._stops: dict[str, tuple[str, Decimal]] = {}
+        self._targets: dict[str, tuple[str, Decimal]] = {}
         self._last_closed: dict[str, str] = {}
         self.reserve: Callable[[str, Decimal, Decimal | None], Decimal] = lambda _pair, _amount, _price: ZERO
         """What cash an entry on its way holds: by pair, amount, and price where it names one."""
@@ -67,13 +68,11 @@ class AccountView:
         self.equity, self.equity_peak = account["equity"], account["equity_peak"]
         self.day_start_equity, self.drift = account["day_start_equity"], account["drift"]
         self.closed_at = {trade.pair: trade.close_time for trade in trades}
-        self.pending, self._stops = {}, {}
+        self.pending, self._stops, self._targets = {}, {}, {}
         for order in orders["orders"]:
             self._take_order(order)
         self.positions = {
-            position.pair: HeldPosition(
-                position.position_id, position.amount, position.average_price, self._stop_of(position.pair)
-            )
+            position.pair: self._held(position.position_id, position.pair, position.amount, position.average_price)
             for position in account["positions"]
         }
         self.traceparents = {p.pair: account["traceparents"].get(p.position_id) for p in account["positions"]}
@@ -82,6 +81,8 @@ class AccountView:
     def _take_order(self, order: Order) -> None:
         if order.leg is Leg.STOP and order.stop_price is not None:
             self._stops[order.pair] = (order.client_order_id, order.stop_price)
+        elif order.leg is Leg.TARGET and order.price is not None:
+            self._targets[order.pair] = (order.client_order_id, order.price)
         elif order.leg in (Leg.ENTRY, Leg.EXIT):
             buying = order.side is Side.BUY
             reserved = self.reserve(order.pair, order.remaining, order.price) if buying else ZERO
@@ -92,9 +93,11 @@ class AccountView:
         known = self._stops.get(pair)
         return known[0] if known else None
 
-    def _stop_of(self, pair: str) -> Decimal | None:
-        known = self._stops.get(pair)
-        return known[1] if known else None
+    def _held(self, position_id: str, pair: str, amount: Decimal, average_price: Decimal) -> HeldPosition:
+        stop, target = self._stops.get(pair), self._targets.get(pair)
+        return HeldPosition(
+            position_id, amount, average_price, stop[1] if stop else None, target[1] if target else None
+        )
 
     def raise_stop(self, pair: str, stop_price: Decimal) -> None:
         """Note an amendment that was just decided."""
@@ -107,8 +110,8 @@ class AccountView:
         """A position grew or shrank."""
         if message.sequence <= self._portfolio_sequence:
             return
-        self.positions[message.pair] = HeldPosition(
-            message.position_id, message.amount, message.average_price, self._stop_of(message.pair)
+        self.positions[message.pair] = self._held(
+            message.position_id, message.pair, message.amount, message.average_price
         )
         if isinstance(message, PositionOpened):
             self.traceparents[message.pair] = message.traceparent
@@ -122,6 +125,7 @@ class AccountView:
             return
         self.positions.pop(message.pair, None)
         self._stops.pop(message.pair, None)
+        self._targets.pop(message.pair, None)
         self.unprotected.discard(message.pair)
         self.closed_at[message.pair] = message.time
         self._last_closed[message.pair] = message.position_id
@@ -141,6 +145,8 @@ class AccountView:
         over = message.state in TERMINAL
         if message.leg is Leg.STOP:
             self._on_stop(message, over=over)
+        elif message.leg is Leg.TARGET:
+            self._on_target(message, over=over)
         elif message.leg in (Leg.ENTRY, Leg.EXIT):
             self._on_way(message, over=over)
 
@@ -176,9 +182,20 @@ class AccountView:
             del self._stops[message.pair]
         if message.state in (OrderState.REJECTED, OrderState.EXPIRED) and message.pair not in self._stops:
             self.unprotected.add(message.pair)
-        held = self.positions.get(message.pair)
+        self._note_legs(message.pair)
+
+    def _on_target(self, message: OrderStateChanged, *, over: bool) -> None:
+        known = self._targets.get(message.pair)
+        if not over and message.price is not None:
+            self._targets[message.pair] = (message.client_order_id, message.price)
+        elif known is not None and known[0] == message.client_order_id:
+            del self._targets[message.pair]
+        self._note_legs(message.pair)
+
+    def _note_legs(self, pair: str) -> None:
+        held = self.positions.get(pair)
         if held is not None:
-            self.positions[message.pair] = replace(held, stop_price=self._stop_of(message.pair))
+            self.positions[pair] = self._held(held.position_id, pair, held.amount, held.average_price)
 
     def on_mark(self, message: PortfolioMarked) -> None:
         """The account's value at a tick."""

@@ -1,8 +1,12 @@
 """Execution: orders, fills and the truth of the venue.
 
 Owns: every order and each of its states, every fill, the writer's lease, and (for venue `Paper`) the paper venue's
-book. Consumes `PlaceOrder`, `CancelOrder`, `AmendOrder` and, to drive the paper venue, candles and `TickDecided`.
-Publishes `OrderStateChanged`, `OrderFilled`, `BalancesReported`, `TickMatched`, `TickSettled`.
+book. Consumes `PlaceOrder`, `CancelOrder`, `AmendOrder`, `ProtectPosition` and, to follow the market tick by tick,
+`CandleClosed`, `VenueOpened` and `TickDecided`. Publishes `OrderStateChanged`, `OrderFilled`, `BalancesReported`,
+`OpeningSettled`, `TickMatched`, `TickSettled`.
+
+The paper venue matches the bot's candles in here (`paper_market`). A venue of its own has matched them already when
+they arrive: what it did to the account comes by its stream, and what the stream lost is asked for (`remote_market`).
 
 A command is first stored (`Intended`, in the transaction that takes the command), then a single worker carries it
 out, each step its own transaction: `Submitted` with the time that is signed, one call to the venue, the answer. An

@@ -28,17 +28,16 @@ class Adoption:
         unit.writes.extend(answer.writes)
         for told in answer.orders:
             record = self._ledger.records[told.client_order_id]
-            if record.order.state is not OrderState.SUBMITTED:
-                continue  # its first fill overtook the acknowledgement
             traceparent = self._context.tracer.span(
                 "order",
                 record.traceparent,
                 {"pair": told.pair, "leg": record.order.leg.value, "client_order_id": told.client_order_id},
                 start=record.signed_at,
             )
-            self._ledger.move(
-                told.client_order_id, OrderState.ACCEPTED, unit, traceparent=traceparent or record.traceparent
-            )
+            if record.order.state is OrderState.SUBMITTED:  # else the stream overtook the acknowledgement
+                self._ledger.move(
+                    told.client_order_id, OrderState.ACCEPTED, unit, traceparent=traceparent or record.traceparent
+                )
         self._take(answer, unit)
         self.doubt(sent, "NotAnswered", unit, only=OrderState.SUBMITTED)
 
@@ -81,6 +80,12 @@ class Adoption:
             if present.is_open and present.state is not OrderState.UNKNOWN and only in (None, present.state):
                 self._ledger.move(client_id, OrderState.UNKNOWN, unit, reason)
                 self._context.log.warning("order unknown", client_order_id=client_id, pair=present.pair, reason=reason)
+
+    def not_taken(self, records: Iterable[OrderRecord], reason: str, unit: UnitOfWork) -> None:
+        """The venue did not look at these. Unknown as if sent long ago: once it says so too, they are sent again."""
+        for record in records:
+            if self._ledger.records[record.order.client_order_id].order.state is OrderState.SUBMITTED:
+                self._ledger.move(record.order.client_order_id, OrderState.UNKNOWN, unit, reason, signed_at=0.0)
 
     def refuse(self, records: Iterable[OrderRecord], reason: str, unit: UnitOfWork) -> None:
         """The venue will not have these."""

@@ -1,15 +1,14 @@
 """What execution does with a message, and the one worker that talks to the venue.
 
 Handlers only take note (in their unit of work); the worker carries out, so that orders, matching and settling of a
-tick happen in one order and every step is its own transaction.
+tick happen in one order and every step is its own transaction. What differs between a venue in this process and one
+of its own is a `VenueMarket`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import replace
-from functools import partial
 
 from tradewind.contracts.messages import (
     AmendOrder,
@@ -18,16 +17,17 @@ from tradewind.contracts.messages import (
     PlaceOrder,
     ProtectPosition,
     TickDecided,
-    TickMatched,
-    TickSettled,
+    VenueOpened,
 )
-from tradewind.domain.candle import Candle
 from tradewind.domain.order import Leg, OrderState
-from tradewind.execution.adapters.paper import PaperVenue
 from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.market import VenueMarket
+from tradewind.execution.ports import Venue, VenueRefusalError
 from tradewind.execution.reconciliation import reconcile, report
 from tradewind.execution.records import record_of
-from tradewind.execution.sender import Sender
+from tradewind.execution.sender import ASK_PAUSES, Sender
+from tradewind.execution.ticks import matched, settled
+from tradewind.execution.venue_call import VenueSilentError, call_venue
 from tradewind.kernel.service import RETRY_PAUSES, Context
 from tradewind.kernel.store.base import FencedError
 from tradewind.kernel.unit import UnitOfWork
@@ -36,23 +36,26 @@ from tradewind.kernel.unit import UnitOfWork
 class ExecutionHandlers:
     """State between messages: the tick being collected and the tick to settle. Both come again after a restart."""
 
-    def __init__(self, context: Context, ledger: OrderLedger, venue: PaperVenue, sender: Sender) -> None:
-        self.closes: dict[str, float] = {}
-        self.walked: tuple[int, dict[str, float]] | None = None
-        """Market time and latest prices as of the last phase that was committed; None before the first."""
-        self.opening: dict[str, float] = {}
-        """The prices at the start."""
+    def __init__(
+        self, context: Context, ledger: OrderLedger, venue: Venue, sender: Sender, market: VenueMarket
+    ) -> None:
         self.reconciled = asyncio.Event()
+        self.trouble = "not reconciled yet"
+        """Why the account is not known, as long as it is not."""
         self._context, self._ledger, self._venue, self._sender = context, ledger, venue, sender
+        self._market = market
         self._timeframe = context.bot.spec.timeframe
         self._wake = asyncio.Event()
         self._collecting: dict[int, dict[str, CandleClosed]] = {}
-        self._to_match: deque[tuple[int, list[CandleClosed]]] = deque()
         self._to_settle: TickDecided | None = None
-        self._failures = 0
+        self._failures = self._silences = 0
         sender.on_work = self._wake.set
 
     # ------------------------------------------------------------------------------------------------------ messages
+
+    async def on_venue_opened(self, message: VenueOpened, unit: UnitOfWork) -> None:
+        """A simulated venue waits after an opening: protective legs are placed before the candles go on."""
+        self._market.opened(message, unit)
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Collect the candles of a tick; with the last one, match it."""
@@ -64,16 +67,10 @@ class ExecutionHandlers:
         self._collecting = {message.time: tick}
         time, candles = message.time, [m for m in tick.values() if m.timeframe == self._timeframe]
         self._ledger.time = time
-        for one in candles:
-            self.closes[one.pair] = one.candle.close
         self._end_late_entries(unit)
-        if self._is_quiet(candles):
-            for one in candles:
-                self._venue.see(one.pair, one.candle)
-            unit.on_commit(partial(self._walked, time, {one.pair: one.candle.close for one in candles}))
-            unit.publish(self._matched(time))
+        if self._market.tick(time, candles, unit, quiet=self.reconciled.is_set() and not self._sender.work()):
+            unit.publish(matched(self._context, time))
         else:
-            self._to_match.append((time, candles))
             unit.on_commit(self._wake.set)
 
     async def on_place_order(self, message: PlaceOrder, unit: UnitOfWork) -> None:
@@ -106,15 +103,20 @@ class ExecutionHandlers:
     async def on_amend_order(self, message: AmendOrder, unit: UnitOfWork) -> None:
         """Ask for another stop price; an order that is gone needs none."""
         record = self._ledger.records.get(message.client_order_id)
-        if record is not None and record.order.is_open:
+        if record is None or not record.order.is_open:
+            return
+        if self._venue.amends:
             self._ledger.change(replace(record, wanted_stop_price=message.stop_price), unit)
+        else:
+            self._ledger.replace_stop(record, message.stop_price, f"amended-{message.time}", unit)
+        if unit.writes:
             self._ledger.guard(unit)
             unit.on_commit(self._wake.set)
 
     async def on_tick_decided(self, message: TickDecided, unit: UnitOfWork) -> None:
         """Settle the tick once its commands are carried out; at once when there were none."""
         if not message.final and self._commands_seen(message) and self._can_settle():
-            unit.publish(TickSettled(id=f"settled:{message.time}", time=message.time))
+            unit.publish(settled(message.time))
             return
         self._to_settle = message
         unit.on_commit(self._wake.set)
@@ -124,7 +126,8 @@ class ExecutionHandlers:
     async def work(self) -> None:
         """Reconcile, then carry out for as long as the service runs; after a failure, reconcile again.
 
-        What was on its way when a step failed is asked for, as after a restart. A step that fails to the end fails the
+        What was on its way when a step failed is asked for, as after a restart. A venue that does not answer is asked
+        for as long as it takes, and nothing is decided meanwhile. Any other step that fails to the end fails the
         service, with nothing lost.
         """
         while True:
@@ -133,18 +136,32 @@ class ExecutionHandlers:
                 await self._carry_out()
             except FencedError:
                 raise
+            except (VenueRefusalError, VenueSilentError) as error:
+                pause = ASK_PAUSES[min(self._silences, len(ASK_PAUSES) - 1)]
+                self._silences += 1
+                await self._pause(error, pause)
             except Exception as error:
                 if self._failures == len(RETRY_PAUSES):
                     raise
-                self.reconciled.clear()
-                self._context.log.warning("worker failed, reconciles again", error=str(error), exc_info=error)
-                await asyncio.sleep(RETRY_PAUSES[self._failures])
                 self._failures += 1
+                await self._pause(error, RETRY_PAUSES[self._failures - 1])
+
+    async def listen(self) -> None:
+        """Hear what the venue tells by itself."""
+        await self._market.listen()
+
+    async def _pause(self, error: Exception, seconds: float) -> None:
+        self.reconciled.clear()
+        self.trouble = f"not reconciled: {error}"
+        self._context.log.warning("worker failed, reconciles again", error=str(error), exc_info=error)
+        await asyncio.sleep(seconds)
 
     async def _reconcile(self) -> None:
+        await self._market.connect()
         await reconcile(self._context, self._ledger, self._venue)
         await self._sender.resolve_unknown()
         await self._sender.drain()
+        self._silences = 0
         self.reconciled.set()
         self._wake.set()
 
@@ -154,14 +171,13 @@ class ExecutionHandlers:
             await self._wake.wait()
             self._wake.clear()
             await self._sender.drain()
-            while self._to_match:
-                await self._match(*self._to_match[0])
-                self._to_match.popleft()  # only now: after a failure it is matched again, which changes nothing twice
+            late = await self._market.work()
             pause = await self._sender.resolve_unknown()
             await self._settle()
             if retry is not None:
                 retry.cancel()
-            retry = None if pause is None else asyncio.get_running_loop().call_later(pause, self._wake.set)
+            soonest = min((one for one in (late, pause) if one is not None), default=None)
+            retry = None if soonest is None else asyncio.get_running_loop().call_later(soonest, self._wake.set)
             self._failures = 0
 
     async def drain(self) -> None:
@@ -169,52 +185,32 @@ class ExecutionHandlers:
         if self.reconciled.is_set():
             await self._sender.drain()
 
-    async def _match(self, time: int, candles: list[CandleClosed]) -> None:
-        for phase in ("Open", "Path"):
-            if await self._phase([(m.pair, m.candle) for m in candles], phase):
-                # The protective legs of what was entered: before the path, and before anybody decides on this tick.
-                await self._sender.drain(legs_only=True)
-        async with self._context.unit() as unit:
-            unit.publish(self._matched(time))
-
-    async def _phase(self, candles: list[tuple[str, Candle]], phase: str) -> bool:
-        async with self._context.unit() as unit:
-            for pair, candle in candles:
-                updates, writes = self._venue.match(pair, candle, phase)
-                unit.writes.extend(writes)
-                self._ledger.apply(updates, unit)
-            prices = {pair: candle.open if phase == "Open" else candle.close for pair, candle in candles}
-            unit.on_commit(partial(self._walked, max(candle.open_time for _, candle in candles), prices))
-            if unit.writes:
-                self._ledger.guard(unit)
-            return bool(unit.writes)
-
-    def _walked(self, time: int, prices: dict[str, float]) -> None:
-        known = self.walked[1] if self.walked else self.opening
-        self.walked = time, {**known, **prices}
-
     async def _settle(self) -> None:
         decided = self._to_settle
         if decided is None or not self._commands_seen(decided) or not self._can_settle():
             return
         if decided.final:
-            await self._finish(decided.time)
+            if not await self._finish(decided.time):
+                asyncio.get_running_loop().call_later(ASK_PAUSES[0], self._wake.set)
+                return
         else:
             async with self._context.unit() as unit:
-                unit.publish(TickSettled(id=f"settled:{decided.time}", time=decided.time))
+                unit.publish(settled(decided.time))
         if self._to_settle is decided:
             self._to_settle = None
 
-    async def _finish(self, time: int) -> None:
-        """The end of recorded data: forced exits trade at the last close."""
-        closing = [(pair, Candle(time, close, close, close, close, 0.0)) for pair, close in self.closes.items()]
-        await self._phase(closing, "Close")
-        balances = await self._venue.balances()
+    async def _finish(self, time: int) -> bool:
+        """The end of recorded data: forced exits trade at the last close. Whether all that came of it is known."""
+        await self._market.finish(time)
+        if await self._sender.resolve_unknown() is not None and self._sender.doubts():
+            return False
+        balances = await call_venue(self._venue.balances, self._sender.call_timeout)
         async with self._context.unit() as unit:
             self._ledger.guard(unit)
             unit.publish(report(self._ledger, balances))
         async with self._context.unit() as unit:
-            unit.publish(self._matched(time, final=True))
+            unit.publish(matched(self._context, time, final=True))
+        return True
 
     def _end_late_entries(self, unit: UnitOfWork) -> None:
         """Over a gap in the candles an entry may rest longer than its decision stands."""
@@ -227,24 +223,8 @@ class ExecutionHandlers:
 
     # ------------------------------------------------------------------------------------------------------- reading
 
-    def _is_quiet(self, candles: list[CandleClosed]) -> bool:
-        return (
-            self.reconciled.is_set()
-            and not self._to_match
-            and not self._sender.work()
-            and all(self._venue.is_idle(m.pair) for m in candles)
-        )
-
     def _can_settle(self) -> bool:
-        return self.reconciled.is_set() and not self._to_match and not self._sender.work()
+        return self.reconciled.is_set() and not self._market.busy() and not self._sender.work()
 
     def _commands_seen(self, message: TickDecided) -> bool:
         return self._context.seen("orders.commands") >= message.commands_sequence
-
-    def _matched(self, time: int, *, final: bool = False) -> TickMatched:
-        return TickMatched(
-            id=f"matched:{time}:{final}",
-            time=time,
-            orders_sequence=self._context.published("orders.events"),
-            final=final,
-        )

@@ -13,9 +13,11 @@ from decimal import Decimal
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tradewind.contracts.messages import OrderFilled, OrderStateChanged
+from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument, split_pair
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import Fill, Leg, OrderState, Side
+from tradewind.domain.timeframe import bucket_start
 from tradewind.execution.ports import VenueEnd, VenueFill, VenueResize, VenueUpdate
 from tradewind.execution.protection import Levels, bracket_levels, last_levels, legs
 from tradewind.execution.records import OrderRecord, record_from, row_of
@@ -39,7 +41,7 @@ _GUARD = (
     .values(epoch=bindparam("key_epoch"))
 )
 # Why legs are placed, by the first word of the attempt that they belong to.
-_REASONS = {"filled": "EntryFilled", "after": "ExitOver"}
+_REASONS = {"filled": "EntryFilled", "after": "ExitOver", "amended": "StopRaised"}
 # What happens to these stays inside: nobody else can act on an order that may not exist at the venue yet.
 _PRIVATE = frozenset({OrderState.INTENDED, OrderState.SUBMITTED})
 
@@ -56,6 +58,7 @@ class OrderLedger:
         self.instruments: dict[str, Instrument] = {}
         self._context = context
         self._metrics = context.metrics
+        self._timeframe = context.bot.spec.timeframe
         self._fills: set[tuple[str, str]] = set()
         self._base_fees: dict[str, Decimal] = {}
         self._number = 0
@@ -196,6 +199,15 @@ class OrderLedger:
         levels = last_levels(self.records[client_id] for client_id in self._positions[position_id])
         self._protect(position_id, levels, attempt, entry.traceparent, unit)
 
+    def replace_stop(self, record: OrderRecord, stop_price: Decimal, attempt: str, unit: UnitOfWork) -> None:
+        """Move the stop of a position by new legs in place of the old, for venues where a stop cannot be moved."""
+        position_id = record.position_id
+        if self.exits(position_id):
+            return  # the exit takes the legs away
+        before = last_levels(self.records[client_id] for client_id in self._positions[position_id])
+        levels = Levels(stop_price, before.target if before else None, ExitReason.TRAILING_STOP_LOSS.value)
+        self._protect(position_id, levels, attempt, self.records[position_id].traceparent, unit)
+
     def _note_base_fee(self, client_id: str, pair: str, currency: str, fee: Decimal) -> None:
         if currency == split_pair(pair)[0]:
             position = self.records[client_id].position_id
@@ -205,6 +217,9 @@ class OrderLedger:
         if (fill.pair, fill.trade_id) in self._fills or not self.is_ours(fill.client_order_id):
             return
         self._fills.add((fill.pair, fill.trade_id))
+        # The tick, as in every message; the moment within the candle is in the fill's row.
+        time = bucket_start(self._timeframe, fill.time)
+        self.time = max(self.time, time)
         self._note_base_fee(fill.client_order_id, fill.pair, fill.fee_currency, fill.fee)
         record = self.records[fill.client_order_id]
         order = record.order.with_fill(fill.amount, fill.price)
@@ -230,7 +245,7 @@ class OrderLedger:
         )
         filled = OrderFilled(
             id=f"fill:{self.account}:{fill.pair}:{fill.trade_id}",
-            time=fill.time,
+            time=time,
             trade_id=fill.trade_id,
             client_order_id=fill.client_order_id,
             decision_id=order.decision_id,
@@ -264,9 +279,12 @@ class OrderLedger:
         amount = self.staying(position_id)
         if amount <= ZERO:
             return
+        made = legs(self._context.key, entry, levels, amount=amount, attempt=attempt, time=self.time)
+        if any(order.client_order_id in self.records for order in made):
+            return  # the same attempt again
         for old in self.protective(position_id):
             self.change(replace(old, cancel_requested=True), unit)
-        for order in legs(self._context.key, entry, levels, amount=amount, attempt=attempt, time=self.time):
+        for order in made:
             record = OrderRecord(order, self.next_number(), position_id, traceparent=traceparent)
             self.add(record, unit, _REASONS.get(attempt.partition("-")[0], "AskedFor"))
 

@@ -80,12 +80,18 @@ class Venue(Protocol):
 
     `resend_after` is the number of seconds after the signed time from which a create that was never seen can no
     longer be accepted; None where the venue has no such bound, so that nothing is ever sent twice. `transactional` is
-    true where a call takes effect by the writes of its answer and by nothing else.
+    true where a call takes effect by the writes of its answer and by nothing else. `amends` is whether a resting stop
+    can be moved in one step; where not, it is replaced by one with another id.
     """
 
     account: str
-    resend_after: float | None
     transactional: bool
+    amends: bool
+
+    @property
+    def resend_after(self) -> float | None:
+        """Seconds; None for never."""
+        ...
 
     async def create(self, orders: Sequence[Order]) -> Answer:
         """Send one order, or the legs of one OCO group, in one call: accepted whole or not at all."""
@@ -108,7 +114,11 @@ class Venue(Protocol):
         ...
 
     async def fills(self) -> Sequence[Fill]:
-        """Recent trades of the account, of every pair the bot trades."""
+        """Trades of the account since the mark that `fills_stored` moves, of every pair the bot trades."""
+        ...
+
+    def fills_stored(self) -> None:
+        """Say that everything the last `fills` answered is stored."""
         ...
 
     async def balances(self) -> Mapping[str, Decimal]:

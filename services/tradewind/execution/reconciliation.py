@@ -13,8 +13,12 @@ from tradewind.execution.adoption import Adoption
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.ports import Venue, VenueFill, VenueOrder
 from tradewind.execution.records import OrderRecord
+from tradewind.execution.venue_call import call_venue
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
+
+CALL_TIMEOUT = 30.0
+"""Seconds that one question may take: reading trades may be many requests."""
 
 # What the venue is asked about by the sender, in its own way.
 _IN_FLIGHT = (OrderState.INTENDED, OrderState.SUBMITTED, OrderState.UNKNOWN)
@@ -22,9 +26,9 @@ _IN_FLIGHT = (OrderState.INTENDED, OrderState.SUBMITTED, OrderState.UNKNOWN)
 
 async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None:
     """Bring the ledger to the venue's truth. What was in flight becomes `Unknown`, for the sender to ask about."""
-    told = await venue.open_orders()
-    fills = await venue.fills()
-    balances = await venue.balances()
+    told = await call_venue(venue.open_orders, CALL_TIMEOUT)
+    fills = await call_venue(venue.fills, CALL_TIMEOUT)
+    balances = await call_venue(venue.balances, CALL_TIMEOUT)
     async with context.unit() as unit:
         ledger.guard(unit)
         ours = [fill for fill in fills if ledger.is_ours(fill.client_order_id)]
@@ -41,6 +45,7 @@ async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None
             if sent and (record.order.client_order_id not in known or record.order.state is OrderState.SUBMITTED):
                 ledger.move(record.order.client_order_id, OrderState.UNKNOWN, unit, "Restarted")
         unit.publish(report(ledger, balances))
+    venue.fills_stored()
     context.log.info("reconciled", open_orders=len(told), fills=len(ours), epoch=ledger.epoch)
 
 

@@ -17,9 +17,10 @@ from decimal import Decimal
 from functools import partial
 
 from tradewind.domain.exits import ExitReason
-from tradewind.domain.order import Leg, Order, OrderState
+from tradewind.domain.order import TERMINAL, Leg, Order, OrderState
 from tradewind.execution.adoption import Adoption
 from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.live_venue import UNKNOWN_ORDER, NotTakenError
 from tradewind.execution.ports import DUPLICATE, Answer, Venue, VenueFill, VenueOrder, VenueRefusalError
 from tradewind.execution.reconciliation import external_order
 from tradewind.execution.records import OrderRecord
@@ -38,10 +39,11 @@ class Sender:
 
     def __init__(self, context: Context, ledger: OrderLedger, venue: Venue, call_timeout: float = 10.0) -> None:
         self._context, self._ledger, self._venue = context, ledger, venue
-        self._timeout = call_timeout
+        self.call_timeout = call_timeout
         self._adoption = Adoption(context, ledger)
         self._tries: dict[str, int] = {}
         self._blocked: set[str] = set()
+        self._bare_since: dict[str, float] = {}
         self._working = asyncio.Lock()
         self.stopped_at = -1
         """Market time of the last emergency stop: an entry that was decided up to then is not sent."""
@@ -50,6 +52,10 @@ class Sender:
     def work(self) -> list[OrderRecord]:
         """What there is to do, oldest first."""
         return [record for record in self._ledger.open() if _is_work(record)]
+
+    def doubts(self) -> bool:
+        """Whether the outcome of anything sent is not known."""
+        return any(record.order.state is OrderState.UNKNOWN for record in self._ledger.open())
 
     async def drain(self, *, legs_only: bool = False) -> None:
         """Work until nothing can be done now; orders whose outcome is unknown stay, and are asked for again.
@@ -82,7 +88,15 @@ class Sender:
         if not waiting:
             self._tries.clear()
             return None
-        return min(_pause(self._tries.get(record.order.client_order_id, 0)) for record in waiting)
+        return min(self._pause_of(record) for record in waiting)
+
+    def _pause_of(self, record: OrderRecord) -> float:
+        """Seconds until it is this one's turn again, at the latest when it may be sent again."""
+        pause, bound = _pause(self._tries.get(record.order.client_order_id, 0)), self._venue.resend_after
+        if record.order.state is not OrderState.UNKNOWN or record.signed_at is None or bound is None:
+            return pause
+        left = record.signed_at + bound - self._context.clock.now()
+        return min(pause, left) if left > 0 else pause
 
     async def cancel_everything(self) -> tuple[int, list[str]]:
         """Cancel all that is open, whoever placed it; returns how many, and what could not be canceled.
@@ -98,17 +112,22 @@ class Sender:
             orders = [self._order_of(one) for one in told]
         except (VenueRefusalError, VenueSilentError) as error:
             troubles.append(f"the venue does not say what is open, trying what is known here: {error}")
+        ended = set[str]()
         for order in orders:
+            if order.client_order_id in ended:
+                canceled += 1  # with the other leg of its group
+                continue
             gone = list[Answer]()
             try:
                 answered = await self._ask(partial(self._cancel_noting, order, gone), self._take_canceled)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others must be canceled too
                 troubles.append(f"{order.client_order_id}: {error}")
-                # At a venue of its own it is canceled, recorded or not; one in our store has undone it.
-                canceled += len(gone) if not self._venue.transactional else 0
+                if self._venue.transactional:
+                    continue  # undone with its record; at a venue of its own it is canceled, recorded or not
             else:
-                canceled += len(gone)
                 troubles += [f"{order.client_order_id}: {answered}"] if not gone else []
+            canceled += len(gone)
+            ended.update(one.client_order_id for answer in gone for one in answer.orders if one.state in TERMINAL)
         try:
             await self._unit(self._stop_the_rest)
         except Exception as error:  # noqa: BLE001 - the venue is done with, and the caller has a latch to set
@@ -116,8 +135,16 @@ class Sender:
         return canceled, troubles
 
     async def _cancel_noting(self, order: Order, gone: list[Answer]) -> Answer:
-        gone.append(await self._venue.cancel(order))
-        return gone[0]
+        try:
+            answer = await self._venue.cancel(order)
+        except VenueRefusalError as refusal:
+            # The worker may have been quicker, or it has just filled.
+            found = await self._venue.find(order) if refusal.reason == UNKNOWN_ORDER else None
+            if found is None or found.state not in TERMINAL:
+                raise
+            answer = Answer(orders=(found,))
+        gone.append(answer)
+        return answer
 
     def _take_canceled(self, answered: Answered, unit: UnitOfWork) -> None:
         if isinstance(answered, Answer):
@@ -221,12 +248,17 @@ class Sender:
             return
         create = partial(self._venue.create, [one.order for one in sent])
         if isinstance(await self._ask(create, partial(self._created, sent)), Answer):
-            self._context.metrics.order_seconds.labels(self._context.key).observe(self._context.clock.now() - signed_at)
+            now, metrics = self._context.clock.now(), self._context.metrics
+            metrics.order_seconds.labels(self._context.key).observe(now - signed_at)
+            if record.is_protective and (since := self._bare_since.pop(record.position_id, None)) is not None:
+                metrics.unprotected_seconds.labels(self._context.key).observe(now - since)
 
     def _created(self, sent: list[OrderRecord], answered: Answered, unit: UnitOfWork) -> None:
         match answered:
             case Answer():
                 self._adoption.of_create(answered, sent, unit)
+            case NotTakenError():
+                self._adoption.not_taken(sent, str(answered), unit)
             case VenueRefusalError(reason=reason) if reason != DUPLICATE:
                 self._adoption.refuse(sent, str(answered), unit)
             case _:
@@ -237,6 +269,9 @@ class Sender:
         await self._ask(lambda: self._venue.cancel(record.order), partial(self._canceled, record))
         if self._present(record).order.is_open:
             self._failed(record)
+        elif any(leg.order.state is OrderState.INTENDED for leg in self._ledger.protective(record.position_id)):
+            # Legs are to take its place: until they rest, nothing protects the position.
+            self._bare_since.setdefault(record.position_id, self._context.clock.now())
 
     def _canceled(self, record: OrderRecord, answered: Answered, unit: UnitOfWork) -> None:
         if isinstance(answered, Answer):
@@ -346,7 +381,7 @@ class Sender:
                 self._ledger.guard(unit)
 
     async def _call(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        return await call_venue(call, self._timeout)
+        return await call_venue(call, self.call_timeout)
 
     async def _ask(
         self, call: Callable[[], Awaitable[Answer]], take: Callable[[Answered, UnitOfWork], None]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from tradewind.contracts.api.v1alpha1 import Venue
 from tradewind.contracts.messages import (
     AmendOrder,
     CancelOrder,
@@ -14,12 +15,17 @@ from tradewind.contracts.messages import (
     PlaceOrder,
     ProtectPosition,
     TickDecided,
+    VenueOpened,
 )
 from tradewind.domain.matching import MatchingRules
 from tradewind.domain.order import OrderState
 from tradewind.execution.adapters.paper import PaperRules, PaperVenue
+from tradewind.execution.adapters.simulated import SimulatedVenue
 from tradewind.execution.handlers import ExecutionHandlers
 from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.market import VenueMarket
+from tradewind.execution.paper_market import PaperMarket
+from tradewind.execution.remote_market import RemoteMarket
 from tradewind.execution.sender import Sender
 from tradewind.execution.tables import leases, order_states
 from tradewind.kernel.service import Context, Service
@@ -31,29 +37,16 @@ if TYPE_CHECKING:
 def build(context: Context) -> Service:
     """Execution for one account of one bot."""
     exchange = context.bot.spec.exchanges[0]
-    capital = context.bot.spec.capital
-    account = f"{context.key}:{exchange.name}:paper"
+    account = f"{context.key}:{exchange.name}:{exchange.venue.value.lower()}"
     ledger = OrderLedger(context, account)
-    rules = PaperRules(
-        maker_fee=exchange.fees.maker,
-        taker_fee=exchange.fees.taker,
-        fee_in_base=exchange.fees.currency == "Base",
-        matching=MatchingRules(exchange.slippage.basis_points, exchange.slippage.volume_share),
-    )
-    venue = PaperVenue(account, rules, {capital.currency: capital.starting_balance})
-    sender = Sender(context, ledger, venue)
-    handlers = ExecutionHandlers(context, ledger, venue, sender)
+    venue = _venue(context, account)
+    sender = Sender(context, ledger, venue, venue.call_timeout)
+    market = _market(context, ledger, venue, sender)
+    handlers = ExecutionHandlers(context, ledger, venue, sender, market)
 
     async def load() -> None:
-        instruments = await context.ask("market-data", "instruments")
-        if handlers.walked is None:
-            ledger.time = context.resume_time or 0
-            handlers.opening = await context.ask("market-data", "closes", time=ledger.time)
-            handlers.closes = dict(handlers.opening)
-        # A tick whose matching failed is walked again from the prices before it, not from its own close.
-        now, prices = handlers.walked or (ledger.time, handlers.opening)
-        venue.open_market(instruments, prices, now)
-        ledger.instruments = dict(instruments)
+        ledger.instruments = dict(await context.ask("market-data", "instruments"))
+        await market.load()
 
         def read(connection: Connection) -> None:
             if not ledger.epoch:
@@ -80,7 +73,7 @@ def build(context: Context) -> Service:
         return [record.order for record in sorted(ledger.records.values(), key=lambda r: r.number)]
 
     def ready() -> Mapping[str, str]:
-        return {} if handlers.reconciled.is_set() else {"venue": "not reconciled yet"}
+        return {} if handlers.reconciled.is_set() else {"venue": handlers.trouble}
 
     def routes() -> APIRouter:
         from tradewind.execution.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
@@ -91,6 +84,7 @@ def build(context: Context) -> Service:
         name="execution",
         handlers={
             CandleClosed: handlers.on_candle,
+            VenueOpened: handlers.on_venue_opened,
             PlaceOrder: handlers.on_place_order,
             CancelOrder: handlers.on_cancel_order,
             AmendOrder: handlers.on_amend_order,
@@ -98,7 +92,7 @@ def build(context: Context) -> Service:
             TickDecided: handlers.on_tick_decided,
         },
         load=load,
-        tasks=(handlers.work,),
+        tasks=(handlers.work, handlers.listen),
         answers={
             "open_orders": open_orders,
             "orders": all_orders,
@@ -108,8 +102,28 @@ def build(context: Context) -> Service:
         },
         ready=ready,
         drain=handlers.drain,
+        close=market.close,
         router=routes,
     )
+
+
+def _venue(context: Context, account: str) -> PaperVenue | SimulatedVenue:
+    exchange, capital = context.bot.spec.exchanges[0], context.bot.spec.capital
+    if exchange.venue is Venue.SIMULATED:
+        return SimulatedVenue(context, account)
+    rules = PaperRules(
+        maker_fee=exchange.fees.maker,
+        taker_fee=exchange.fees.taker,
+        fee_in_base=exchange.fees.currency == "Base",
+        matching=MatchingRules(exchange.slippage.basis_points, exchange.slippage.volume_share),
+    )
+    return PaperVenue(account, rules, {capital.currency: capital.starting_balance})
+
+
+def _market(context: Context, ledger: OrderLedger, venue: PaperVenue | SimulatedVenue, sender: Sender) -> VenueMarket:
+    if isinstance(venue, SimulatedVenue):
+        return RemoteMarket(context, ledger, venue, sender)
+    return PaperMarket(context, ledger, venue, sender)
 
 
 def _take_over(connection: Connection, account: str, holder: str) -> int:

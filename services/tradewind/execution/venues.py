@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tradewind.contracts.exchanges import EXCHANGES, PROVEN, missing_for_live
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.order import OrderType
 from tradewind.execution.ports import DUPLICATE
@@ -34,7 +35,6 @@ class VenueRow:
     """
 
     exchange: str
-    title: str
     create_field: str
     lookup_field: str
     id_pattern: re.Pattern[str]
@@ -51,7 +51,16 @@ class VenueRow:
     reasons: Mapping[str, str]
     absences: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
-    missing: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it calls itself."""
+        return EXCHANGES[self.exchange].title
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What no test has shown of it yet."""
+        return EXCHANGES[self.exchange].missing
 
     @property
     def proven(self) -> bool:
@@ -59,13 +68,8 @@ class VenueRow:
         return not self.missing
 
 
-_NEVER_AGAINST_THE_VENUE = "its answers to create, cancel and lookup have not been recorded from the venue and replayed"
-_ONE_PAGE = "reading more than one page of its trades"
-_NO_STREAM = "a stream of account updates that was tested to lose nothing"
-
 BINANCE = VenueRow(
     exchange="binance",
-    title="Binance",
     create_field="newClientOrderId",
     lookup_field="origClientOrderId",
     id_pattern=re.compile(r"[A-Za-z0-9_-]{1,36}"),
@@ -94,7 +98,6 @@ BINANCE = VenueRow(
 
 KRAKEN = VenueRow(
     exchange="kraken",
-    title="Kraken",
     create_field="cl_ord_id",
     lookup_field="cl_ord_id",
     id_pattern=re.compile(r"[A-Za-z0-9_-]{1,18}"),
@@ -110,18 +113,10 @@ KRAKEN = VenueRow(
     fee_currency="in quote by default",
     reasons={"EOrder:Duplicate": DUPLICATE},
     absences=(),
-    missing=(
-        "a bound after which a create can no longer be accepted (its `deadline` parameter is not sent)",
-        "certainty that an order is absent (its closed orders may lag behind)",
-        _ONE_PAGE,
-        _NO_STREAM,
-        _NEVER_AGAINST_THE_VENUE,
-    ),
 )
 
 BYBIT = VenueRow(
     exchange="bybit",
-    title="Bybit",
     create_field="orderLinkId",
     lookup_field="orderLinkId",
     id_pattern=re.compile(r"[A-Za-z0-9_-]{1,36}"),
@@ -139,17 +134,10 @@ BYBIT = VenueRow(
     absences=(),
     # Only unified accounts are meant; told here, ccxt need not ask before the first order.
     options={"enableUnifiedMargin": False, "enableUnifiedAccount": True},
-    missing=(
-        "certainty that an order is absent (a create is acknowledged before it can be found)",
-        _ONE_PAGE,
-        _NO_STREAM,
-        _NEVER_AGAINST_THE_VENUE,
-    ),
 )
 
 CRYPTOCOM = VenueRow(
     exchange="cryptocom",
-    title="Crypto.com",
     create_field="client_oid",
     lookup_field="client_oid",
     id_pattern=re.compile(r"[A-Za-z0-9_-]{1,36}"),
@@ -165,14 +153,6 @@ CRYPTOCOM = VenueRow(
     fee_currency="as each trade says",
     reasons={"DUPLICATE_CLORDID": DUPLICATE},
     absences=(),
-    missing=(
-        "a bound after which a create can no longer be accepted (its nonce is only checked to a minute)",
-        "certainty that an order is absent",
-        "stops that rest at the venue by its present API for them",
-        _ONE_PAGE,
-        _NO_STREAM,
-        _NEVER_AGAINST_THE_VENUE,
-    ),
 )
 
 VENUES: Mapping[str, VenueRow] = {row.exchange: row for row in (BINANCE, KRAKEN, BYBIT, CRYPTOCOM)}
@@ -188,27 +168,16 @@ def venue_row(exchange: str) -> VenueRow:
 
 def refusal_for_live(exchange: str) -> ConfigError | None:
     """Why orders with money must not go to this exchange, or None where they may."""
-    row = VENUES.get(exchange)
-    if row is None:
-        return _unknown(exchange)
-    if row.proven:
+    missing = missing_for_live(exchange)
+    if not missing:
         return None
-    return ConfigError(
-        "exchange",
-        exchange,
-        f"for mode Live one of {_proven()}",
-        f"use mode Paper; {row.title} still lacks: {'; '.join(row.missing)}",
-    )
+    return ConfigError("exchange", exchange, f"for mode Live one of {', '.join(PROVEN)}", f"use mode Paper; {missing}")
 
 
 def _unknown(exchange: str) -> ConfigError:
     return ConfigError(
         "exchange",
         exchange,
-        f"for orders one of {', '.join(VENUES)}; for mode Live one of {_proven()}",
-        "use mode Paper: how this exchange knows an order by the client's id has not been established",
+        f"for orders one of {', '.join(VENUES)}; for mode Live one of {', '.join(PROVEN)}",
+        f"use mode Paper: {missing_for_live(exchange)}",
     )
-
-
-def _proven() -> str:
-    return ", ".join(row.exchange for row in VENUES.values() if row.proven)

@@ -12,7 +12,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from tradewind.kernel.clock import Clock, SystemClock
 
 SERVICE_HEADER = "X-Service-Auth"
 SERVICE_KEY_FILE = "service-token.key"
+SIMULATED_VENUE_KEY_FILE = "simulated-venue.key"
 TOKEN_LIFETIME = 60.0
 CLOCK_SKEW = 5.0
 KEY_PREFIX = "tw_"
@@ -107,6 +108,23 @@ def load_service_key(directory: Path) -> bytes:
     if not path.exists():
         write_private(path, secrets.token_bytes(_SHORTEST_KEY).hex())
     return path.read_bytes().strip()
+
+
+@dataclass(frozen=True, slots=True)
+class VenueKey:
+    """An API key of an account at a venue, and the secret that signs its requests."""
+
+    api_key: str
+    secret: str = field(repr=False)
+
+
+def load_simulated_venue_key(directory: Path) -> VenueKey:
+    """The key at the simulated venue of the bot whose state is in `directory`; the first call makes it."""
+    path = directory / SIMULATED_VENUE_KEY_FILE
+    if not path.exists():
+        write_private(path, f"{secrets.token_hex(32)} {secrets.token_hex(32)}")
+    api_key, secret = path.read_text().split()
+    return VenueKey(api_key, secret)
 
 
 def write_private(path: Path, text: str) -> None:

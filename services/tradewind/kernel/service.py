@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import force_setattr
+from sqlalchemy import Connection
 
 from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.contracts.messages import Message, ServiceStateChanged
-from tradewind.domain.errors import TradewindError
+from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.kernel.ask import Answer, Ask
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
@@ -59,6 +60,11 @@ class ServiceState(StrEnum):
     FAILED = "Failed"
 
 
+def _nowhere(service: str) -> str:
+    """The default of `address`: nothing listens."""
+    raise TemporaryError(f"{service} does not listen here", retry_after=5.0)
+
+
 @dataclass(slots=True)
 class Context:
     """Everything a service gets from outside. `unit` opens a unit of work for requests and background tasks.
@@ -81,6 +87,7 @@ class Context:
     resume_time: int | None = None
     settings: Settings = field(default_factory=Settings)
     peers: Peers | None = None
+    address: Callable[[str], str] = _nowhere
     key: str = field(init=False)
     unit: UnitFactory = field(init=False)
     seen: Callable[[str], int] = field(init=False)
@@ -91,7 +98,7 @@ class Context:
 
 
 async def _nothing() -> None:
-    """The default of `load` and `drain`: a service without tables or unfinished work."""
+    """The default of `load`, `drain` and `close`: a service without tables, unfinished work or connections."""
 
 
 @dataclass(slots=True)
@@ -99,9 +106,12 @@ class Service:
     """One service, composed: what `build(context)` returns.
 
     `load` fills caches from the tables and may be called again after a failure. `tasks` run while the service does.
-    `ready` names what is not ready, empty when all is. `drain` finishes what was begun, before stopping. `router` makes
-    the HTTP routes when somebody listens (and not before: FastAPI imports slowly); `describe` completes their OpenAPI
-    document, `docs` are further paths of the page that shows it.
+    `ready` names what is not ready, empty when all is. `drain` finishes what was begun, before stopping; `close` lets
+    go of connections, when nothing of the service runs any more. `router` makes the HTTP routes when somebody listens
+    (and not before: FastAPI imports slowly); `describe` completes their OpenAPI document, `docs` are further paths of
+    the page that shows it. `mount` is an ASGI application of the service's own, which gets everything on its port
+    that the kernel does not answer. `latest` reads the latest market time that the service's own tables name (they
+    may know of more than its messages tell): a resumed run goes on from there.
     """
 
     name: str
@@ -111,9 +121,12 @@ class Service:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     ready: Callable[[], Mapping[str, str]] = dict
     drain: Callable[[], Awaitable[None]] = _nothing
+    close: Callable[[], Awaitable[None]] = _nothing
     router: Callable[[], APIRouter] | None = None
     describe: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None
     docs: tuple[str, ...] = ()
+    mount: Callable[..., Awaitable[None]] | None = None
+    latest: Callable[[Connection], int | None] | None = None
 
 
 Build = Callable[[Context], Service]
@@ -196,7 +209,7 @@ class ServiceRunner:
     async def stop(self) -> None:
         """Stop taking messages, finish what was begun, write what is owed."""
         if self.state is not ServiceState.RUNNING:
-            await self._cancel()
+            await self._end()
             return
         await self._enter(ServiceState.STOPPING)
         try:
@@ -208,7 +221,7 @@ class ServiceRunner:
                 # A transaction that is cut off half way may be true without anybody here knowing it.
                 async with asyncio.timeout(STOP_PATIENCE):
                     await stack.enter_async_context(self._lock)
-            await self._cancel()
+            await self._end()
         if self._owed:
             await self.context.store.commit(self._inbox(self._owed))
             self._owed = []
@@ -323,6 +336,13 @@ class ServiceRunner:
             self.failure = error
             await self._enter(ServiceState.FAILED, str(error))
             self.stopped.set()
+
+    async def _end(self) -> None:
+        await self._cancel()
+        try:
+            await self._service.close()
+        except Exception as error:
+            self.context.log.warning("close failed", error=str(error), exc_info=error)
 
     async def _cancel(self) -> None:
         tasks, self._tasks = self._tasks, []

@@ -1,14 +1,20 @@
-"""The replay: ticks go out one by one, each when the one before is settled, at the speed that was asked for."""
+"""The replay: ticks go out one by one, each when the one before is settled, at the speed that was asked for.
+
+Where the venue is simulated the market is played there: its clock is moved to each tick, and what goes out is what
+its API tells.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
-from tradewind.contracts.messages import CandleClosed, FeedStateChanged, TickSettled
+from tradewind.contracts.messages import CandleClosed, FeedStateChanged, OpeningSettled, TickSettled, VenueOpened
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
-from tradewind.market_data.recording import Recording, Tick
+from tradewind.market_data.adapters.venue_clock import VenueClock
+from tradewind.market_data.recording import Closed, Recording, Tick
 
 SETTLE_TIMEOUT = 30.0
 
@@ -16,13 +22,17 @@ SETTLE_TIMEOUT = 30.0
 class Replay:
     """Plays a recording to the bot."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, venue: VenueClock | None = None) -> None:
         self.recording: Recording | None = None
         self.position = 0
         self.ended = False
         self._context = context
         self._settled = asyncio.Event()
         self._waiting_for = -1
+        self._opening_settled = asyncio.Event()
+        self._opening = -1
+        self._begun = False
+        self._venue = venue
         speed = context.bot.spec.data.speed
         self._speed = None if speed == "max" else float(speed)
         metrics, key = context.metrics, context.key
@@ -42,6 +52,11 @@ class Replay:
         """The bot is done with a tick."""
         if message.time == self._waiting_for:
             self._settled.set()
+
+    async def on_opening_settled(self, message: OpeningSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
+        """What the opening of a tick brought is dealt with."""
+        if message.time == self._opening:
+            self._opening_settled.set()
 
     async def play(self) -> None:
         """Send every tick from where the run resumes."""
@@ -69,6 +84,11 @@ class Replay:
             self.position += 1
         await self._end(recording.ticks[-1].time if recording.ticks else 0)
 
+    async def close(self) -> None:
+        """Let go of the venue."""
+        if self._venue is not None:
+            await self._venue.close()
+
     def _pause(self, recording: Recording, index: int) -> float:
         """Wall seconds to the next tick; a gap in the data passes as fast as one candle."""
         assert self._speed is not None
@@ -91,10 +111,14 @@ class Replay:
                 return
 
     async def _send(self, tick: Tick) -> None:
+        candles: Sequence[Closed] = tick.candles
+        events = 0
+        if self._venue is not None:
+            candles, events = await self._walked(self._venue, tick)
         span = self._context.tracer.span
-        size = len(tick.candles)
+        size = len(candles)
         async with self._context.unit() as unit:
-            for pair, timeframe, candle in tick.candles:
+            for pair, timeframe, candle in candles:
                 unit.publish(
                     CandleClosed(
                         id=f"{pair}:{timeframe}:{candle.open_time}",
@@ -103,9 +127,41 @@ class Replay:
                         timeframe=timeframe,
                         candle=candle,
                         tick_size=size,
+                        venue_events=events,
                         traceparent=span("candle", None, {"pair": pair, "timeframe": timeframe}),
                     )
                 )
+
+    async def _walked(self, venue: VenueClock, tick: Tick) -> tuple[Sequence[Closed], int]:
+        """Have the venue walk a tick; returns its candles as the venue tells them, and the account's events so far."""
+        assert self.recording is not None
+        if not self._begun:
+            # Before a restart the venue may have come as far as the opening.
+            moment = await venue.moment(tick.time)
+            if moment.paused:
+                await self._settle_opening(tick.time, moment.events)
+            self._begun = True
+        while (moment := await venue.move(self.recording.timeframe, tick.time)).paused:
+            await self._settle_opening(tick.time, moment.events)
+        asked = (venue.candle(pair, timeframe, candle.open_time) for pair, timeframe, candle in tick.candles)
+        told = await asyncio.gather(*asked)
+        return [(pair, timeframe, one) for (pair, timeframe, _), one in zip(tick.candles, told, strict=True)], (
+            moment.events
+        )
+
+    async def _settle_opening(self, time: int, events: int) -> None:
+        while True:
+            self._opening_settled.clear()
+            self._opening = time
+            async with self._context.unit() as unit:
+                unit.publish(VenueOpened(id=f"opened:{time}:{events}", time=time, venue_events=events))
+            try:
+                async with asyncio.timeout(SETTLE_TIMEOUT):
+                    await self._opening_settled.wait()
+            except TimeoutError:
+                self._context.log.warning("opening not settled, told again", time=time, seconds=SETTLE_TIMEOUT)
+            else:
+                return
 
     async def _end(self, time: int) -> None:
         self.ended = True

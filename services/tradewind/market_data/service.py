@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tradewind.contracts.messages import TickSettled
+from tradewind.contracts.api.v1alpha1 import Venue
+from tradewind.contracts.messages import OpeningSettled, TickSettled
 from tradewind.kernel.service import Context, Service
+from tradewind.market_data.adapters.venue_clock import VenueClock
 from tradewind.market_data.answers import Answers
 from tradewind.market_data.recording import load_recording
 from tradewind.market_data.replay import Replay
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 def build(context: Context) -> Service:
     """Market data of one bot, from a recording or a synthetic market."""
-    replay = Replay(context)
+    simulated = context.bot.spec.exchanges[0].venue is Venue.SIMULATED
+    venue = VenueClock(context) if simulated else None
+    replay = Replay(context, venue)
     answers = Answers(replay)
 
     async def load() -> None:
@@ -36,8 +40,9 @@ def build(context: Context) -> Service:
 
     return Service(
         name="market-data",
-        handlers={TickSettled: replay.on_settled},
+        handlers={TickSettled: replay.on_settled, OpeningSettled: replay.on_opening_settled},
         load=load,
+        close=replay.close,
         tasks=(replay.play,),
         answers=answers.by_question(),
         router=routes,

@@ -110,6 +110,8 @@ class SimulatedExchange(Queries):
     async def move_clock(self, to: int, *, pause_on_open: bool = False) -> ClockAnswer:
         """Let time pass until `to` (or the end of the candles); a time that has passed does nothing.
 
+        With a time after the end the market closes: market orders trade at the last close, the rest stays open.
+
         With `pause_on_open` the clock stops one millisecond after an opening that gave user events, so that
         protective legs can be placed before the candle's path is walked; call again to go on.
         """
@@ -118,8 +120,11 @@ class SimulatedExchange(Queries):
         paused = False
         if end > start:
             paused = self._floor.move(end, pause_on_open=pause_on_open)
+        closing = to > self.end_time and not paused
+        if closing:
+            self._floor.close()
         answer = ClockAnswer(time=self.time, events=self.events, paused=paused, ended=self.time >= self.end_time)
-        if end > start:
+        if end > start or closing:
             await self._commit(start, tuple(self.symbols))
         else:
             await self._journal.settled()

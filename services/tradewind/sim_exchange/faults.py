@@ -35,7 +35,7 @@ class FaultKind(StrEnum):
     PARTIAL_FILL = "PartialFill"
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """One row of the table. What is None or empty among `method`, `symbol` and `client_order_id` matches everything.
 
     `seconds` belongs to `DelayBeyondTimeout` and `Ban`, `milliseconds` (may be negative) to `ClockSkew`, `fraction`
@@ -64,27 +64,27 @@ _NEEDED = {
     FaultKind.CLOCK_SKEW: "milliseconds",
     FaultKind.PARTIAL_FILL: "fraction",
 }
-_WORDS = {
-    "kind": "kind",
-    "count": "count",
-    "method": "method",
-    "symbol": "symbol",
-    "clientOrderId": "client_order_id",
-    "seconds": "seconds",
-    "milliseconds": "milliseconds",
-    "fraction": "fraction",
-    "afterAccept": "after_accept",
-}
+_WORDS = Fault.__struct_encode_fields__
+
+
+def _schema() -> dict[str, Any]:
+    """The form of what `parse_fault` takes; which number belongs to which kind, `_check` knows."""
+    schema = dict(msgspec.json.schema(Fault)["$defs"]["Fault"])
+    del schema["description"]
+    kind = {"type": "string", "enum": [one.value for one in FaultKind]}
+    fraction = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, {"type": "string"}]}
+    return {**schema, "properties": {**schema["properties"], "kind": kind, "fraction": fraction}}
+
+
+FAULT = _schema()
 
 
 def parse_fault(document: Mapping[str, Any], field: str = "faults") -> Fault:
     """A fault from a document in camelCase words; raises `ConfigError` naming `field` and the word below it."""
-    values: dict[str, Any] = {}
     for word, value in document.items():
         if word not in _WORDS:
             raise ConfigError(f"{field}.{word}", value, f"one of {', '.join(_WORDS)}", "take the word out")
-        if value is not None:
-            values[_WORDS[word]] = value
+    values = {word: value for word, value in document.items() if value is not None}
     kind = values.get("kind")
     if kind not in list(FaultKind):
         raise ConfigError(f"{field}.kind", kind, ", ".join(FaultKind), "name one of these faults")

@@ -58,6 +58,9 @@ class Market:
         }
         self._openings: list[int] = np.unique(np.concatenate([one.open_time for one in self.series.values()])).tolist()
         self.end_time: int = self._openings[-1] + self.duration
+        # Between two moves of the clock everybody asks for the same moment, so the latest answer is kept by symbol.
+        self._present: dict[str, tuple[int, PresentCandle | None]] = {}
+        self._last_price: dict[str, tuple[int, Decimal]] = {}
 
     # ---------------------------------------------------------------------------------------------------------- prices
 
@@ -85,6 +88,12 @@ class Market:
 
     def present(self, symbol: str, time: int) -> PresentCandle | None:
         """The latest candle that has opened before `time`; None before the first."""
+        kept = self._present.get(symbol)
+        if kept is None or kept[0] != time:
+            kept = self._present[symbol] = time, self._present_at(symbol, time)
+        return kept[1]
+
+    def _present_at(self, symbol: str, time: int) -> PresentCandle | None:
         index = self.count(symbol, time) - 1
         if index < 0:
             return None
@@ -98,6 +107,12 @@ class Market:
 
     def last_price(self, symbol: str, time: int) -> Decimal:
         """The price, at the tick; before the first candle, the one it will open with."""
+        kept = self._last_price.get(symbol)
+        if kept is None or kept[0] != time:
+            kept = self._last_price[symbol] = time, self._last_price_at(symbol, time)
+        return kept[1]
+
+    def _last_price_at(self, symbol: str, time: int) -> Decimal:
         present = self.present(symbol, time)
         if present is None:
             return decimal_of(float(self.series[symbol].open[0]))

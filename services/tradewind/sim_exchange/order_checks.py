@@ -18,10 +18,12 @@ STOPS = frozenset({Kind.STOP_LOSS, Kind.STOP_LOSS_LIMIT})
 
 _PRICED = frozenset({Kind.LIMIT, Kind.LIMIT_MAKER, Kind.STOP_LOSS_LIMIT})
 _TIMED = frozenset({Kind.LIMIT, Kind.STOP_LOSS_LIMIT})
-_UNSUPPORTED = {
+UNSUPPORTED = {
     Kind.TAKE_PROFIT: "Take profit orders are not supported for this symbol.",
     Kind.TAKE_PROFIT_LIMIT: "Take profit limit orders are not supported for this symbol.",
 }
+"""Order types that Binance has and this venue refuses, each in Binance's words."""
+
 _MAXIMUM_ORDERS, _MAXIMUM_STOPS = 200, 5
 _PLACES = 8
 
@@ -80,8 +82,8 @@ def check_order(request: NewOrder, filters: Filters, last: Decimal) -> None:
 def _check_parts(request: NewOrder) -> None:
     """Every type has its parts and no others."""
     kind = request.type
-    if kind in _UNSUPPORTED:
-        raise rejected(_UNSUPPORTED[kind])
+    if kind in UNSUPPORTED:
+        raise rejected(UNSUPPORTED[kind])
     if kind is Kind.MARKET and (request.quantity is None) == (request.quote_quantity is None):
         if request.quantity is not None:
             raise RefusalError(-1128, "Combination of optional parameters invalid.")
@@ -152,8 +154,8 @@ def check_list(request: NewOrderList, filters: Filters, last: Decimal) -> tuple[
     sells = request.side is Side.SELL
     maker, stop = (request.above, request.below) if sells else (request.below, request.above)
     for leg in (request.above, request.below):
-        if leg.type in _UNSUPPORTED:
-            raise rejected(_UNSUPPORTED[leg.type])
+        if leg.type in UNSUPPORTED:
+            raise rejected(UNSUPPORTED[leg.type])
         if leg.type not in STOPS and leg.type is not Kind.LIMIT_MAKER:
             raise RefusalError(-1158, "Order type not supported in OCO.")
     if maker.type is stop.type is Kind.LIMIT_MAKER:

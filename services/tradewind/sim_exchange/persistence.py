@@ -78,15 +78,24 @@ class Persistence:
 
     async def write(self, changed: dict[Key, Row]) -> None:
         """Make rows true, all or none; each row is whole, without the account."""
-        await self._store.commit([self._write(name, key, row) for (name, key), row in changed.items()])
+        # One statement for all rows of a kind: calls that share a transaction write many of them.
+        new: dict[str, list[Row]] = {}
+        old: dict[str, list[Row]] = {}
+        for (name, key), row in changed.items():
+            if (name, key) in self._stored:
+                old.setdefault(name, []).append(self._updated(name, key, row))
+            else:
+                new.setdefault(name, []).append({**row, "account": self._account})
+        await self._store.commit(
+            [Write(_INSERTS[name], found) for name, found in new.items()]
+            + [Write(_UPDATES[name], found) for name, found in old.items()]
+        )
         self._stored.update(changed)
 
-    def _write(self, name: str, key: tuple[Any, ...], row: Row) -> Write:
-        if (name, key) not in self._stored:
-            return Write(_INSERTS[name], {**row, "account": self._account})
+    def _updated(self, name: str, key: tuple[Any, ...], row: Row) -> Row:
         keys = {f"k_{column}": value for column, value in zip(_KEYS[name], key, strict=True)}
         values = {column: value for column, value in row.items() if column not in _KEYS[name]}
-        return Write(_UPDATES[name], {**values, **keys, "k_account": self._account})
+        return {**values, **keys, "k_account": self._account}
 
 
 def _key(name: str, row: Row) -> tuple[Any, ...]:

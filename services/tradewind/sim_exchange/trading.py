@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 
-from tradewind.domain.account_order import OPENING, AccountOrder, AccountRefusalError, Changes
+from tradewind.domain.account_order import CLOSING, OPENING, AccountOrder, AccountRefusalError, Changes
+from tradewind.domain.candle import Candle
 from tradewind.domain.money import ONE, ZERO
 from tradewind.domain.order import TimeInForce
 from tradewind.sim_exchange.bookkeeping import Bookkeeping, in_list
@@ -141,6 +142,18 @@ class TradingFloor:
             return Replaced(canceled=canceled, placed=refusal)
 
     # ------------------------------------------------------------------------------------------------------- the clock
+
+    def close(self) -> None:
+        """The market has ended: market orders that wait for an opening trade at the last close."""
+        account, end = self._books.account, self._market.end_time
+        symbols, found = [], []
+        for symbol, instrument in self._market.instruments.items():
+            if not account.is_idle(instrument.pair):
+                close = float(self._market.last_price(symbol, end))
+                candle = Candle(end - self._market.duration, close, close, close, close, 0.0)
+                symbols.append(symbol)
+                found.append(account.match(instrument.pair, candle, CLOSING, end - 1))
+        self._take(symbols, found)
 
     def move(self, to: int, *, pause_on_open: bool) -> bool:
         """Let time pass until `to`; whether it stopped after an opening that gave events."""

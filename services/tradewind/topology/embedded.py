@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.sdk.trace.export import SpanExporter
+from sqlalchemy import Connection
 
 from tradewind import __version__, catalog
 from tradewind.contracts.api.document import dump_bot
@@ -36,7 +37,7 @@ from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
-from tradewind.plan import check
+from tradewind.plan import check, services
 
 RUNNER = "runner"
 
@@ -100,14 +101,10 @@ class EmbeddedBot:
             await asyncio.to_thread(migrate, engine)
             store: Store = SqliteStore(engine)
             self._store = self.options.wrap_store(store) if self.options.wrap_store else store
-            self.resume_time = await self._store.read(lambda connection: read_last_time(connection, self.bot.key))
-            if self.options.listen is not None:
-                tokens = ServiceTokens(load_service_key(self.directory.path), self.options.clock)
-                self.servers = ServiceServers(self.options.listen, self.runners, tokens)
-            wanted = set(self.options.services or catalog.by_name())
-            for name in catalog.start_order():
-                if name in wanted:
-                    self._compose(name, self._store)
+            self._prepare_servers()
+            for name in self._wanted():
+                self._compose(name, self._store)
+            await self._find_resume_time(self._store)
             if self.servers is not None:
                 await self.servers.start()
             for runner in self.runners.values():
@@ -117,6 +114,33 @@ class EmbeddedBot:
                 self._discard = True
             await self.stop()
             raise
+
+    def _wanted(self) -> list[str]:
+        """The services to run, in the order of their start; what the bot uses on demand cannot be left out."""
+        used = services(self.bot)
+        asked = set(self.options.services or (spec.name for spec in used))
+        names = {spec.name for spec in used if spec.name in asked or spec.on_demand}
+        return [name for name in catalog.start_order() if name in names]
+
+    def _prepare_servers(self) -> None:
+        networked = any(catalog.service(name).networked for name in self._wanted())
+        if self.options.listen is None and not networked:
+            return
+        tokens = ServiceTokens(load_service_key(self.directory.path), self.options.clock)
+        listener = self.options.listen or Listener(ports=dict.fromkeys(catalog.by_name(), 0))
+        self.servers = ServiceServers(listener, self.runners, tokens, networked_only=self.options.listen is None)
+
+    async def _find_resume_time(self, store: Store) -> None:
+        """The latest market time that anything stored names; None for a fresh bot."""
+        readers = [runner.service.latest for runner in self.runners.values() if runner.service.latest is not None]
+
+        def read(connection: Connection) -> list[int]:
+            known = [read_last_time(connection, self.bot.key), *(latest(connection) for latest in readers)]
+            return [time for time in known if time is not None]
+
+        self.resume_time = max(await store.read(read), default=None)
+        for runner in self.runners.values():
+            runner.context.resume_time = self.resume_time
 
     async def _nothing_stored(self, store: Store) -> bool:
         try:
@@ -138,10 +162,11 @@ class EmbeddedBot:
             metrics=self.metrics,
             data_directory=self.directory.path,
             until_end=self.options.until_end,
-            resume_time=self.resume_time,
             settings=self.options.settings,
-            peers=self.servers.peers if self.servers else None,
+            peers=self.servers.peers if self.servers and self.options.listen else None,
         )
+        if self.servers:
+            context.address = self.servers.address
         runner = ServiceRunner(context, self.bus)
         runner.compose(build)
         self.answers.register(name, runner.answers)
@@ -190,6 +215,6 @@ class EmbeddedBot:
             self.directory.discard()
         self.directory.release()
 
-    def services(self) -> dict[str, Any]:
+    def states(self) -> dict[str, Any]:
         """State of every service."""
         return {name: runner.state.value for name, runner in self.runners.items()}

@@ -16,6 +16,8 @@ import ccxt
 import pytest
 
 from tradewind.cli.main import main
+from tradewind.cli.venue_data import read_market
+from tradewind.domain.errors import ConfigError
 from tradewind.kernel.telemetry.logging import configure_logging
 
 SAMPLE = Path(__file__).parents[3] / "services" / "tradewind" / "market_data" / "samples" / "bitvavo-2022"
@@ -100,6 +102,32 @@ def test_text_says_where_each_address_goes():
         assert (0, "", "") == ended(process, signal.SIGTERM)
 
 
+def test_a_folder_or_a_sample_is_all_its_pairs(tmp_path):
+    """With nothing at hand but a clone there is a venue of two pairs; futures in a folder are left alone."""
+    assert {"BTC/EUR", "ETH/EUR"} == set(read_market(["sample:bitvavo-2022"], "1h")[1])
+    assert ["ETH/EUR"] == list(read_market(["ETH/EUR=sample:bitvavo-2022"], "4h")[1])
+    (tmp_path / "BTC_EUR_EUR-1h-futures.csv").write_text("no candles")
+    with pytest.raises(ConfigError, match="it has none"):
+        read_market([str(tmp_path)], "1h")
+    (tmp_path / "SOL-EUR-1h.csv").write_bytes(gzip.decompress(FILE.read_bytes()))
+    instruments, series = read_market([str(tmp_path)], "1h")
+    assert (["SOL/EUR"], ["SOL/EUR"]) == (list(instruments), list(series))
+
+
+def test_what_is_left_out_of_a_file_is_told(tmp_path):
+    """A bad row and a gap do not stop the venue, and are not kept from whoever wonders about its prices."""
+    rows = gzip.decompress(FILE.read_bytes()).decode().splitlines()[:200]
+    del rows[100:103]
+    rows[50] = rows[50].replace(rows[50].split(",")[2], "0.5")
+    (tmp_path / "sol.csv").write_text("\n".join(rows))
+    with running("--data", f"SOL/EUR={tmp_path / 'sol.csv'}", "-o", "json") as (process, line):
+        assert "apiKey" in json.loads(line)
+        code, _, told = ended(process, signal.SIGTERM)
+    assert 0 == code
+    assert "sol.csv: 1 rows left out, first row 49" in told
+    assert "sol.csv: 2 gaps" in told
+
+
 @pytest.fixture
 def tradewind(monkeypatch, capsys):
     def run(*arguments):
@@ -122,6 +150,11 @@ def tradewind(monkeypatch, capsys):
         (["--data", "BTC/EUR=missing.csv"], 3, ["--data", "missing.csv"]),
         (["--data", "BTCEUR=x.csv"], 3, ["--data", "PAIR=FILE"]),
         (["--data", f"BTC/EUR={FILE}", "--data", f"BTC/EUR={FILE}"], 3, ["--data", "once"]),
+        (["--data", "sample:bitvavo-2022", "--data", f"BTC/EUR={FILE}"], 3, ["--data", "BTC/EUR is there twice"]),
+        (["--data", "sample:bitvavo-1999"], 3, ["--data", "sample:bitvavo-2022"]),
+        (["--data", "XRP/EUR=sample:bitvavo-2022"], 3, ["--data", "BTC/EUR, ETH/EUR"]),
+        (["--data", "btc.csv"], 3, ["--data", "PAIR=FILE"]),
+        (["--data", "sample:bitvavo-2022", "--timeframe", "5m"], 3, ["--data", "set --timeframe to one of 1h"]),
         (["--data", f"BTC/EUR={FILE}", "--timeframe", "4H"], 3, ["--timeframe", "4H"]),
         (["--data", f"BTC/EUR={FILE}", "--timeframe", "1m"], 3, ["--data", "--timeframe"]),
         (["--data", f"BTC/EUR={FILE}", "--balance", "EUR"], 3, ["--balance", "USDT=1000"]),
@@ -129,6 +162,8 @@ def tradewind(monkeypatch, capsys):
         (["--data", f"BTC/EUR={FILE}", "--speed", "0"], 3, ["--speed", "max"]),
         (["--data", f"BTC/EUR={FILE}", "--speed", "fast"], 3, ["--speed", "max"]),
         (["--data", f"BTC/EUR={FILE}", "--start", "yesterday"], 3, ["--start", "2022-01-01"]),
+        (["--data", f"BTC/EUR={FILE}", "--start", "2023-01-01"], 3, ["--start", "2022-12-31T20:00"]),
+        (["--data", f"BTC/EUR={FILE}", "--start", "2021-12-31"], 3, ["--start", "2022-01-01T00:00"]),
         (["--data", f"BTC/EUR={FILE}", "--taker-fee", "1"], 3, ["--taker-fee", "0.001"]),
         (["--data", f"BTC/EUR={FILE}", "--api-key", "a b"], 3, ["--api-key"]),
         (["--data", f"BTC/EUR={FILE}", "--host", "256.0.0.1"], 1, ["--host"]),

@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tradewind.sim_exchange.wire.call import Security
+from tradewind.sim_exchange.wire.fields import names_of
 from tradewind.sim_exchange.wire.routes import ROUTES
 from tradewind.sim_exchange.wire.websocket_api import METHODS
 
-NAMES = sorted({name for route in ROUTES.values() for name in route.parameters})
+OWN = {call: sorted(names_of(route.needs + route.takes)) for call, route in ROUTES.items()}
+NAMES = sorted({name for names in OWN.values() for name in names})
 TEXT = """
 ETHUSDT BTCUSDT ETHBTC BUY SELL LIMIT MARKET STOP_LOSS STOP_LOSS_LIMIT LIMIT_MAKER TAKE_PROFIT TAKE_PROFIT_LIMIT
 GTC IOC FOK 1h 4h 1d 1m 1M FULL ACK RESULT STOP_ON_FAILURE ALLOW_FAILURE ONLY_NEW client-1 client-2 [] true false
@@ -57,10 +59,10 @@ def requests(draw):
     """A call with parameters of its own, of others, or of nobody; signed well, badly or not."""
     if draw(st.booleans()):
         method, path, right = draw(st.sampled_from(NEARLY_RIGHT))
-        changed = draw(st.dictionaries(st.sampled_from(sorted(ROUTES[method, path].parameters)), VALUES, max_size=2))
+        changed = draw(st.dictionaries(st.sampled_from(OWN[method, path]), VALUES, max_size=2))
         return method, path, list({**right, **changed}.items()), "signed", draw(st.booleans())
     method, path = draw(CALLS)
-    own = sorted(ROUTES[method, path].parameters) or NAMES
+    own = OWN[method, path] or NAMES
     names = st.one_of(st.sampled_from(own), st.sampled_from(own), st.sampled_from(own), st.sampled_from(NAMES))
     sent = draw(st.lists(st.tuples(names, VALUES), max_size=10))
     return method, path, sent, draw(st.sampled_from(["signed"] * 8 + ["unsigned", "broken"])), draw(st.booleans())

@@ -232,3 +232,27 @@ async def test_the_account_survives_a_restart(make_venue):
     after = (await totals(client), await client.fetch_my_trades(PAIR), (await venue.admin("GET", "clock"))["time"])
     assert before == after
     assert [order["id"]] == [one["id"] for one in await client.fetch_open_orders(PAIR)]
+
+
+async def test_the_order_types_that_are_named_are_those_that_are_taken(venue):
+    """A client that looks up what it may send is not refused for having sent it, nor kept from what it might."""
+    client = await venue.client()
+    (symbol,) = (await client.public_get_exchangeinfo({"symbol": "ETHUSDT"}))["symbols"]
+    last = venue.open_price("ETH/USDT", 0)
+    parts = {
+        "LIMIT": {"price": last - 50, "timeInForce": "GTC"},
+        "LIMIT_MAKER": {"price": last - 50},
+        "MARKET": {},
+        "STOP_LOSS": {"stopPrice": last + 50},
+        "STOP_LOSS_LIMIT": {"stopPrice": last + 50, "price": last + 60, "timeInForce": "GTC"},
+        "TAKE_PROFIT": {"stopPrice": last - 50},
+        "TAKE_PROFIT_LIMIT": {"stopPrice": last - 50, "price": last - 40, "timeInForce": "GTC"},
+    }
+    assert 5 == len(symbol["orderTypes"])
+    for kind, values in parts.items():
+        order = {"symbol": "ETHUSDT", "side": "BUY", "type": kind, "quantity": 1, **values}
+        if kind in symbol["orderTypes"]:
+            await client.private_post_order_test(order)
+        else:
+            with pytest.raises(ccxt.ExchangeError, match="not supported"):
+                await client.private_post_order_test(order)

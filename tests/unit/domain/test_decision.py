@@ -85,6 +85,19 @@ def test_a_signal_comes_before_a_raised_stop():
     assert isinstance(decide(view(FLAT, HELD, high=120), RISK, FUNDS, RULES), Exit)
 
 
+@pytest.mark.parametrize(("close", "follows"), [("110.5", False), (110, False), ("109.5", True)])
+def test_while_the_price_is_beyond_the_resting_target_the_stop_stays(close, follows):
+    """The target is trading; where a stop moves by new legs it would lose its place, and could not rest again."""
+    held = replace(HELD, target_price=D(110))
+    made = decide(view(LONG, held, high=112, close=close), RISK, FUNDS, RULES)
+    assert isinstance(made, Amend) == follows
+
+
+def test_without_a_resting_target_no_price_is_beyond_it():
+    """A position that is protected by its stop alone is trailed at any price."""
+    assert decide(view(LONG, HELD, high=200, close=199), RISK, FUNDS, RULES) == Amend(D(192))
+
+
 def test_while_the_agreement_holds_the_stop_follows():
     """And the pair is not entered a second time."""
     assert decide(view(LONG, HELD, high=110, close=109), RISK, FUNDS, RULES) == Amend(D(106))

@@ -183,3 +183,98 @@ async def test_a_position_that_came_and_went_before_its_entry_was_heard_to_fill_
     view.on_order(msgspec.structs.replace(ended("entry2", Leg.ENTRY, "ETH/EUR", OrderState.FILLED), filled=Decimal(3)))
 
     assert {} == view.pending
+
+
+# ------------------------------------------------------------------------------------------------------------- targets
+
+
+def target_event(state, sequence, *, price=120, client_id="target1"):
+    event = ended(client_id, Leg.TARGET, "BTC/EUR", state, sequence)
+    return msgspec.structs.replace(event, price=None if price is None else Decimal(price))
+
+
+def target_of(view):
+    return view.positions["BTC/EUR"].target_price
+
+
+async def test_the_price_of_a_resting_target_is_known(view):
+    """While it trades the stop is left where it is; where none rests there is no such price."""
+    assert target_of(view) is None
+    view.on_order(target_event(OrderState.ACCEPTED, 11))
+    assert (target_of(view), view.positions["BTC/EUR"].stop_price) == (120, 95)
+
+
+async def test_a_target_that_has_ended_is_no_target(view):
+    """Whether it was canceled, refused or has sold."""
+    for sequence, state in enumerate((OrderState.CANCELED, OrderState.REJECTED, OrderState.FILLED), start=6):
+        view.on_order(target_event(OrderState.ACCEPTED, 2 * sequence))
+        assert target_of(view) == 120
+        view.on_order(target_event(state, 2 * sequence + 1))
+        assert target_of(view) is None
+        assert view.positions["BTC/EUR"].stop_price == 95
+
+
+async def test_a_target_that_sells_in_parts_is_one_until_its_end(view):
+    """It is trading: just then its price matters."""
+    view.on_order(target_event(OrderState.PARTIALLY_FILLED, 11))
+    assert target_of(view) == 120
+
+
+async def test_a_new_target_takes_the_place_of_the_old_one_whose_end_is_heard_later(view):
+    """After a further fill, or a raised stop, the legs are placed anew."""
+    view.on_order(target_event(OrderState.ACCEPTED, 11))
+    view.on_order(target_event(OrderState.ACCEPTED, 12, price=125, client_id="target2"))
+    view.on_order(target_event(OrderState.CANCELED, 13))
+    assert target_of(view) == 125
+
+
+async def test_a_target_outlives_a_change_of_its_position_and_not_its_end(view):
+    """The next position of the pair begins without one."""
+    view.on_order(target_event(OrderState.ACCEPTED, 11))
+    changed = PositionChanged(id="p", time=0, sequence=12, position_id="entry1", pair="BTC/EUR", amount=Decimal(1),
+                              average_price=Decimal(100), fees=Decimal(0))  # fmt: skip
+    view.on_position(changed)
+    assert target_of(view) == 120
+    view.on_position_closed(
+        PositionClosed(id="c", time=50, sequence=13, position_id="entry1", pair="BTC/EUR", open_time=0,
+                       open_rate=Decimal(100), close_rate=Decimal(101), amount=Decimal(2), fees=Decimal(0),
+                       profit=Decimal(2), profit_ratio=Decimal(0), exit_reason="roi")
+    )  # fmt: skip
+    opened = PositionOpened(id="q", time=60, sequence=14, position_id="entry3", pair="BTC/EUR", amount=Decimal(1),
+                            average_price=Decimal(100), fees=Decimal(0))  # fmt: skip
+    view.on_position(opened)
+    assert target_of(view) is None
+
+
+async def test_a_target_without_a_position_waits_for_it(view):
+    """Topics have no order between them: the leg may be heard of first."""
+    event = msgspec.structs.replace(target_event(OrderState.ACCEPTED, 11), pair="ETH/EUR")
+    view.on_order(event)
+    view.on_position(
+        PositionOpened(id="p", time=0, sequence=12, position_id="entry2", pair="ETH/EUR", amount=Decimal(3),
+                       average_price=Decimal(10), fees=Decimal(0))
+    )  # fmt: skip
+    assert view.positions["ETH/EUR"].target_price == 120
+
+
+async def test_a_restart_finds_the_target_that_rests_and_forgets_the_one_that_does_not():
+    """From the owner's open orders, at every load."""
+    target = Order("target1", "d", Leg.TARGET, "BTC/EUR", Side.SELL, OrderType.LIMIT, Decimal(2), 0, price=Decimal(120))
+    open_orders = [STOP, target]
+
+    async def ask(service, question):
+        return {
+            "snapshot": {
+                "sequence": 10, "balances": {}, "positions": [HELD], "traceparents": {}, "equity": Decimal(1000),
+                "equity_peak": Decimal(1000), "day_start_equity": Decimal(1000), "drift": Decimal(0),
+            },
+            "trades": [],
+            "open_orders": {"sequence": 10, "orders": open_orders, "bare": []},
+        }[question]  # fmt: skip
+
+    view = AccountView(SimpleNamespace(ask=ask))
+    await view.load()
+    assert target_of(view) == 120
+    open_orders.remove(target)
+    await view.load()
+    assert target_of(view) is None

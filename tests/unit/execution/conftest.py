@@ -37,6 +37,7 @@ from tradewind.domain.instrument import Instrument
 from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, OrderType, Side, TimeInForce, client_order_id
 from tradewind.domain.position import balance_changes
 from tradewind.execution.adapters.paper import PaperVenue
+from tradewind.execution.live_venue import TOO_MANY_REQUESTS, NotTakenError
 from tradewind.execution.ports import Answer, VenueFill, VenueRefusalError, VenueResize
 from tradewind.execution.tables import fills, leases, order_states, orders
 from tradewind.kernel.bus.memory import MemoryBus
@@ -221,6 +222,8 @@ class RemoteVenue:
         match fault:
             case "refused":
                 raise VenueRefusalError("TooManyRequests", "try again later")
+            case "not taken":
+                raise NotTakenError(TOO_MANY_REQUESTS, "try again later", 1.0)
             case "lost":
                 raise ConnectionResetError("before it arrived")
             case "silent":
@@ -283,7 +286,7 @@ class World:
         self.loop = VirtualLoop()
         self.remote = remote
         self.volume = volume
-        self.bot = load_bot(QUICKSTART, list(settings))
+        self.bot = load_bot(QUICKSTART, ["spec.exchanges[0].venue=Paper", *settings])
         self.engine = sqlite_engine(None)
         METADATA.create_all(self.engine)
         self.store = CrashingStore(self.engine)
@@ -402,7 +405,7 @@ class World:
             execution.PaperVenue = original
         self.handlers = service.tasks[0].__self__
         self.ledger, self.sender = self.handlers._ledger, self.handlers._sender
-        self.sender._timeout = 2.0
+        self.sender.call_timeout = 2.0
         return service
 
     def close(self):

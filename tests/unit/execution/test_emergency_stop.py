@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tradewind.domain.order import Leg, Order, OrderType, Side
+from tradewind.domain.candle import Candle
+from tradewind.domain.order import TERMINAL, Leg, Order, OrderState, OrderType, Side
+from tradewind.execution.live_venue import UNKNOWN_ORDER
+from tradewind.execution.ports import Answer, VenueOrder, VenueRefusalError
 
 
 def stop_everything(world):
@@ -119,3 +122,88 @@ def test_one_that_cannot_be_canceled_does_not_save_the_others(worlds):
     assert "TooManyRequests" in troubles[0]
     world.let(60)
     assert world.at_venue() == {}
+
+
+def test_a_leg_that_ends_with_the_other_of_its_group_is_not_canceled_a_second_time(worlds):
+    """The venue would answer that it knows no such order, which is no trouble to tell a person in an emergency."""
+    world = worlds(remote=True)
+    entry = protected(world)
+    legs = [record.order for record in world.ledger.protective(entry)]
+    cancel = world.venue.inner.cancel
+
+    async def both(order):
+        if world.exchange._entries[order.client_order_id].state in TERMINAL:
+            raise VenueRefusalError(UNKNOWN_ORDER, "no such order")
+        await cancel(order)
+        told = [VenueOrder(leg.client_order_id, leg.pair, OrderState.CANCELED, leg.amount, leg.filled) for leg in legs]
+        return Answer(orders=tuple(told))
+
+    world.venue.inner.cancel = both
+    assert stop_everything(world) == (2, [])
+    assert world.venue.calls["cancel"] == 1
+    assert [state for _, _, _, state in world.legs(entry, open_only=False)] == ["Canceled", "Canceled"]
+
+
+def refuse_what_is_gone(world, before):
+    """The venue, where `before` happens between the list of what is open and the first cancel."""
+    cancel = world.venue.inner.cancel
+
+    async def refused(order):
+        await before(order)
+        if world.exchange._entries[order.client_order_id].state in TERMINAL:
+            raise VenueRefusalError(UNKNOWN_ORDER, "no such order")
+        return await cancel(order)
+
+    world.venue.inner.cancel = refused
+    return cancel
+
+
+def test_an_order_that_the_worker_has_just_canceled_is_no_trouble(worlds):
+    """Whoever is quicker: it is gone, and counted."""
+    world = worlds(remote=True)
+    entry = world.enter(kind="limit", price=90)
+    world.let(1)
+
+    async def first(order):
+        await cancel(order)
+
+    cancel = refuse_what_is_gone(world, first)
+    assert stop_everything(world) == (1, [])
+    assert world.state(entry) == "Canceled"
+    world.check_quiet()
+
+
+def test_an_order_that_has_just_filled_is_no_trouble_and_its_fill_is_fetched(worlds):
+    """It can no longer be canceled, and what it bought is in the books and protected."""
+    world = worlds(remote=True)
+    entry = world.enter(kind="limit", price=90)
+    world.let(1)
+
+    async def fills(order):
+        world.venue.match("BTC/EUR", Candle(3_600_000, 89.0, 89.0, 89.0, 89.0, 1000.0), "Open")
+
+    refuse_what_is_gone(world, fills)
+    _, troubles = stop_everything(world)
+    assert troubles == []
+    world.let(60)
+    assert world.state(entry) == "Filled"
+    assert [leg for leg, *_ in world.legs(entry)] == ["stop", "target"]
+
+
+def test_an_order_that_the_venue_denies_and_has_is_told(worlds):
+    """Its word alone proves nothing: the order is open for all that anybody knows."""
+    world = worlds(remote=True)
+    world.enter(kind="limit", price=90)
+    world.let(1)
+    cancel = world.venue.inner.cancel
+
+    async def deny(order):
+        raise VenueRefusalError(UNKNOWN_ORDER, "no such order")
+
+    world.venue.inner.cancel = deny
+    canceled, troubles = stop_everything(world)
+    assert canceled == 0
+    assert ["UnknownOrder" in trouble for trouble in troubles] == [True]
+    world.venue.inner.cancel = cancel
+    world.let(60)
+    assert world.at_venue() == {}, "it is asked for until it is gone"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradewind.contracts.messages import TickMatched, TickSettled
+from tradewind.execution.sender import ASK_PAUSES
+from tradewind.execution.venue_call import VenueSilentError
+from tradewind.kernel.service import RETRY_PAUSES
 
 D = Decimal
 
@@ -250,3 +253,82 @@ def test_a_service_that_could_not_reconcile_sends_nothing_when_it_stops(remote):
     remote.let(1)
     remote.run(remote.handlers.drain())
     assert remote.venue.calls["create"] == 0
+
+
+# -------------------------------------------------------------------------------------------------------------- worker
+
+
+def test_a_venue_that_is_silent_for_long_is_asked_for_as_long_as_it_takes(remote):
+    """An hour's maintenance is no reason to stop a bot that has positions; readiness says what it waits for."""
+    remote.venue.plan["fills"] = ["lost"] * 200
+    remote.venue.plan["create"] = ["lost"]
+    remote.restart()
+    remote.let(1800)
+    assert remote.alive
+    assert remote.runner.unready() == {"venue": "not reconciled: ConnectionResetError: before it arrived"}
+    entry = remote.enter()
+    remote.let(60)
+    assert remote.state(entry) == "Intended", "nothing is sent to a venue whose truth is not known"
+    remote.let(1800)
+    assert remote.runner.unready() == {}
+    assert remote.state(entry) == "Accepted"
+
+
+def test_a_venue_that_answers_again_is_asked_soon_the_next_time(remote):
+    """The pauses grow with the silences in a row, not with all that there ever were."""
+    original = remote.handlers._market.work
+    for _ in range(len(ASK_PAUSES)):
+        silences = [VenueSilentError("TimeoutError: ")]
+
+        async def work(silences=silences):
+            if silences:
+                raise silences.pop()
+            return await original()
+
+        remote.handlers._market.work = work
+        remote.venue.plan["fills"] = ["lost"]
+        remote.enter(kind="limit", price=90)
+        remote.let(ASK_PAUSES[0] / 2)
+        assert "TimeoutError" in remote.runner.unready()["venue"]
+        remote.let(sum(ASK_PAUSES[:2]))
+        assert remote.runner.unready() == {}
+
+
+def test_any_other_failure_is_tried_again_a_few_times_and_then_fails_the_service(remote):
+    """A defect must be seen: a service that fails is loud, and nothing is lost by starting it again."""
+    tried = []
+
+    async def work():
+        tried.append(remote.loop.time())
+        raise ArithmeticError("a defect")
+
+    remote.handlers._market.work = work
+    entry = remote.enter(kind="limit", price=90)
+    remote.let(sum(RETRY_PAUSES) - 0.1)
+    assert remote.alive
+    assert "a defect" in remote.handlers.trouble
+    remote.let(1)
+    assert len(tried) == len(RETRY_PAUSES) + 1
+    assert isinstance(remote.runner.failure, ArithmeticError)
+    remote.restart()
+    remote.let(1)
+    remote.check_quiet()
+    assert remote.state(entry) == "Accepted"
+
+
+def test_failures_with_work_done_in_between_do_not_add_up(remote):
+    """Five bad moments in a year are not five in a row."""
+    original = remote.handlers._market.work
+    for _ in range(len(RETRY_PAUSES) + 2):
+        failures = [ArithmeticError("once")]
+
+        async def work(failures=failures):
+            if failures:
+                raise failures.pop()
+            return await original()
+
+        remote.handlers._market.work = work
+        remote.enter(kind="limit", price=90)
+        remote.let(RETRY_PAUSES[-1] + 1)
+        assert failures == []
+    assert remote.alive

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tradewind.execution.live_venue import TOO_MANY_REQUESTS, NotTakenError
 from tradewind.execution.ports import Answer
 
 D = Decimal
@@ -63,6 +64,77 @@ def test_an_order_that_never_arrived_is_sent_again_with_the_same_id_when_the_fir
     assert names(remote, entry) == ["Intended", "Submitted", "Unknown", "Submitted", "Accepted"]
     assert remote.ledger.records[entry].signed_at - 1_700_000_000 >= signed + remote.venue.resend_after
     assert remote.venue.accepted == {entry: 1}
+
+
+def test_an_order_is_sent_again_as_soon_as_that_is_safe(remote):
+    """The pauses between two questions grow, and must not outlast the moment."""
+    remote.venue.plan["create"] = ["lost"]
+    entry = remote.enter()
+    remote.let(remote.venue.resend_after + 0.2)
+    assert remote.state(entry) == "Accepted"
+    assert remote.venue.calls["create"] == 2
+
+
+def test_an_order_that_the_venue_did_not_look_at_is_not_rejected_and_is_sent_again_soon(remote):
+    """Too many requests says nothing about the order; once the venue has none, there is nothing to wait for."""
+    remote.venue.plan["create"] = ["not taken"]
+    entry = remote.enter()
+    remote.let(1)
+    assert names(remote, entry) == ["Intended", "Submitted", "Unknown", "Submitted", "Accepted"]
+    assert remote.states(entry)[2][1] == "TooManyRequests: try again later"
+    assert remote.venue.accepted == {entry: 1}
+    remote.check_quiet()
+
+
+def test_an_order_that_was_not_taken_waits_until_the_venue_says_that_it_has_none(remote):
+    """Only the venue's own word leads to a second create, and in a pause it gives none."""
+    remote.venue.plan["create"] = ["not taken"]
+    remote.venue.plan["find"] = ["not taken"] * 3
+    entry = remote.enter()
+    remote.let(1)
+    assert (remote.state(entry), remote.venue.calls["create"]) == ("Unknown", 1)
+    remote.let(30)
+    assert (remote.state(entry), remote.venue.calls["create"]) == ("Accepted", 2)
+
+
+def test_an_order_that_was_said_not_to_be_taken_and_is_there_is_adopted(remote):
+    """A proxy in between may say anything; the venue's books are asked before anything is sent again."""
+    create = remote.venue.inner.create
+
+    async def take_and_deny(asked):
+        await create(asked)
+        raise NotTakenError(TOO_MANY_REQUESTS, "try again later", 1.0)
+
+    remote.venue.inner.create = take_and_deny
+    entry = remote.enter(kind="limit", price=90)
+    remote.let(30)
+    assert (remote.state(entry), remote.venue.calls["create"]) == ("Accepted", 1)
+    remote.check_quiet()
+
+
+def test_legs_that_the_venue_did_not_look_at_are_sent_again_together(remote):
+    """A stop without its target, or twice, would be another protection."""
+    entry = remote.enter()
+    remote.let(1)
+    remote.venue.plan["create"] = ["not taken"]
+    remote.candle(5)
+    assert [(leg, state) for leg, _, _, state in remote.legs(entry, open_only=False)] == [
+        ("stop", "Accepted"),
+        ("target", "Accepted"),
+    ]
+    assert remote.venue.calls["create"] == 3
+    remote.check_quiet()
+
+
+def test_a_decision_that_expires_while_it_is_not_taken_is_not_sent_late(remote):
+    """As one that never arrived."""
+    remote.venue.plan["create"] = ["not taken"]
+    remote.venue.plan["find"] = ["not taken"] * 2
+    entry = remote.enter(expires_at=0)
+    remote.let(0.01)
+    remote.candle(60)
+    assert remote.states(entry)[-1] == ("Expired", "NeverArrived")
+    assert remote.venue.calls["create"] == 1
 
 
 def test_a_venue_without_a_bound_is_never_sent_a_create_twice(remote):

@@ -17,6 +17,7 @@ from tradewind.kernel.security import (
     TokenError,
     digest_of,
     load_service_key,
+    load_simulated_venue_key,
     new_api_key,
     write_private,
 )
@@ -117,6 +118,26 @@ def test_the_signing_key_is_made_once_and_is_this_users_alone(tmp_path):
     assert load_service_key(tmp_path) == first
     assert len(first) >= 32
     assert stat.S_IMODE((tmp_path / "service-token.key").stat().st_mode) == 0o600
+
+
+def test_the_key_of_the_simulated_venue_is_made_once_and_is_this_users_alone(tmp_path):
+    """The venue and all who trade there read the same one, also after a restart; each bot has its own."""
+    first = load_simulated_venue_key(tmp_path)
+    (file,) = tmp_path.iterdir()
+    other = tmp_path / "other"
+    other.mkdir()
+
+    assert load_simulated_venue_key(tmp_path) == first
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert len(first.api_key) == len(first.secret) == 64
+    assert len({first.api_key, first.secret, load_simulated_venue_key(other).secret}) == 3
+
+
+def test_the_secret_of_a_venue_is_in_no_log(tmp_path):
+    """An object that is logged by mistake shows what it is, and not what it opens."""
+    key = load_simulated_venue_key(tmp_path)
+
+    assert key.secret not in repr(key) + str(key) + f"{[key]}"
 
 
 def test_a_private_file_is_replaced_whole(tmp_path):

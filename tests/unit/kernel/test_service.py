@@ -21,6 +21,7 @@ from tradewind.contracts.messages import (
     ServiceStateChanged,
     TickDecided,
     TickMatched,
+    VenueOpened,
 )
 from tradewind.domain.candle import Candle
 from tradewind.domain.errors import TemporaryError, TradewindError
@@ -90,6 +91,7 @@ class Scribe:
                 CandleClosed: self.on_any,
                 PlaceOrder: self.on_place,
                 CancelOrder: self.on_any,
+                VenueOpened: self.on_any,
                 AmendOrder: self.on_amend,
                 ProtectPosition: self.on_any,
                 TickDecided: self.on_any,
@@ -573,6 +575,62 @@ async def test_a_start_that_fails_says_so(world):
         await world.start(break_load)
     assert world.runner.state.value == "Failed"
     assert world.runner._tasks == []
+
+
+async def test_connections_are_let_go_of_when_nothing_uses_them_any_more(world):
+    """After the last task, not under its hands."""
+    told = []
+
+    async def background():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            told.append("task ended")
+
+    async def close():
+        told.append("closed")
+
+    runner = await world.start(lambda scribe: scribe.tasks.append(background))
+    runner.service.close = close
+    await asyncio.sleep(0)
+    await runner.stop()
+    assert told == ["task ended", "closed"]
+    assert runner.state.value == "Terminated"
+
+
+async def test_connections_are_let_go_of_after_a_start_that_failed(world):
+    """What was opened before the failure is closed too."""
+    closed = asyncio.Event()
+
+    async def load():
+        raise TemporaryError("market-data is not running")
+
+    async def close():
+        closed.set()
+
+    with pytest.raises(TemporaryError):
+        await world.start(lambda scribe: setattr(scribe, "load", load))
+    world.runner.service.close = close
+    await world.runner.stop()
+    assert closed.is_set()
+    assert world.runner.state.value == "Failed"
+
+
+async def test_a_close_that_fails_is_told_and_keeps_nobody_from_stopping(world):
+    """The venue may be gone first; what was handled is written all the same."""
+
+    async def close():
+        raise ConnectionResetError("gone")
+
+    runner = await world.start()
+    runner.service.close = close
+    await world.engine_sends(cancel("one"))
+    await world.quiet()
+    assert runner._owed
+    await runner.stop()
+    assert runner.state.value == "Terminated"
+    assert [facts["error"] for level, event, facts in world.log if event == "close failed"] == ["gone"]
+    assert runner._owed == []
 
 
 async def test_handlers_must_be_those_of_the_catalog(world):

@@ -207,3 +207,95 @@ def test_money_is_conserved_and_what_open_orders_need_is_locked(run, script, sha
             assert order.executed_quantity == sum(one.quantity for one in trades) <= order.quantity
 
     run(check)
+
+
+# ------------------------------------------------------------------------------------------------ the end of the market
+
+END = START + 5 * HOUR
+BEYOND = 253_402_300_799_999
+
+
+async def test_a_time_beyond_the_end_closes_the_market(venue):
+    """What waits for another candle trades at the last close, within the last candle; what has a price stays."""
+    await venue.move(END)
+    order = (await venue.place()).order
+    resting = (await venue.place("LIMIT", price=90)).order
+    stop = (await venue.place("STOP_LOSS", side="sell", stop_price=95)).order
+    answer = await venue.move(BEYOND)
+    (trade,) = venue.exchange.my_trades("BTCUSDT")
+    assert (trade.order_id, trade.price, trade.time) == (order.order_id, 109, END - 1)
+    assert {one.order_id for one in venue.exchange.open_orders()} == {resting.order_id, stop.order_id}
+    assert (answer.time, answer.ended, answer.paused) == (END, True, False)
+    assert answer.events == venue.exchange.events
+
+
+async def test_the_end_itself_closes_nothing(venue):
+    """Whoever moves the clock to the last close still has to decide on it."""
+    await venue.move(END)
+    await venue.place()
+    await venue.move(END)
+    assert venue.exchange.my_trades("BTCUSDT") == []
+    assert len(venue.exchange.open_orders()) == 1
+
+
+async def test_a_market_closes_once(venue):
+    """The word of it may be lost and said again, also by another process."""
+    await venue.move(END)
+    await venue.place()
+    first = await venue.move(BEYOND)
+    assert await venue.move(BEYOND) == first
+    await venue.restart()
+    assert await venue.move(BEYOND) == first
+    assert len(venue.exchange.my_trades("BTCUSDT")) == 1
+
+
+async def test_what_was_traded_at_the_close_is_kept(venue):
+    """A kill right after it loses nothing."""
+    await venue.move(END)
+    await venue.place()
+    await venue.move(BEYOND)
+    before = venue.truth()
+    await venue.restart()
+    assert venue.truth() == before
+
+
+async def test_every_pair_closes_at_its_own_last_close(venues):
+    """Also the one whose candles ended earlier."""
+    venue = await venues(shapes={BTC: [SHAPE] * 3, ETH: [SHAPE, (50, 60, 40, 55), None]})
+    await venue.move(START + 3 * HOUR)
+    await venue.place()
+    await venue.place(symbol="ETHUSDT")
+    await venue.move(BEYOND)
+    assert [venue.exchange.my_trades(symbol)[0].price for symbol in ("BTCUSDT", "ETHUSDT")] == [109, 55]
+
+
+async def test_a_pause_at_the_last_opening_comes_before_the_close(venue):
+    """Legs are placed there too: going to the end and beyond in one step must not pass it by."""
+    await venue.move(END - HOUR)
+    await venue.place()
+    answer = await venue.move(BEYOND, pause_on_open=True)
+    assert (answer.time, answer.paused, answer.ended) == (END - HOUR + 1, True, False)
+    await venue.place()
+    assert (await venue.move(BEYOND, pause_on_open=True)).ended
+
+
+async def test_a_market_order_between_the_closes_of_two_pairs_waits_for_its_own(venues):
+    """Closing one pair with orders does not close another for good: an order that comes later trades too."""
+    venue = await venues(shapes={BTC: [SHAPE], ETH: [SHAPE]})
+    await venue.move(START + HOUR)
+    await venue.place()
+    await venue.move(BEYOND)
+    await venue.place(symbol="ETHUSDT")
+    await venue.move(BEYOND)
+    assert len(venue.exchange.my_trades("ETHUSDT")) == 1
+    assert len(venue.exchange.my_trades("BTCUSDT")) == 1
+
+
+async def test_what_happens_at_the_last_moment_of_a_candle_is_stamped_within_it(venue):
+    """A stamp at the next opening would put it into the next tick."""
+    await venue.move(START + HOUR * 9 // 10)  # on the way down from 112 to the close
+    await venue.place("STOP_LOSS", side="sell", stop_price=109)
+    await venue.move(START + HOUR)
+    (trade,) = venue.exchange.my_trades("BTCUSDT")
+    assert (trade.price, trade.time) == (109, START + HOUR - 1)
+    assert max(one.time for one in venue.user if isinstance(one, ExecutionReport)) == START + HOUR - 1

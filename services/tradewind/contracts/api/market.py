@@ -10,7 +10,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonValue
 
-from tradewind.contracts.api.part import ListMap, ListSet, Part, Whole
+from tradewind.contracts.api.faults import Fault
+from tradewind.contracts.api.part import ListAtomic, ListMap, ListSet, Part, Whole
 from tradewind.contracts.api.problems import Problem, refusal
 from tradewind.contracts.api.quantities import AtLeastZero, BasisPoints, Distance, Fee, Positive, Share, Speed
 from tradewind.contracts.api.text import DataPath, ExchangeName, Pair, PairPattern
@@ -21,6 +22,7 @@ class Venue(StrEnum):
     """Who matches the orders."""
 
     PAPER = "Paper"
+    SIMULATED = "Simulated"
 
 
 class Market(StrEnum):
@@ -71,13 +73,25 @@ class InstrumentFilters(Part):
     """The smallest value (amount times price) of an order, in quote currency."""
 
 
+_EXCHANGE_RULES: list[JsonValue] = [
+    {
+        "rule": "self.venue == 'Simulated' || !has(self.faults) || size(self.faults) == 0",
+        "message": "faults are allowed only where venue is Simulated: remove them, or set venue: Simulated",
+        "fieldPath": ".faults",
+        "reason": "FieldValueForbidden",
+    }
+]
+
+
 class Exchange(Part):
     """A place where the bot trades."""
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": _EXCHANGE_RULES})
 
     name: ExchangeName
     """The name of the exchange in logs, metrics and orders."""
     venue: Venue = Venue.PAPER
-    """Who matches the orders; Paper fills them on this bot's own candles with no money at stake."""
+    """Who matches the orders: Paper inside the bot, Simulated an exchange on this machine, reached as a real one is."""
     market: Market = Market.SPOT
     """The kind of instrument that is traded."""
     fees: Fees = Field(default_factory=Fees)
@@ -86,6 +100,16 @@ class Exchange(Part):
     """How far the paper venue's fills are from the ideal ones, in basis points and shares of volume."""
     instruments: Annotated[tuple[InstrumentFilters, ...], Field(max_length=100), ListMap("pair")] = ()
     """The price and amount filters of single pairs, where they should differ from the ones that the data gives."""
+    faults: Annotated[tuple[Fault, ...], Field(max_length=100), ListAtomic()] = ()
+    """What a Simulated venue does wrong on purpose, each a number of times from the start on."""
+
+    @model_validator(mode="after")
+    def _faults_need_a_simulation(self) -> Exchange:
+        if self.faults and self.venue is not Venue.SIMULATED:
+            kinds = ", ".join(fault.kind.value for fault in self.faults)
+            allowed = "faults only where venue is Simulated"
+            raise refusal(Problem(kinds, allowed, "remove them, or set venue: Simulated", ("faults",)))
+        return self
 
 
 class Pairs(Part):

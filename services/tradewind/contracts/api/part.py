@@ -1,7 +1,8 @@
-"""The base of every part of the manifest, and the two kinds of list that the API server knows as well.
+"""The base of every part of the manifest, and the kinds of list that the API server knows as well.
 
 A `ListMap` is a list whose items are named by one field: names are unique, server-side apply merges item by item,
-and `--set` finds an item by its name. A `ListSet` holds each plain value once.
+and `--set` finds an item by its name. A `ListSet` holds each plain value once, a `ListAtomic` anything in an order that
+matters.
 """
 
 from __future__ import annotations
@@ -66,6 +67,14 @@ class ListSet:
     def _check(self, items: Items) -> Items:
         _refuse_repeated(items, "each value once", "remove the second one", ())
         return items
+
+
+@dataclass(frozen=True, slots=True)
+class ListAtomic:
+    """Annotation of a list of objects without names: it is set as a whole, and its order matters."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core), "x-kubernetes-list-type": "atomic"}
 
 
 def _refuse_repeated(values: Sequence[Any], allowed: str, fix: str, below: tuple[str, ...]) -> None:

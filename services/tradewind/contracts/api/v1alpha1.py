@@ -8,10 +8,11 @@ nothing costs money.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, model_validator
 
+from tradewind.contracts.api.faults import Fault, FaultKind
 from tradewind.contracts.api.market import (
     Data,
     DataSource,
@@ -39,11 +40,14 @@ from tradewind.contracts.api.trading import (
     TakeProfit,
     TrailingStop,
 )
+from tradewind.contracts.exchanges import missing_for_live
 from tradewind.domain.instrument import split_pair
 from tradewind.domain.timeframe import is_multiple
 
 API_VERSION = "tradewind.dev/v1alpha1"
 KIND = "TradingBot"
+
+_NO_LIVE_CANDLES = "this version takes its candles from recordings only"
 
 __all__ = [
     "API_VERSION",
@@ -54,6 +58,8 @@ __all__ = [
     "DataSource",
     "Decision",
     "Exchange",
+    "Fault",
+    "FaultKind",
     "FeeCurrency",
     "Fees",
     "InstrumentFilters",
@@ -105,9 +111,7 @@ class Metadata(Part):
 class Spec(Part):
     """What the bot should do."""
 
-    mode: Annotated[
-        Mode, Field(json_schema_extra={"x-not-yet": {"Live": "leave it at Paper: no venue is proven for Live yet"}})
-    ] = Mode.PAPER
+    mode: Annotated[Mode, Field(json_schema_extra={"x-not-yet": {"Live": "leave it at Paper"}})] = Mode.PAPER
     """Whether real money is at stake; Paper trades with simulated money."""
     profile: Profile = Profile.FULL
     """How services are grouped on a cluster: Minimal is one pod, Standard a few, Full one for each service."""
@@ -129,6 +133,16 @@ class Spec(Part):
     """The money that the bot works with."""
     data: Data
     """Where the candles come from and how fast."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _live_is_refused(cls, value: Any) -> Any:
+        """By name of what is missing for real money at the exchanges of this manifest."""
+        if not isinstance(value, dict) or value.get("mode") != "Live":
+            return value
+        named = [one.get("name") for one in value.get("exchanges") or () if isinstance(one, dict)]
+        lacks = [missing_for_live(name) or _NO_LIVE_CANDLES for name in named if isinstance(name, str)]
+        raise refusal(Problem("Live", "Paper", f"leave it at Paper: {'; '.join(lacks) or _NO_LIVE_CANDLES}", ("mode",)))
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Spec:

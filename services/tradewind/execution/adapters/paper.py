@@ -71,6 +71,8 @@ class PaperVenue:
 
     resend_after: float | None = 0.0  # a call that is not answered in this process never happened
     transactional = True
+    amends = True
+    call_timeout = 10.0  # seconds; it answers at once
 
     def __init__(self, account: str, rules: AccountRules, start_balances: Mapping[str, Decimal]) -> None:
         self.account = account
@@ -182,6 +184,9 @@ class PaperVenue:
     async def fills(self) -> Sequence[Fill]:
         """None: a fill and its record are one transaction here, so none can be missing."""
         return []
+
+    def fills_stored(self) -> None:
+        """Nothing to note."""
 
     async def balances(self) -> Mapping[str, Decimal]:
         """Totals by currency."""

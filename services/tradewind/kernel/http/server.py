@@ -12,12 +12,14 @@ import errno
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import uvicorn
 
 from tradewind import catalog
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.http.app import create_app
+from tradewind.kernel.http.mounted import Mounted
 from tradewind.kernel.security import Peers, ServiceTokens
 from tradewind.kernel.service import ServiceRunner
 from tradewind.kernel.settings import variable
@@ -43,8 +45,17 @@ class Listener:
 class ServiceServers:
     """The servers of the services in `runners`, which may still be filled until `start`."""
 
-    def __init__(self, listener: Listener, runners: Mapping[str, ServiceRunner], tokens: ServiceTokens) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        runners: Mapping[str, ServiceRunner],
+        tokens: ServiceTokens,
+        *,
+        networked_only: bool = False,
+    ) -> None:
+        """With `networked_only` no port is taken but those of services that cannot be reached in another way."""
         self.addresses: dict[str, str] = {}
+        self._networked_only = networked_only
         self._listener, self._runners, self._tokens = listener, runners, tokens
         self._servers: list[_Server] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -52,13 +63,15 @@ class ServiceServers:
     @property
     def peers(self) -> Peers:
         """How services of this process reach each other over HTTP."""
-        return Peers(self._address, self._tokens)
+        return Peers(self.address, self._tokens)
 
     async def start(self) -> None:
         """Take every port, then listen; raises `MachineError` for a port that cannot be had, and takes none then."""
         sockets: dict[str, socket.socket] = {}
         try:
             for name in self._runners:
+                if self._networked_only and not catalog.service(name).networked:
+                    continue
                 sockets[name] = _bound(self._listener.host, self._listener.port(name), name)
         except BaseException:
             for one in sockets.values():
@@ -66,8 +79,10 @@ class ServiceServers:
             raise
         for name, one in sockets.items():
             self.addresses[name] = _address(one)
-            app = create_app(self._runners[name], self._tokens, documented=self._listener.documented)
-            server = _Server(_configuration(app))
+            runner = self._runners[name]
+            app: Any = create_app(runner, self._tokens, documented=self._listener.documented)
+            mounted = runner.service.mount is not None
+            server = _Server(_configuration(Mounted(app, runner) if mounted else app, websockets=mounted))
             self._servers.append(server)
             self._tasks.append(asyncio.create_task(server.serve([one]), name=f"{name}.http"))
         async with asyncio.timeout(STOP_WITHIN):
@@ -80,7 +95,8 @@ class ServiceServers:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._servers, self._tasks, self.addresses = [], [], {}
 
-    def _address(self, service: str) -> str:
+    def address(self, service: str) -> str:
+        """The base URL of `service`; raises `TemporaryError` where it does not listen (yet)."""
         address = self.addresses.get(service)
         if address is None:
             raise TemporaryError(f"{service} does not run here", retry_after=5.0)
@@ -103,11 +119,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _configuration(app: object) -> uvicorn.Config:
+def _configuration(app: Any, *, websockets: bool) -> uvicorn.Config:
     return uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        http="h11",
-        ws="none",
+        app,
+        http="httptools",
+        ws="websockets-sansio" if websockets else "none",
         lifespan="off",
         log_config=None,
         access_log=False,

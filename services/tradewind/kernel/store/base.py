@@ -23,10 +23,13 @@ class FencedError(TradewindError):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One statement of a transaction. With `expect`, a different number of rows undoes the whole transaction."""
+    """One statement of a transaction, once or with each of several parameters.
+
+    With `expect`, a different number of rows undoes the whole transaction.
+    """
 
     statement: Executable
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = field(default_factory=dict)
     expect: int | None = None
 
 

@@ -56,6 +56,10 @@ class Metrics:
         self.orders = counter("orders_total", "Orders by the state they reached.", "state")
         self.fills = counter("fills_total", "Fills applied.", "side")
         self.order_seconds = histogram("order_acknowledge_seconds", "Seconds from decision to acknowledgement.")
+        self.unprotected_seconds = histogram(
+            "position_unprotected_seconds",
+            "Seconds from the end of a position's legs to their successors.",
+        )
         self.open_orders = gauge("open_orders", "Orders that are not in a final state.")
 
         # portfolio

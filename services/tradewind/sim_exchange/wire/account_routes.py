@@ -10,23 +10,37 @@ from collections.abc import Mapping
 from typing import Any
 
 from tradewind.sim_exchange.models import AccountView
-from tradewind.sim_exchange.wire import refusals
-from tradewind.sim_exchange.wire.call import Desk, Route, Security
+from tradewind.sim_exchange.wire import answers, refusals
+from tradewind.sim_exchange.wire.call import Desk, Handler, Route, Security
+from tradewind.sim_exchange.wire.fields import (
+    END_TIME,
+    FROM_ID,
+    LIMIT,
+    ORDER_ID,
+    START_TIME,
+    SYMBOL,
+    Field,
+    Schema,
+    flag,
+    integer,
+)
 from tradewind.sim_exchange.wire.market_shapes import rate_limits_json
 from tradewind.sim_exchange.wire.numbers import written
 from tradewind.sim_exchange.wire.order_shapes import account_json, commission_json, trade_json
 from tradewind.sim_exchange.wire.parameters import Parameters
 
+_WITHOUT_ZERO = flag("omitZeroBalances")
+
 
 async def account(desk: Desk, parameters: Parameters) -> Any:
     """Fees and balances."""
-    without_zero = parameters.flag("omitZeroBalances") or False
+    without_zero = parameters.get(_WITHOUT_ZERO) or False
     return account_json(desk.exchange.account(), without_zero=without_zero)
 
 
 async def commission(desk: Desk, parameters: Parameters) -> Any:
     """What trading a symbol costs."""
-    symbol = parameters.symbol()
+    symbol = parameters.need(SYMBOL)
     if symbol not in desk.exchange.symbols:
         raise refusals.unknown_symbol()
     return commission_json(symbol, desk.exchange.account())
@@ -35,12 +49,12 @@ async def commission(desk: Desk, parameters: Parameters) -> Any:
 async def my_trades(desk: Desk, parameters: Parameters) -> Any:
     """Trades of the account."""
     found = desk.exchange.my_trades(
-        parameters.symbol(),
-        order_id=parameters.integer("orderId"),
-        from_id=parameters.integer("fromId"),
-        start_time=parameters.integer("startTime"),
-        end_time=parameters.integer("endTime"),
-        limit=parameters.limit(500, 1000),
+        parameters.need(SYMBOL),
+        order_id=parameters.get(ORDER_ID),
+        from_id=parameters.get(FROM_ID),
+        start_time=parameters.get(START_TIME),
+        end_time=parameters.get(END_TIME),
+        limit=parameters.rows(LIMIT),
     )
     return [trade_json(trade) for trade in found]
 
@@ -103,7 +117,7 @@ async def currencies(desk: Desk, _parameters: Parameters) -> Any:
 
 async def trade_fees(desk: Desk, parameters: Parameters) -> Any:
     """Fees by symbol."""
-    view, symbol = desk.exchange.account(), parameters.optional_symbol()
+    view, symbol = desk.exchange.account(), parameters.get(SYMBOL)
     if symbol is not None and symbol not in desk.exchange.symbols:
         raise refusals.unknown_symbol()
     return [_fee(view, one) for one in ((symbol,) if symbol else desk.exchange.symbols)]
@@ -142,32 +156,68 @@ def _trades_weight(values: Mapping[str, str]) -> int:
     return 5 if "orderId" in values else 20
 
 
-def _signed(handler: Any, weight: Any, names: str) -> Route:
-    return Route(handler, weight=weight, parameters=frozenset(names.split()), security=Security.SIGNED)
+async def give_listen_key(desk: Desk, _parameters: Parameters) -> Any:
+    """The key of the account's stream; made when there is none."""
+    return {"listenKey": desk.listen_keys.give()}
 
 
-def _other(handler: Any, security: Security = Security.NONE) -> Route:
+async def keep_listen_key(_desk: Desk, _parameters: Parameters) -> Any:
+    """Nothing: a listen key never ends here by itself."""
+    return {}
+
+
+async def drop_listen_key(desk: Desk, _parameters: Parameters) -> Any:
+    """Have no listen key any more."""
+    desk.listen_keys.drop()
+    return {}
+
+
+_FROM_ALLOCATION, _PREVENTED = integer("fromAllocationId"), integer("preventedMatchId")
+
+
+def _signed(
+    handler: Handler, answer: Schema, weight: Any, *takes: Field[Any], needs: tuple[Field[Any], ...] = ()
+) -> Route:
+    return Route(handler, answer, needs=needs, takes=takes, weight=weight, security=Security.SIGNED)
+
+
+def _other(
+    handler: Handler, answer: Schema, security: Security = Security.NONE, *takes: Field[Any], weight: int = 0
+) -> Route:
     # These APIs have limits of their own, and parameters that mean nothing here.
-    return Route(handler, weight=0, security=security, strict=False)
+    return Route(handler, answer, takes=takes, weight=weight, security=security, strict=False)
 
 
 ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
-    ("GET", "/api/v3/account"): _signed(account, 20, "omitZeroBalances"),
-    ("GET", "/api/v3/account/commission"): _signed(commission, 20, "symbol"),
-    ("GET", "/api/v3/myTrades"): _signed(my_trades, _trades_weight, "symbol orderId startTime endTime fromId limit"),
-    ("GET", "/api/v3/rateLimit/order"): _signed(order_counts, 40, ""),
-    ("GET", "/api/v3/myPreventedMatches"): _signed(nothing, 20, "symbol preventedMatchId orderId limit"),
-    ("GET", "/api/v3/myAllocations"): _signed(nothing, 20, "symbol startTime endTime fromAllocationId limit orderId"),
-    ("GET", "/sapi/v1/capital/config/getall"): _other(currencies, Security.SIGNED),
-    ("GET", "/sapi/v1/asset/tradeFee"): _other(trade_fees, Security.SIGNED),
-    ("GET", "/sapi/v1/account/apiRestrictions"): _other(restrictions, Security.SIGNED),
-    ("GET", "/sapi/v1/margin/allPairs"): _other(nothing, Security.KEY),
-    ("GET", "/sapi/v1/margin/isolated/allPairs"): _other(nothing, Security.KEY),
-    ("GET", "/sapi/v1/margin/allAssets"): _other(nothing, Security.KEY),
-    ("GET", "/sapi/v1/capital/deposit/hisrec"): _other(nothing, Security.SIGNED),
-    ("GET", "/sapi/v1/capital/withdraw/history"): _other(nothing, Security.SIGNED),
-    ("GET", "/sapi/v1/system/status"): _other(system_status),
-    ("GET", "/fapi/v1/exchangeInfo"): _other(no_markets),
-    ("GET", "/dapi/v1/exchangeInfo"): _other(no_markets),
-    ("GET", "/eapi/v1/exchangeInfo"): _other(no_markets),
+    ("GET", "/api/v3/account"): _signed(account, answers.ACCOUNT, 20, _WITHOUT_ZERO),
+    ("GET", "/api/v3/account/commission"): _signed(commission, answers.COMMISSION, 20, needs=(SYMBOL,)),
+    ("GET", "/api/v3/myTrades"): _signed(
+        my_trades,
+        answers.OWN_TRADES,
+        _trades_weight,
+        *(ORDER_ID, START_TIME, END_TIME, FROM_ID, LIMIT),
+        needs=(SYMBOL,),
+    ),
+    ("GET", "/api/v3/rateLimit/order"): _signed(order_counts, answers.ORDER_COUNTS, 40),
+    ("GET", "/api/v3/myPreventedMatches"): _signed(
+        nothing, answers.EMPTY_LIST, 20, SYMBOL, _PREVENTED, ORDER_ID, LIMIT
+    ),
+    ("GET", "/api/v3/myAllocations"): _signed(
+        nothing, answers.EMPTY_LIST, 20, SYMBOL, START_TIME, END_TIME, _FROM_ALLOCATION, LIMIT, ORDER_ID
+    ),
+    ("POST", "/api/v3/userDataStream"): _other(give_listen_key, answers.LISTEN_KEY, Security.KEY, weight=2),
+    ("PUT", "/api/v3/userDataStream"): _other(keep_listen_key, answers.NOTHING, Security.KEY, weight=2),
+    ("DELETE", "/api/v3/userDataStream"): _other(drop_listen_key, answers.NOTHING, Security.KEY, weight=2),
+    ("GET", "/sapi/v1/capital/config/getall"): _other(currencies, answers.CURRENCIES, Security.SIGNED),
+    ("GET", "/sapi/v1/asset/tradeFee"): _other(trade_fees, answers.TRADE_FEES, Security.SIGNED, SYMBOL),
+    ("GET", "/sapi/v1/account/apiRestrictions"): _other(restrictions, answers.RESTRICTIONS, Security.SIGNED),
+    ("GET", "/sapi/v1/margin/allPairs"): _other(nothing, answers.EMPTY_LIST, Security.KEY),
+    ("GET", "/sapi/v1/margin/isolated/allPairs"): _other(nothing, answers.EMPTY_LIST, Security.KEY),
+    ("GET", "/sapi/v1/margin/allAssets"): _other(nothing, answers.EMPTY_LIST, Security.KEY),
+    ("GET", "/sapi/v1/capital/deposit/hisrec"): _other(nothing, answers.EMPTY_LIST, Security.SIGNED),
+    ("GET", "/sapi/v1/capital/withdraw/history"): _other(nothing, answers.EMPTY_LIST, Security.SIGNED),
+    ("GET", "/sapi/v1/system/status"): _other(system_status, answers.SYSTEM_STATUS),
+    ("GET", "/fapi/v1/exchangeInfo"): _other(no_markets, answers.NO_MARKETS),
+    ("GET", "/dapi/v1/exchangeInfo"): _other(no_markets, answers.NO_MARKETS),
+    ("GET", "/eapi/v1/exchangeInfo"): _other(no_markets, answers.NO_MARKETS),
 }

@@ -8,36 +8,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from tradewind.domain.errors import ConfigError
-from tradewind.sim_exchange.faults import Fault, parse_fault
+from tradewind.sim_exchange.faults import FAULT, Fault, parse_fault
 from tradewind.sim_exchange.models import ClockAnswer, RefusalError
+from tradewind.sim_exchange.wire import answers, fields
 from tradewind.sim_exchange.wire.call import Desk
+from tradewind.sim_exchange.wire.fields import LARGEST_INTEGER, Schema
 from tradewind.sim_exchange.wire.hub import Hub
 from tradewind.sim_exchange.wire.numbers import written
-from tradewind.sim_exchange.wire.parameters import LARGEST_INTEGER
-
-Answer = Callable[[bytes], Awaitable[Any]]
 
 
 class Admin:
-    """The calls of the simulation, by method and path; each gets the body of the request."""
+    """The calls of the simulation; each gets the body of the request."""
 
     def __init__(self, desk: Desk, hub: Hub) -> None:
         self._desk, self._hub = desk, hub
-        self.routes: dict[tuple[str, str], Answer] = {
-            ("GET", "/sim/clock"): self._clock,
-            ("POST", "/sim/clock"): self._move_clock,
-            ("GET", "/sim/faults"): self._faults,
-            ("POST", "/sim/faults"): self._add_faults,
-            ("DELETE", "/sim/faults"): self._clear_faults,
-            ("GET", "/sim/status"): self._status,
-        }
 
-    async def _clock(self, _body: bytes) -> Any:
+    async def clock(self, _body: bytes) -> Any:
+        """Where the clock stands."""
         exchange = self._desk.exchange
         await exchange.settled()
         return {
@@ -47,7 +40,8 @@ class Admin:
             "ended": exchange.time >= exchange.end_time,
         }
 
-    async def _move_clock(self, body: bytes) -> Any:
+    async def move_clock(self, body: bytes) -> Any:
+        """Let time pass until `to`; a time that has passed does nothing."""
         document = _document(body)
         to, pause = document.get("to"), document.get("pauseOnOpen", False)
         if not isinstance(to, int) or isinstance(to, bool) or not 0 <= to <= LARGEST_INTEGER:
@@ -56,10 +50,12 @@ class Admin:
             raise ConfigError("pauseOnOpen", pause, "true or false", "leave it out")
         return _clock_json(await self._desk.exchange.move_clock(to, pause_on_open=pause))
 
-    async def _faults(self, _body: bytes) -> Any:
+    async def faults(self, _body: bytes) -> Any:
+        """The faults that wait."""
         return [_fault_json(number, fault) for number, fault in self._desk.faults.waiting().items()]
 
-    async def _add_faults(self, body: bytes) -> Any:
+    async def add_faults(self, body: bytes) -> Any:
+        """Let one fault wait, or several; all or none."""
         sent = _json(body)
         documents = sent if isinstance(sent, list) else [sent]
         faults = [parse_fault(_object(document), "faults") for document in documents]
@@ -68,11 +64,13 @@ class Admin:
         waiting = self._desk.faults.waiting()
         return [_fault_json(number, fault) for number, fault in waiting.items() if number in numbers]
 
-    async def _clear_faults(self, _body: bytes) -> Any:
+    async def clear_faults(self, _body: bytes) -> Any:
+        """Have no fault any more."""
         self._desk.faults.clear()
         return []
 
-    async def _status(self, _body: bytes) -> Any:
+    async def status(self, _body: bytes) -> Any:
+        """How the venue stands: its clock, its account, what waits."""
         await self._desk.exchange.settled()
         exchange, account = self._desk.exchange, self._desk.exchange.account()
         return {
@@ -101,19 +99,7 @@ def _clock_json(answer: ClockAnswer) -> dict[str, Any]:
 
 
 def _fault_json(number: int, fault: Fault) -> dict[str, Any]:
-    values = msgspec.to_builtins(fault)
-    words = {
-        "kind": "kind",
-        "count": "count",
-        "method": "method",
-        "symbol": "symbol",
-        "clientOrderId": "client_order_id",
-        "seconds": "seconds",
-        "milliseconds": "milliseconds",
-        "fraction": "fraction",
-        "afterAccept": "after_accept",
-    }
-    told = {word: values[name] for word, name in words.items() if values[name] is not None}
+    told = {word: value for word, value in msgspec.to_builtins(fault).items() if value is not None}
     return {"number": number, **told}
 
 
@@ -132,3 +118,33 @@ def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError("body", value, "a JSON object", 'send an object such as {"kind": "Reject"}')
     return value
+
+
+@dataclass(frozen=True, slots=True)
+class AdminRoute:
+    """A call of the simulation: `body` and `answer` are the schemas of what is sent, where something is, and told."""
+
+    handler: Callable[[Admin, bytes], Awaitable[Any]]
+    answer: Schema
+    body: Schema | None = None
+
+
+_MOVE = {
+    "type": "object",
+    "properties": {
+        "to": {**fields.integer("to").schema, "description": "Milliseconds UTC of the simulated clock."},
+        "pauseOnOpen": {"type": "boolean", "description": "Stop right after an opening that gave events."},
+    },
+    "required": ["to"],
+}
+_NEW_FAULTS = answers.either(FAULT, answers.list_of(FAULT))
+_WAITING = answers.list_of(answers.FAULT)
+
+ADMIN_ROUTES: dict[tuple[str, str], AdminRoute] = {
+    ("GET", "/sim/clock"): AdminRoute(Admin.clock, answers.CLOCK),
+    ("POST", "/sim/clock"): AdminRoute(Admin.move_clock, answers.CLOCK, _MOVE),
+    ("GET", "/sim/faults"): AdminRoute(Admin.faults, _WAITING),
+    ("POST", "/sim/faults"): AdminRoute(Admin.add_faults, _WAITING, _NEW_FAULTS),
+    ("DELETE", "/sim/faults"): AdminRoute(Admin.clear_faults, _WAITING),
+    ("GET", "/sim/status"): AdminRoute(Admin.status, answers.STATUS),
+}

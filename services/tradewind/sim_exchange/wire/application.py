@@ -18,11 +18,12 @@ from tradewind.sim_exchange.exchange import SimulatedExchange
 from tradewind.sim_exchange.faults import FaultTable
 from tradewind.sim_exchange.models import RefusalError
 from tradewind.sim_exchange.wire import refusals
-from tradewind.sim_exchange.wire.admin import Admin, refusal_of
+from tradewind.sim_exchange.wire.admin import ADMIN_ROUTES, Admin, refusal_of
 from tradewind.sim_exchange.wire.call import Call, Desk, Route, SilenceError, WireSettings
 from tradewind.sim_exchange.wire.connection import Connection, Receive, Send
+from tradewind.sim_exchange.wire.document import DOCUMENT, document
 from tradewind.sim_exchange.wire.hub import Hub
-from tradewind.sim_exchange.wire.market_socket import ListenKeys, MarketSocket
+from tradewind.sim_exchange.wire.market_socket import MarketSocket
 from tradewind.sim_exchange.wire.parameters import Parameters, parse_form
 from tradewind.sim_exchange.wire.refusals import HttpRefusalError, body_of
 from tradewind.sim_exchange.wire.routes import ROUTES
@@ -33,8 +34,7 @@ Scope = Mapping[str, Any]
 Headers = list[tuple[bytes, bytes]]
 
 LARGEST_BODY = 65_536
-_USER_STREAM = "/api/v3/userDataStream"
-_PATHS = {path for _, path in ROUTES}
+_PATHS = {DOCUMENT, *(path for _, path in (*ROUTES, *ADMIN_ROUTES))}
 _JSON = (b"content-type", b"application/json;charset=UTF-8")
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,6 @@ class Application:
         self.hub = Hub(exchange, faults)
         self._desk = Desk(exchange, settings, faults)
         self._admin = Admin(self._desk, self.hub)
-        self._keys = ListenKeys()
 
     def open(self) -> None:
         """Begin to tell what happens."""
@@ -105,12 +104,11 @@ class Application:
         route = ROUTES.get((method, path))
         if route is not None:
             return await self._call(route, scope, body)
-        if path == _USER_STREAM:
-            return self._listen_key(method, _key(scope))
-        admin = self._admin.routes.get((method, path))
-        if admin is not None:
+        if (method, path) in ADMIN_ROUTES:
             self._desk.check_key(_key(scope))
-            return await admin(body)
+            return await ADMIN_ROUTES[method, path].handler(self._admin, body)
+        if (method, path) == ("GET", DOCUMENT):
+            return document()
         raise _no_such_call(path)
 
     async def _call(self, route: Route, scope: Scope, body: bytes) -> Any:
@@ -124,16 +122,6 @@ class Application:
                 payload=lambda: signed_payload(query, body),
             )
         )
-
-    def _listen_key(self, method: str, key: bytes | None) -> Any:
-        self._desk.check_key(key)
-        if method == "POST":
-            return {"listenKey": self._keys.give()}
-        if method == "DELETE":
-            self._keys.drop()
-        elif method != "PUT":
-            raise _wrong_method()
-        return {}
 
     def _usage(self, scope: Scope) -> Headers:
         """How much of its limits the client has used."""
@@ -161,7 +149,7 @@ class Application:
                 self._desk, self.hub, connection, _address(scope)
             ).on_text
         else:
-            market = MarketSocket(self.hub, self._keys, connection)
+            market = MarketSocket(self.hub, self._desk.listen_keys, connection)
             market.begin(names or [])
             on_text = market.on_text
         self.hub.join(connection)

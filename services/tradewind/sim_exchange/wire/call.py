@@ -17,12 +17,15 @@ from tradewind.sim_exchange.exchange import SimulatedExchange
 from tradewind.sim_exchange.faults import FaultKind, FaultTable
 from tradewind.sim_exchange.models import RefusalError
 from tradewind.sim_exchange.wire import refusals
+from tradewind.sim_exchange.wire.fields import RECEIVE_WINDOW, SIGNATURE, TIMESTAMP, Field, Schema, names_of
 from tradewind.sim_exchange.wire.limits import Allowance, Clocks, Limiter, ban, retry_after
+from tradewind.sim_exchange.wire.listen_keys import ListenKeys
 from tradewind.sim_exchange.wire.parameters import Parameters, refuse_unread
 from tradewind.sim_exchange.wire.refusals import HttpRefusalError
 from tradewind.sim_exchange.wire.signature import Credentials, check_window
 
-_SIGNED_PARAMETERS = frozenset({"timestamp", "recvWindow", "signature"})
+SIGNED_NEEDS, SIGNED_TAKES = (TIMESTAMP, SIGNATURE), (RECEIVE_WINDOW,)
+_SIGNED = names_of(SIGNED_NEEDS + SIGNED_TAKES)
 
 
 class Security(Enum):
@@ -63,16 +66,27 @@ Handler = Callable[["Desk", Parameters], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A call: who handles it, what it wants, what it weighs. `changes` what the account has; `orders` are counted."""
+    """A call: who handles it, what it wants, what it weighs. `changes` what the account has; `orders` are counted.
+
+    `needs` and `takes` are the parameters that must and that may be sent, `answer` is the schema of what is answered;
+    from these the OpenAPI document is made. Without `strict` other parameters are passed over.
+    """
 
     handler: Handler
+    answer: Schema
     name: str = ""
-    parameters: frozenset[str] = frozenset()
+    needs: tuple[Field[Any], ...] = ()
+    takes: tuple[Field[Any], ...] = ()
     security: Security = Security.NONE
     weight: int | Callable[[Mapping[str, str]], int] = 1
     orders: int = 0
     changes: bool = False
     strict: bool = True
+    known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        signed = _SIGNED if self.security is Security.SIGNED else frozenset()
+        object.__setattr__(self, "known", names_of(self.needs + self.takes) | signed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +111,7 @@ class Desk:
             else Clocks(settings.wall, settings.wall)
         )
         self.limiter = Limiter(settings.allowance, clocks, enforced=settings.rate_limits)
+        self.listen_keys = ListenKeys()
         self._banned_until = 0
 
     def now(self) -> int:
@@ -133,12 +148,11 @@ class Desk:
         if route.security is not Security.NONE:
             self.check_key(call.key)
         if signed:
-            signature = parameters.required("signature")
+            signature = parameters.need(SIGNATURE)
             check_window(parameters, self.now())
             self.settings.credentials.check_signature(call.payload(), signature)
         if route.strict:
-            known = route.parameters | _SIGNED_PARAMETERS if signed else route.parameters
-            refuse_unread(parameters, known, signed=signed)
+            refuse_unread(parameters, route.known, signed=signed)
 
     # -------------------------------------------------------------------------------------------------------- faults
 

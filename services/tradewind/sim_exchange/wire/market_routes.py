@@ -6,8 +6,22 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from tradewind.sim_exchange.wire import refusals
+from tradewind.sim_exchange.wire import answers, refusals
 from tradewind.sim_exchange.wire.call import Desk, Route, Security
+from tradewind.sim_exchange.wire.fields import (
+    END_TIME,
+    FROM_ID,
+    LIMIT,
+    START_TIME,
+    SYMBOL,
+    SYMBOLS,
+    Field,
+    Schema,
+    choice,
+    one_of,
+    rows,
+    unused,
+)
 from tradewind.sim_exchange.wire.market_shapes import (
     aggregate_trade_json,
     book_ticker_json,
@@ -24,12 +38,15 @@ from tradewind.sim_exchange.wire.streams import INTERVALS
 
 Result = TypeVar("Result")
 
-_KLINE_PARAMETERS = frozenset({"symbol", "interval", "startTime", "endTime", "timeZone", "limit"})
-
 
 class _TickerType(StrEnum):
     FULL = "FULL"
     MINI = "MINI"
+
+
+_INTERVAL = one_of("interval", {interval: interval for interval in INTERVALS}, -1120)
+_LEVELS = rows(100, 5000)
+_TYPE = choice("type", _TickerType)
 
 
 async def ping(_desk: Desk, _parameters: Parameters) -> Any:
@@ -57,49 +74,46 @@ async def exchange_info(desk: Desk, parameters: Parameters) -> Any:
 
 async def klines(desk: Desk, parameters: Parameters) -> Any:
     """Candles."""
-    symbol = _traded(desk, parameters.symbol())
-    interval = parameters.required("interval")
-    if interval not in INTERVALS:
-        raise refusals.invalid_choice("interval", -1120)
+    symbol = _traded(desk, parameters.need(SYMBOL))
     found = desk.exchange.klines(
         symbol,
-        interval,
-        start_time=parameters.integer("startTime"),
-        end_time=parameters.integer("endTime"),
-        limit=parameters.limit(500, 1000),
+        parameters.need(_INTERVAL),
+        start_time=parameters.get(START_TIME),
+        end_time=parameters.get(END_TIME),
+        limit=parameters.rows(LIMIT),
     )
     return [kline_json(kline) for kline in found]
 
 
 async def depth(desk: Desk, parameters: Parameters) -> Any:
     """The order book."""
-    symbol = _traded(desk, parameters.symbol())
-    return depth_json(desk.exchange.depth(symbol, parameters.limit(100, 5000)))
+    symbol = _traded(desk, parameters.need(SYMBOL))
+    return depth_json(desk.exchange.depth(symbol, parameters.rows(_LEVELS)))
 
 
 async def trades(desk: Desk, parameters: Parameters) -> Any:
     """Trades of the market, from an id on or the latest."""
-    symbol = _traded(desk, parameters.symbol())
-    found = desk.exchange.trades(symbol, from_id=parameters.integer("fromId"), limit=parameters.limit(500, 1000))
+    symbol = _traded(desk, parameters.need(SYMBOL))
+    found = desk.exchange.trades(symbol, from_id=parameters.get(FROM_ID), limit=parameters.rows(LIMIT))
     return [public_trade_json(trade) for trade in found]
 
 
 async def aggregate_trades(desk: Desk, parameters: Parameters) -> Any:
     """Aggregate trades, from an id on, of a time, or the latest."""
-    symbol = _traded(desk, parameters.symbol())
+    symbol = _traded(desk, parameters.need(SYMBOL))
     found = desk.exchange.aggregate_trades(
         symbol,
-        from_id=parameters.integer("fromId"),
-        start_time=parameters.integer("startTime"),
-        end_time=parameters.integer("endTime"),
-        limit=parameters.limit(500, 1000),
+        from_id=parameters.get(FROM_ID),
+        start_time=parameters.get(START_TIME),
+        end_time=parameters.get(END_TIME),
+        limit=parameters.rows(LIMIT),
     )
     return [aggregate_trade_json(trade) for trade in found]
 
 
 async def ticker(desk: Desk, parameters: Parameters) -> Any:
     """The last 24 hours."""
-    kind = parameters.choice("type", _TickerType)
+    kind = parameters.get(_TYPE)
     small = kind is _TickerType.MINI
     return _each(desk, parameters, lambda symbol: ticker_json(desk.exchange.ticker(symbol), small=small))
 
@@ -116,17 +130,19 @@ async def book_ticker(desk: Desk, parameters: Parameters) -> Any:
 
 def _each(desk: Desk, parameters: Parameters, answer: Callable[[str], Result]) -> Result | list[Result]:
     """One answer for `symbol`, a list of them for `symbols` or for all."""
-    if "symbol" in parameters and "symbols" not in parameters:
-        return answer(_traded(desk, parameters.symbol()))
+    if SYMBOL in parameters and SYMBOLS not in parameters:
+        return answer(_traded(desk, parameters.need(SYMBOL)))
     symbols = _symbols(desk, parameters)
     return [answer(symbol) for symbol in (desk.exchange.symbols if symbols is None else symbols)]
 
 
 def _symbols(desk: Desk, parameters: Parameters) -> list[str] | None:
-    several = parameters.symbols()
+    several = parameters.get(SYMBOLS)
     if several is not None:
+        if SYMBOL in parameters:
+            raise refusals.combination()
         return [_traded(desk, symbol) for symbol in several]
-    one = parameters.optional_symbol()
+    one = parameters.get(SYMBOL)
     return None if one is None else [_traded(desk, one)]
 
 
@@ -146,28 +162,43 @@ def _by_symbols(one: int, all_symbols: int) -> Callable[[Mapping[str, str]], int
     return lambda values: one if "symbol" in values else all_symbols
 
 
-def _names(*names: str) -> frozenset[str]:
-    return frozenset(names)
+def _each_of(answer: Schema) -> Schema:
+    return answers.either(answer, answers.list_of(answer))
 
 
-_SEVERAL = _names("symbol", "symbols", "symbolStatus")
-_AGGREGATE = _names("symbol", "fromId", "startTime", "endTime", "limit")
+_KLINES = Route(
+    klines,
+    answers.KLINES,
+    needs=(SYMBOL, _INTERVAL),
+    takes=(START_TIME, END_TIME, LIMIT, *unused("timeZone")),
+    weight=2,
+)
+_SEVERAL: tuple[Field[Any], ...] = (SYMBOL, SYMBOLS, *unused("symbolStatus"))
+_AGGREGATE = (FROM_ID, START_TIME, END_TIME, LIMIT)
 
 MARKET_ROUTES: dict[tuple[str, str], Route] = {
-    ("GET", "/api/v3/ping"): Route(ping),
-    ("GET", "/api/v3/time"): Route(time),
+    ("GET", "/api/v3/ping"): Route(ping, answers.NOTHING),
+    ("GET", "/api/v3/time"): Route(time, answers.TIME),
     ("GET", "/api/v3/exchangeInfo"): Route(
-        exchange_info, weight=20, parameters=_SEVERAL | _names("permissions", "showPermissionSets")
+        exchange_info, answers.EXCHANGE, takes=(*_SEVERAL, *unused("permissions showPermissionSets")), weight=20
     ),
-    ("GET", "/api/v3/klines"): Route(klines, weight=2, parameters=_KLINE_PARAMETERS),
-    ("GET", "/api/v3/uiKlines"): Route(klines, weight=2, parameters=_KLINE_PARAMETERS),
-    ("GET", "/api/v3/depth"): Route(depth, weight=_by_depth, parameters=_names("symbol", "limit", "symbolStatus")),
-    ("GET", "/api/v3/trades"): Route(trades, weight=25, parameters=_names("symbol", "limit")),
+    ("GET", "/api/v3/klines"): _KLINES,
+    ("GET", "/api/v3/uiKlines"): _KLINES,
+    ("GET", "/api/v3/depth"): Route(
+        depth, answers.DEPTH, needs=(SYMBOL,), takes=(_LEVELS, *unused("symbolStatus")), weight=_by_depth
+    ),
+    ("GET", "/api/v3/trades"): Route(trades, answers.TRADES, needs=(SYMBOL,), takes=(LIMIT,), weight=25),
     ("GET", "/api/v3/historicalTrades"): Route(
-        trades, weight=25, parameters=_names("symbol", "limit", "fromId"), security=Security.KEY
+        trades, answers.TRADES, needs=(SYMBOL,), takes=(LIMIT, FROM_ID), weight=25, security=Security.KEY
     ),
-    ("GET", "/api/v3/aggTrades"): Route(aggregate_trades, weight=4, parameters=_AGGREGATE),
-    ("GET", "/api/v3/ticker/24hr"): Route(ticker, weight=_by_symbols(2, 80), parameters=_SEVERAL | _names("type")),
-    ("GET", "/api/v3/ticker/price"): Route(price, weight=_by_symbols(2, 4), parameters=_SEVERAL),
-    ("GET", "/api/v3/ticker/bookTicker"): Route(book_ticker, weight=_by_symbols(2, 4), parameters=_SEVERAL),
+    ("GET", "/api/v3/aggTrades"): Route(
+        aggregate_trades, answers.AGGREGATE_TRADES, needs=(SYMBOL,), takes=_AGGREGATE, weight=4
+    ),
+    ("GET", "/api/v3/ticker/24hr"): Route(
+        ticker, _each_of(answers.TICKER), takes=(*_SEVERAL, _TYPE), weight=_by_symbols(2, 80)
+    ),
+    ("GET", "/api/v3/ticker/price"): Route(price, _each_of(answers.PRICE), takes=_SEVERAL, weight=_by_symbols(2, 4)),
+    ("GET", "/api/v3/ticker/bookTicker"): Route(
+        book_ticker, _each_of(answers.BOOK_TICKER), takes=_SEVERAL, weight=_by_symbols(2, 4)
+    ),
 }

@@ -16,6 +16,7 @@ from tradewind.sim_exchange.models import (
     PublicTrade,
     Ticker,
 )
+from tradewind.sim_exchange.order_checks import UNSUPPORTED
 from tradewind.sim_exchange.wire.limits import Allowance
 from tradewind.sim_exchange.wire.numbers import written
 
@@ -48,7 +49,7 @@ def symbol_json(filters: Filters) -> Json:
         "quoteAssetPrecision": 8,
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
-        "orderTypes": [kind.value for kind in Kind],
+        "orderTypes": [kind.value for kind in Kind if kind not in UNSUPPORTED],
         "icebergAllowed": False,
         "ocoAllowed": True,
         "otoAllowed": False,

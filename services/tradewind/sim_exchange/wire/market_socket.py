@@ -6,7 +6,6 @@ A listen key is a stream too: that of the account, as clients of before the WebS
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,29 +13,10 @@ import orjson
 
 from tradewind.sim_exchange.wire.connection import Connection
 from tradewind.sim_exchange.wire.hub import Hub
+from tradewind.sim_exchange.wire.listen_keys import ListenKeys
 from tradewind.sim_exchange.wire.streams import parse_stream
 
 MOST_STREAMS = 1_024
-
-
-class ListenKeys:
-    """The one listen key of the account, while there is one."""
-
-    def __init__(self) -> None:
-        self._key: str | None = None
-
-    def give(self) -> str:
-        """The key, made when there is none."""
-        self._key = self._key or secrets.token_hex(30)
-        return self._key
-
-    def holds(self, key: str) -> bool:
-        """Whether `key` is the one."""
-        return self._key is not None and secrets.compare_digest(self._key.encode(), key.encode(errors="replace"))
-
-    def drop(self) -> None:
-        """Have none."""
-        self._key = None
 
 
 class _RequestError(Exception):

@@ -3,94 +3,88 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
+from typing import Any
 
-from tradewind.domain.order import Side, TimeInForce
+from tradewind.domain.order import TimeInForce
 from tradewind.sim_exchange.models import Kind, NewOrder, RefusalError
 from tradewind.sim_exchange.wire import refusals
-from tradewind.sim_exchange.wire.order_shapes import ResponseType
+from tradewind.sim_exchange.wire.fields import (
+    NEW_ID,
+    PRICE,
+    QUANTITY,
+    RESPONSE,
+    SELF_TRADE,
+    SIDE,
+    STOP_PRICE,
+    SYMBOL,
+    Field,
+    number,
+    order_type,
+    time_in_force,
+    unused,
+)
 from tradewind.sim_exchange.wire.parameters import Parameters
 
-_SIDES = {"BUY": Side.BUY, "SELL": Side.SELL}
+_TYPE, _TIME_IN_FORCE, _QUOTE_QUANTITY = order_type("type"), time_in_force("timeInForce"), number("quoteOrderQty")
+NEW_ORDER_NEEDS: tuple[Field[Any], ...] = (SYMBOL, SIDE, _TYPE)
+NEW_ORDER_TAKES: tuple[Field[Any], ...] = (
+    _TIME_IN_FORCE,
+    QUANTITY,
+    _QUOTE_QUANTITY,
+    PRICE,
+    STOP_PRICE,
+    NEW_ID,
+    RESPONSE,
+    SELF_TRADE,
+    *unused("strategyId strategyType"),
+)
+
 _LIMITED = frozenset({Kind.LIMIT, Kind.STOP_LOSS_LIMIT, Kind.TAKE_PROFIT_LIMIT})
 _PRICED = _LIMITED | {Kind.LIMIT_MAKER}
 _STOPPED = frozenset({Kind.STOP_LOSS, Kind.STOP_LOSS_LIMIT, Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_LIMIT})
 
 
-class _SelfTrade(StrEnum):
-    NONE = "NONE"
-
-
-def side_of(parameters: Parameters) -> Side:
-    """The side, which must be there."""
-    side = _SIDES.get(parameters.required("side"))
-    if side is None:
-        raise refusals.invalid_choice("side", -1117)
-    return side
-
-
-def kind_of(parameters: Parameters, name: str) -> Kind:
-    """The order type, which must be there."""
-    return parameters.required_choice(name, Kind, -1116)
-
-
-def time_in_force_of(parameters: Parameters, name: str) -> TimeInForce | None:
-    """How long the order may rest, where it was said."""
-    return parameters.choice(name, TimeInForce, -1115)
-
-
-def response_of(parameters: Parameters, default: ResponseType) -> ResponseType:
-    """How much the answer is to say."""
-    return parameters.choice("newOrderRespType", ResponseType) or default
-
-
-def check_self_trade(parameters: Parameters) -> None:
-    """One account in its own market cannot trade with itself, so only NONE has a meaning."""
-    parameters.choice("selfTradePreventionMode", _SelfTrade)
-
-
 def new_order(parameters: Parameters) -> NewOrder:
     """The order that the parameters describe; refused where one is missing, or sent where its type has none."""
-    symbol, side, kind = parameters.symbol(), side_of(parameters), kind_of(parameters, "type")
-    check_self_trade(parameters)
+    symbol, side, kind = parameters.need(SYMBOL), parameters.need(SIDE), parameters.need(_TYPE)
+    parameters.get(SELF_TRADE)
     return NewOrder(
         symbol=symbol,
         side=side,
         type=kind,
         time_in_force=_time_in_force(parameters, kind),
         **_quantities(parameters, kind),
-        price=_belonging(parameters, "price", belongs=kind in _PRICED),
-        stop_price=_belonging(parameters, "stopPrice", belongs=kind in _STOPPED),
-        client_order_id=parameters.client_order_id("newClientOrderId"),
+        price=_belonging(parameters, PRICE, belongs=kind in _PRICED),
+        stop_price=_belonging(parameters, STOP_PRICE, belongs=kind in _STOPPED),
+        client_order_id=parameters.get(NEW_ID),
     )
 
 
 def _time_in_force(parameters: Parameters, kind: Kind) -> TimeInForce | None:
     if kind in _LIMITED:
-        parameters.required("timeInForce")
-        return time_in_force_of(parameters, "timeInForce")
-    if "timeInForce" in parameters:
-        raise refusals.not_required("timeInForce")
+        return parameters.need(_TIME_IN_FORCE)
+    if _TIME_IN_FORCE in parameters:
+        raise refusals.not_required(_TIME_IN_FORCE.name)
     return None
 
 
 def _quantities(parameters: Parameters, kind: Kind) -> dict[str, Decimal | None]:
     if kind is not Kind.MARKET:
-        if "quoteOrderQty" in parameters:
-            raise refusals.not_required("quoteOrderQty")
-        return {"quantity": parameters.required_number("quantity")}
-    quantity, quote = parameters.number("quantity"), parameters.number("quoteOrderQty")
+        if _QUOTE_QUANTITY in parameters:
+            raise refusals.not_required(_QUOTE_QUANTITY.name)
+        return {"quantity": parameters.need(QUANTITY)}
+    quantity, quote = parameters.get(QUANTITY), parameters.get(_QUOTE_QUANTITY)
     if quantity is not None and quote is not None:
-        raise refusals.not_required("quoteOrderQty")
+        raise refusals.not_required(_QUOTE_QUANTITY.name)
     if quantity is None and quote is None:
         raise RefusalError(-1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!")
     return {"quantity": quantity, "quote_quantity": quote}
 
 
-def _belonging(parameters: Parameters, name: str, *, belongs: bool) -> Decimal | None:
+def _belonging(parameters: Parameters, field: Field[Decimal], *, belongs: bool) -> Decimal | None:
     """A price that the type must have, or must not have."""
     if belongs:
-        return parameters.required_number(name)
-    if name in parameters:
-        raise refusals.not_required(name)
+        return parameters.need(field)
+    if field in parameters:
+        raise refusals.not_required(field.name)
     return None

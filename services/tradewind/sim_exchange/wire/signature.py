@@ -15,6 +15,7 @@ from typing import Self
 
 from tradewind.sim_exchange.models import RefusalError
 from tradewind.sim_exchange.wire import refusals
+from tradewind.sim_exchange.wire.fields import RECEIVE_WINDOW, TIMESTAMP
 from tradewind.sim_exchange.wire.parameters import Parameters
 
 DEFAULT_WINDOW = 5_000
@@ -74,7 +75,7 @@ def sorted_payload(values: dict[str, str]) -> bytes:
 
 def check_window(parameters: Parameters, now: int) -> None:
     """Refuse a request that was signed too long ago, or for later; `now` is the venue's wall clock in milliseconds."""
-    timestamp = parameters.required_integer("timestamp")
+    timestamp = parameters.need(TIMESTAMP)
     window = _window(parameters)
     if timestamp >= now + AHEAD:
         ahead = f"Timestamp for this request was {AHEAD}ms ahead of the server's time."
@@ -84,8 +85,7 @@ def check_window(parameters: Parameters, now: int) -> None:
 
 
 def _window(parameters: Parameters) -> int:
-    # Newer clients may send microseconds as a fraction of a millisecond.
-    value = parameters.number("recvWindow")
+    value = parameters.get(RECEIVE_WINDOW)
     if value is None:
         return DEFAULT_WINDOW
     if value > LONGEST_WINDOW:

@@ -14,8 +14,10 @@ import orjson
 from tradewind.sim_exchange.models import RefusalError
 from tradewind.sim_exchange.wire import refusals
 from tradewind.sim_exchange.wire.account_routes import nothing
+from tradewind.sim_exchange.wire.answers import EMPTY_LIST
 from tradewind.sim_exchange.wire.call import Call, Desk, Route, Security, SilenceError
 from tradewind.sim_exchange.wire.connection import Connection
+from tradewind.sim_exchange.wire.fields import flag, integer
 from tradewind.sim_exchange.wire.hub import Hub
 from tradewind.sim_exchange.wire.market_shapes import rate_limits_json
 from tradewind.sim_exchange.wire.parameters import MOST_PARAMETERS, Parameters
@@ -63,8 +65,9 @@ def _route(call: str) -> Route:
 
 
 METHODS = {name: _route(call) for name, call in _CALLS.items()}
-_USER_STREAM = Route(nothing, name="userDataStream", security=Security.SIGNED, weight=2)
-_OWN_PARAMETERS = ("apiKey", "returnRateLimits")
+_USER_STREAM = Route(nothing, EMPTY_LIST, name="userDataStream", security=Security.SIGNED, weight=2)
+_WITH_LIMITS, _SUBSCRIPTION = flag("returnRateLimits"), integer("subscriptionId")
+_OWN_PARAMETERS = ("apiKey", _WITH_LIMITS.name)
 
 
 class WebSocketApi:
@@ -83,7 +86,7 @@ class WebSocketApi:
             request = _request(text)
             identity = _identity(request)
             values = _values(request)
-            with_limits = Parameters(values).flag("returnRateLimits") is not False
+            with_limits = Parameters(values).get(_WITH_LIMITS) is not False
             result = await self._perform(request, values)
         except SilenceError:
             return
@@ -128,7 +131,7 @@ class WebSocketApi:
         return {"subscriptionId": self._subscription}
 
     def _unsubscribe(self, parameters: Parameters) -> dict[str, int]:
-        wanted = parameters.integer("subscriptionId")
+        wanted = parameters.get(_SUBSCRIPTION)
         if wanted is None or wanted == self._subscription:
             if self._subscription is not None:
                 self._hub.unsubscribe_user(self._connection, self._subscription)

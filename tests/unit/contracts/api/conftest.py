@@ -72,6 +72,14 @@ FRAMES = "1h, 2h, 4h, 6h, 8h, 12h, 1d, 1w, 1M (m is minute and M is month)"
 PAIR = "a pair as BASE/QUOTE in capitals"
 MOMENT = "a date (midnight UTC) or an RFC 3339 timestamp that ends in Z or an offset"
 
+
+def at_simulated(*faults: Any) -> list[dict[str, Any]]:
+    """The exchanges of a bot whose venue is simulated and does these things wrong."""
+    return [{"name": "bitvavo", "venue": "Simulated", "faults": list(faults)}]
+
+
+FAULT = "spec.exchanges[0].faults[0]"
+
 MALFORMED = (
     # the envelope
     Malformed("apiVersion", REMOVED, "apiVersion", "tradewind.dev/v1alpha1", "add for example apiVersion:", "Nobody"),
@@ -93,7 +101,7 @@ MALFORMED = (
     Malformed("metadata.labels", [], "metadata.labels", "a mapping of names to values", "write for example", "Nobody"),
     Malformed("metadata.annotations", {"note": True}, "metadata.annotations.note", "text", "write for", "Nobody"),
     # the spec
-    Malformed("spec.mode", "Live", "spec.mode", "Paper", "no venue is proven for Live yet"),
+    Malformed("spec.mode", "Live", "spec.mode", "Paper", "how this exchange knows an order by the client's id"),
     Malformed("spec.mode", "paper", "spec.mode", "Paper", "write Paper"),
     Malformed("spec.profile", "Medium", "spec.profile", "Minimal, Standard or Full", "write "),
     Malformed("spec.profile", ["Full"], "spec.profile", "Minimal, Standard or Full", "write Full"),
@@ -125,6 +133,75 @@ MALFORMED = (
     ),
     Malformed(
         "spec.exchanges.0.slippage.basisPoints", "10000", "spec.exchanges[0].slippage.basisPoints", "10000", "5", "CEL"
+    ),
+    Malformed(
+        "spec.exchanges",
+        [{"name": "bitvavo", "venue": "Paper", "faults": [{"kind": "Reject"}]}],
+        "spec.exchanges[0].faults",
+        "faults only where venue is Simulated",
+        "remove them, or set venue: Simulated",
+        "CEL",
+    ),
+    Malformed("spec.exchanges", at_simulated({}), f"{FAULT}.kind", "TimeoutAfterAccept, Reject", "add"),
+    Malformed("spec.exchanges", at_simulated({"kind": "Crash"}), f"{FAULT}.kind", "Disconnect", "write "),
+    Malformed(
+        "spec.exchanges",
+        at_simulated({"kind": "Reject", "count": 0}),
+        f"{FAULT}.count",
+        "a whole number from 1 to 1000000",
+        "write 1 or more",
+    ),
+    Malformed("spec.exchanges", at_simulated({"kind": "Reject", "pair": "btc"}), f"{FAULT}.pair", PAIR, "write"),
+    Malformed("spec.exchanges", at_simulated({"kind": "Reject", "when": 1}), f"{FAULT}.when", "kind", "", "Pruned"),
+    Malformed(
+        "spec.exchanges", at_simulated({"kind": "Ban"}), f"{FAULT}.seconds", "a number: Ban needs it", "add sec", "CEL"
+    ),
+    Malformed(
+        "spec.exchanges",
+        at_simulated({"kind": "Reject", "seconds": "2"}),
+        f"{FAULT}.seconds",
+        "nothing: Reject has no seconds",
+        "remove it",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges",
+        at_simulated({"kind": "Ban", "seconds": "0"}),
+        f"{FAULT}.seconds",
+        "above 0 and at most 3600",
+        "write",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges",
+        at_simulated({"kind": "ClockSkew", "milliseconds": 3_600_001}),
+        f"{FAULT}.milliseconds",
+        "a whole number from -3600000 to 3600000",
+        "write 3600000 or less",
+    ),
+    Malformed(
+        "spec.exchanges",
+        at_simulated({"kind": "ClockSkew"}),
+        f"{FAULT}.milliseconds",
+        "a number: ClockSkew needs it",
+        "add milliseconds",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges",
+        at_simulated({"kind": "PartialFill", "fraction": "1"}),
+        f"{FAULT}.fraction",
+        INNER,
+        "write",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges",
+        at_simulated({"kind": "PartialFill"}),
+        f"{FAULT}.fraction",
+        "a number: PartialFill needs it",
+        "add fraction",
+        "CEL",
     ),
     Malformed(
         "spec.exchanges.0.instruments",
@@ -335,6 +412,21 @@ _SYNTHETICS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"source": st.just("Synthetic")},
     optional={"synthetic": st.fixed_dictionaries({}, optional={"seed": st.integers(0, 9), "startPrice": _RATIOS})},
 )
+_FAULTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries(
+        {"kind": st.sampled_from(["TimeoutAfterAccept", "Reject", "DropUpdate", "RateLimit", "Disconnect"])},
+        optional={"count": st.integers(1, 9), "pair": st.just("BTC/EUR")},
+    ),
+    st.fixed_dictionaries({"kind": st.sampled_from(["Ban", "DelayBeyondTimeout"]), "seconds": _decimals("1", "9")}),
+    st.fixed_dictionaries({"kind": st.just("ClockSkew"), "milliseconds": st.integers(-90_000, 90_000)}),
+    st.fixed_dictionaries({"kind": st.just("PartialFill"), "fraction": st.just("0.4")}),
+)
+_EXCHANGES: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"name": _NAMES}),
+    st.fixed_dictionaries(
+        {"name": _NAMES, "venue": st.just("Simulated")}, optional={"faults": st.lists(_FAULTS, max_size=3)}
+    ),
+)
 _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "apiVersion": st.just(MINIMAL["apiVersion"]),
@@ -345,7 +437,7 @@ _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         ),
         "spec": st.fixed_dictionaries(
             {
-                "exchanges": st.fixed_dictionaries({"name": _NAMES}).map(lambda exchange: [exchange]),
+                "exchanges": _EXCHANGES.map(lambda exchange: [exchange]),
                 "pairs": st.just({"include": ["BTC/EUR", "*/EUR"]}),
                 "timeframe": st.just("1h"),
                 "strategies": st.lists(_STRATEGIES, min_size=1, max_size=3, unique_by=lambda item: item["name"]),

@@ -157,3 +157,23 @@ def test_a_value_that_is_not_allowed_is_refused_like_one_in_the_file(minimal: di
     with pytest.raises(ConfigErrors) as caught:
         parse_bot(changed, "bot.yaml")
     assert [error.field for error in caught.value.errors] == ["spec.emergencyStop", "spec.risk.stopLoss"]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "words"),
+    [
+        ("kraken", "Kraken still lacks: a bound after which a create can no longer be accepted"),
+        ("binance", "this version takes its candles from recordings only"),
+        ("mtgox", "how this exchange knows an order by the client's id has not been established"),
+    ],
+)
+def test_live_is_refused_by_name_of_what_is_missing(tmp_path, exchange, words):
+    """Money at stake is refused where something of it is not proven, and the sentence says what."""
+    manifest = tmp_path / "bot.yaml"
+    manifest.write_text(QUICKSTART.read_text().replace("name: bitvavo ", f"name: {exchange} "))
+    with pytest.raises(ConfigErrors) as caught:
+        load_bot(manifest, ["spec.mode=Live"])
+    assert [(error.field, error.received, error.allowed) for error in caught.value.errors] == [
+        ("spec.mode", "Live", "Paper")
+    ]
+    assert words in caught.value.errors[0].fix

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tradewind.domain.order import TimeInForce
 from tradewind.sim_exchange.models import RefusalError
+from tradewind.sim_exchange.wire.fields import LIMIT, SYMBOL, SYMBOLS, choice, client_order_id, flag, integer, number
 from tradewind.sim_exchange.wire.parameters import Parameters, parse_form, refuse_unread
 
 
@@ -26,34 +27,33 @@ def code_of(call):
 )
 def test_what_is_no_plain_number_is_refused_as_illegal_characters(text):
     """A quantity is digits and a point: everything a float parser would also take is refused with -1100."""
-    assert -1100 == code_of(lambda: Parameters({"quantity": text}).number("quantity"))
+    assert -1100 == code_of(lambda: Parameters({"quantity": text}).get(number("quantity")))
 
 
 @given(st.decimals(min_value=0, max_value=10**15, places=12, allow_nan=False, allow_infinity=False))
 def test_a_number_keeps_every_digit(value):
     """What was sent is what is read, to the last of twelve places."""
-    assert value == Parameters({"price": f"{value:f}"}).number("price")
+    assert value == Parameters({"price": f"{value:f}"}).get(number("price"))
 
 
 @pytest.mark.parametrize(
     ("read", "code"),
     [
-        (lambda one: one.required("absent"), -1102),
-        (lambda one: one.required("empty"), -1102),
-        (lambda one: one.required_number("absent"), -1102),
-        (lambda one: one.text("empty"), -1105),
-        (lambda one: one.integer("empty"), -1105),
-        (lambda one: one.integer("word"), -1100),
-        (lambda one: one.integer("huge"), -1100),
-        (lambda one: one.choice("word", TimeInForce, -1115), -1115),
-        (lambda one: one.choice("word", TimeInForce), -1130),
-        (lambda one: one.flag("word"), -1100),
-        (lambda one: one.client_order_id("long"), -1100),
-        (lambda one: one.client_order_id("spaced"), -1100),
-        (lambda one: Parameters({"symbol": "btc/usdt"}).symbol(), -1100),
-        (lambda one: Parameters({"symbols": "BTCUSDT"}).symbols(), -1100),
-        (lambda one: Parameters({"symbols": '["A"]', "symbol": "A"}).symbols(), -1128),
-        (lambda one: Parameters({"limit": "0"}).limit(500, 1000), -1130),
+        (lambda one: one.need(number("absent")), -1102),
+        (lambda one: one.need(number("empty")), -1102),
+        (lambda one: one.need(integer("absent")), -1102),
+        (lambda one: one.get(client_order_id("empty")), -1105),
+        (lambda one: one.get(integer("empty")), -1105),
+        (lambda one: one.get(integer("word")), -1100),
+        (lambda one: one.get(integer("huge")), -1100),
+        (lambda one: one.get(choice("word", TimeInForce, -1115)), -1115),
+        (lambda one: one.get(choice("word", TimeInForce)), -1130),
+        (lambda one: one.get(flag("word")), -1100),
+        (lambda one: one.get(client_order_id("long")), -1100),
+        (lambda one: one.get(client_order_id("spaced")), -1100),
+        (lambda one: Parameters({"symbol": "btc/usdt"}).need(SYMBOL), -1100),
+        (lambda one: Parameters({"symbols": "BTCUSDT"}).get(SYMBOLS), -1100),
+        (lambda one: Parameters({"limit": "0"}).rows(LIMIT), -1130),
     ],
 )
 def test_each_mistake_has_its_code(read, code):
@@ -65,9 +65,7 @@ def test_each_mistake_has_its_code(read, code):
 
 def test_a_limit_above_the_most_is_the_most():
     """As on the real venue, asking for too many rows gives as many as there can be."""
-    assert (500, 7, 1000) == tuple(
-        Parameters(sent).limit(500, 1000) for sent in ({}, {"limit": "7"}, {"limit": "99999"})
-    )
+    assert (500, 7, 1000) == tuple(Parameters(sent).rows(LIMIT) for sent in ({}, {"limit": "7"}, {"limit": "99999"}))
 
 
 @given(
@@ -106,6 +104,6 @@ def test_what_nobody_reads_is_refused():
 def test_symbols_are_a_json_list():
     """With or without spaces, empty or not."""
     assert [["A", "B"], ["A"], []] == [
-        Parameters({"symbols": text}).symbols() for text in ('["A", "B"]', '["A"]', "[]")
+        Parameters({"symbols": text}).get(SYMBOLS) for text in ('["A", "B"]', '["A"]', "[]")
     ]
-    assert Decimal(1) == Parameters({"x": "1.000"}).number("x")
+    assert Decimal(1) == Parameters({"x": "1.000"}).get(number("x"))

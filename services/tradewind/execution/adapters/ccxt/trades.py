@@ -49,12 +49,12 @@ class AccountTrades:
         self._since = since
         self._marks: dict[str, int] = {}
         self._read: dict[str, int] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[tuple[str, str], str] = {}
 
-    def learn(self, venue_id: object, client_order_id: str) -> None:
-        """Remember whose order the venue's own id is, to save the question."""
+    def learn(self, pair: str, venue_id: object, client_order_id: str) -> None:
+        """Remember whose order the venue's own id is, to save the question. Venues may number orders per pair."""
         if venue_id:
-            self._names[str(venue_id)] = client_order_id
+            self._names[pair, str(venue_id)] = client_order_id
 
     def stored(self) -> None:
         """Everything the last `read` answered is stored: the next one begins there."""
@@ -68,7 +68,7 @@ class AccountTrades:
             trades = await self._trades(pair)
             if not self._row.id_in_trades:
                 await self._learn_names(trades, pair)
-            fills += [fill_from(trade, self._name_of(trade)) for trade in trades]
+            fills += [fill_from(trade, self._name_of(trade, pair)) for trade in trades]
         return fills
 
     # ------------------------------------------------------------------------------------------------------- reading
@@ -106,19 +106,23 @@ class AccountTrades:
 
     async def _learn_names(self, trades: Sequence[Mapping[str, Any]], pair: str) -> None:
         """Ask whose the orders are that nobody has told of; each answer must name one more."""
-        while unknown := sorted({str(trade.get("order") or "") for trade in trades} - set(self._names)):
+        while unknown := self._unknown(trades, pair):
             if not all(unknown):
                 raise UnreadableAnswerError(f"a trade of {pair} names no order")
             told = await self._calls.run(partial(self._dialect.by_venue_ids, unknown, pair))
             for order in told:
-                self.learn(order.get("id"), self._dialect.name_of(order))
-            if not set(unknown) & set(self._names):
+                self.learn(pair, order.get("id"), self._dialect.name_of(order))
+            if self._unknown(trades, pair) == unknown:
                 raise UnreadableAnswerError(f"{self._row.title} has trades of orders in {pair} that it does not know")
 
-    def _name_of(self, trade: Mapping[str, Any]) -> str:
+    def _unknown(self, trades: Sequence[Mapping[str, Any]], pair: str) -> list[str]:
+        named = {str(trade.get("order") or "") for trade in trades}
+        return sorted(venue_id for venue_id in named if (pair, venue_id) not in self._names)
+
+    def _name_of(self, trade: Mapping[str, Any], pair: str) -> str:
         """The client order id of the trade's order; the venue's id, marked, where nobody gave it one."""
         venue_id = str(trade.get("order") or "")
         if not self._row.id_in_trades:
-            return self._names[venue_id]
+            return self._names[pair, venue_id]
         told = trade.get("info", {}).get(self._row.lookup_field)
         return str(told) if told else external_id(venue_id)

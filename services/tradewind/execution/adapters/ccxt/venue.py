@@ -143,7 +143,7 @@ class CcxtVenue:
             raise
         if told is None:
             raise LookupError(f"{self.row.title} has no {order.client_order_id}, or does not show it yet")
-        self._trades.learn(told.get("id"), order.client_order_id)
+        self._trades.learn(order.pair, told.get("id"), order.client_order_id)
         return order_from(told, order.client_order_id)
 
     async def open_orders(self) -> Sequence[VenueOrder]:
@@ -171,7 +171,7 @@ class CcxtVenue:
             return await self._dialect.create(order, outgoing(self.client, order, self.row))
 
         told = await self.calls.run(send)
-        self._trades.learn(told.get("id"), order.client_order_id)
+        self._trades.learn(order.pair, told.get("id"), order.client_order_id)
         if has_state(told):
             return self._created(told, order.client_order_id)
         try:
@@ -211,7 +211,7 @@ class CcxtVenue:
         )
 
     def _created(self, told: Mapping[str, Any], client_order_id: str) -> Answer:
-        self._trades.learn(told.get("id"), client_order_id)
+        self._trades.learn(str(told.get("symbol")), told.get("id"), client_order_id)
         whose = {"symbol": told.get("symbol"), "side": told.get("side")}
         time = told.get("info", {}).get("transactTime") or told.get("lastTradeTimestamp")
         fills = [
@@ -236,7 +236,7 @@ class CcxtVenue:
 
     def _known(self, told: Mapping[str, Any]) -> VenueOrder:
         order = order_from(told, self._dialect.name_of(told))
-        self._trades.learn(told.get("id"), order.client_order_id)
+        self._trades.learn(order.pair, told.get("id"), order.client_order_id)
         return order
 
     def _canceled_report(self, report: Mapping[str, Any], pair: str) -> VenueOrder:
