@@ -75,7 +75,11 @@ class Replay:
             tick = recording.ticks[self.position]
             if self._speed is not None:
                 await asyncio.sleep(max(due - loop.time(), 0))
-                due += self._pause(recording, self.position)
+                pause = self._pause(recording, self.position)
+                if loop.time() - due > pause:
+                    # What took longer than a candle (a venue that was not there yet) makes time late, not fast.
+                    due = loop.time()
+                due += pause
             await self._send_until_settled(tick)
             for pair, timeframe, candle in tick.candles:
                 if timeframe == recording.timeframe:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tests.unit.execution.conftest import VirtualLoop
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.messages import CandleClosed, FeedStateChanged, OpeningSettled, TickSettled, VenueOpened
@@ -59,14 +60,14 @@ class Venue:
 class Bus:
     """What market-data publishes, and the bot that answers it, unless the test is it."""
 
-    def __init__(self, venue, *, ticks=3, resume_time=None):
+    def __init__(self, venue, *, ticks=3, resume_time=None, speed="max"):
         self.sent, self.warnings = [], []
         self.answering, self.heard = True, asyncio.Event()
         log = SimpleNamespace(
             info=lambda *_, **__: None, warning=lambda event, **facts: self.warnings.append((event, facts["time"]))
         )
         context = SimpleNamespace(
-            bot=load_bot(ROOT / "manifests" / "samples" / "quickstart.yaml", ["spec.data.speed=max"]),
+            bot=load_bot(ROOT / "manifests" / "samples" / "quickstart.yaml", [f"spec.data.speed={speed}"]),
             key="default/quickstart",
             metrics=Metrics(),
             log=log,
@@ -202,3 +203,22 @@ async def test_closing_lets_go_of_the_venue(venue):
     """And of nothing where there is none."""
     await Bus(venue).replay.close()
     assert venue is None or venue.closed
+
+
+def test_time_that_was_lost_is_not_made_up_for():
+    """A venue that comes late makes the market late: its candles do not come in a burst then."""
+    sent = {}
+
+    class Late(Venue):
+        async def moment(self, tick):
+            await asyncio.sleep(10.4)
+            return await super().moment(tick)
+
+        async def move(self, timeframe, tick):
+            sent[tick // HOUR] = round(asyncio.get_running_loop().time(), 3)
+            return await super().move(timeframe, tick)
+
+    loop = VirtualLoop()
+    loop.run_until_complete(Bus(Late(), ticks=4, speed="3600").replay.play())
+    loop.close()
+    assert sent == {0: 10.4, 1: 10.4, 2: 11.4, 3: 12.4}
