@@ -124,7 +124,7 @@ class VenueClock:
                     async with asyncio.timeout(PATIENCE):
                         await self._connect()
                         return await call()
-            except (TemporaryError, aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
+            except (TemporaryError, aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
                 pause = PAUSES[min(tries, len(PAUSES) - 1)]
                 wanted = error.retry_after if isinstance(error, TemporaryError) else None
                 tries += 1
