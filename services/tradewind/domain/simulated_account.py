@@ -103,12 +103,14 @@ class SimulatedAccount(AccountFunds):
     def match(self, pair: str, candle: Candle, phase: str, at: int | None = None) -> Changes:
         """Meet one phase (`Open`, `Path`, `Close`) of a candle; one that was met before does nothing.
 
+        The close at the end of a market is met as often as asked: what came after it has nothing else to wait for.
         What happens has the time `at`, that of the candle without it.
         """
         time = candle.open_time
         at = time if at is None else at
         clock = self.clocks.setdefault(pair, PairClock())
-        if clock.time > time or (clock.time == time and _PHASES.index(clock.phase) >= _PHASES.index(phase)):
+        met = clock.time == time and phase != CLOSING and _PHASES.index(clock.phase) >= _PHASES.index(phase)
+        if met or clock.time > time:
             return Changes()
         changes = self._enter(pair, time, phase)
         price = self.last[pair] = decimal_of(candle.open if phase == OPENING else candle.close)

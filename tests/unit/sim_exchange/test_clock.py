@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,6 +211,20 @@ def test_money_is_conserved_and_what_open_orders_need_is_locked(run, script, sha
 
 
 # ------------------------------------------------------------------------------------------------ the end of the market
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_what_comes_after_the_end_trades_with_the_next_move(venue, restart):
+    """Closing once does not close the door: the same with and without a restart in between."""
+    await venue.move(BEYOND)
+    await venue.place("MARKET")
+    if restart:
+        await venue.restart()
+    assert venue.exchange.open_orders()
+    await venue.move(BEYOND)
+    assert not venue.exchange.open_orders()
+    assert [status for _, _, status in venue.reports()][-1] == "FILLED"
+
 
 END = START + 5 * HOUR
 BEYOND = 253_402_300_799_999

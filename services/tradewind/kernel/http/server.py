@@ -122,7 +122,7 @@ class _Server(uvicorn.Server):
 def _configuration(app: Any, *, websockets: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http="h11",
         ws="websockets-sansio" if websockets else "none",
         lifespan="off",
         log_config=None,
