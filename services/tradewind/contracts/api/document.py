@@ -20,7 +20,7 @@ from tradewind.contracts.api.overrides import apply_overrides
 from tradewind.contracts.api.problems import Place, place_text, shown
 from tradewind.contracts.api.reading import START, ManifestDumper, read_document
 from tradewind.contracts.api.schema import node_at, words
-from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, TradingBot
+from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, Metadata, TradingBot
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
 DEEPEST = 32
@@ -72,6 +72,17 @@ def parse_bot(document: Mapping[str, Any], origin: str) -> TradingBot:
     if errors or bot is None:
         raise ConfigErrors(errors)
     return bot
+
+
+def read_resource(resource: Mapping[str, Any]) -> TradingBot:
+    """The bot of a `TradingBot` as the API server gives it: its status and what it keeps in metadata are set aside.
+
+    Raises `ConfigErrors` with one error per problem.
+    """
+    metadata = resource.get("metadata")
+    known = {alias for name, field in Metadata.model_fields.items() if (alias := field.alias or name)}
+    kept = {name: value for name, value in metadata.items() if name in known} if isinstance(metadata, Mapping) else {}
+    return parse_bot({**resource, "metadata": kept}, "the resource")
 
 
 def bot_document(bot: TradingBot) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonValue
 
+from tradewind.contracts.api.cluster import SecretReference
 from tradewind.contracts.api.faults import Fault
 from tradewind.contracts.api.part import ListAtomic, ListMap, ListSet, Part, Whole
 from tradewind.contracts.api.problems import Problem, refusal
@@ -100,6 +101,8 @@ class Exchange(Part):
     """How far the paper venue's fills are from the ideal ones, in basis points and shares of volume."""
     instruments: Annotated[tuple[InstrumentFilters, ...], Field(max_length=100), ListMap("pair")] = ()
     """The price and amount filters of single pairs, where they should differ from the ones that the data gives."""
+    credentials_secret_ref: SecretReference | None = None
+    """The Secret in the bot's namespace with the keys of the account; only execution and market-data see it."""
     faults: Annotated[tuple[Fault, ...], Field(max_length=100), ListAtomic()] = ()
     """What a Simulated venue does wrong on purpose, each a number of times from the start on."""
 

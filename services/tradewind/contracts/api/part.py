@@ -38,7 +38,7 @@ class Part(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ListMap:
-    """Annotation of a list whose items are told apart by their field `key`."""
+    """Annotation of a list whose items are told apart by their field `key` (its name in Python)."""
 
     key: str
 
@@ -46,11 +46,12 @@ class ListMap:
         return core_schema.no_info_after_validator_function(self._check, handler(source))
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {**handler(core), "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [self.key]}
+        return {**handler(core), "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [to_camel(self.key)]}
 
     def _check(self, items: Items) -> Items:
         names = [getattr(item, self.key) for item in items]
-        _refuse_repeated(names, f"a {self.key} that no other item of this list has", "give it another", (self.key,))
+        key = to_camel(self.key)
+        _refuse_repeated(names, f"a {key} that no other item of this list has", "give it another", (key,))
         return items
 
 

@@ -144,3 +144,33 @@ DataPath = Annotated[
         1024,
     ),
 ]
+_DOMAIN_NAME = "[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+SecretName = Annotated[
+    str,
+    Text(
+        "the name of an object: lower-case letters, digits, inner hyphens and dots, at most 253 characters",
+        "binance-keys",
+        _DOMAIN_NAME,
+        253,
+        _dashed,
+    ),
+]
+VariableName = Annotated[
+    str,
+    Text(
+        "letters, digits and underscores, not beginning with a digit, at most 128 characters",
+        "TRADEWIND_LOG_LEVEL",
+        "[A-Za-z_][A-Za-z0-9_]*",
+        128,
+    ),
+]
+EnvironmentValue = Annotated[str, Text("text on one line of at most 4096 characters", "debug", "[^\\r\\n]*", 4096)]
+Url = Annotated[
+    str,
+    Text(
+        "an address that begins with http:// or https://, without user or password, at most 512 characters",
+        "http://jaeger:4318",
+        "https?://[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[-A-Za-z0-9._~/]*)?",
+        512,
+    ),
+]

@@ -12,6 +12,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict, model_validator
 
+from tradewind.contracts.api.cluster import (
+    Autoscaling,
+    DeletionPolicy,
+    EnvironmentVariable,
+    SecretReference,
+    ServiceOptions,
+    Storage,
+    Telemetry,
+)
 from tradewind.contracts.api.faults import Fault, FaultKind
 from tradewind.contracts.api.market import (
     Data,
@@ -41,6 +50,7 @@ from tradewind.contracts.api.trading import (
     TrailingStop,
 )
 from tradewind.contracts.exchanges import missing_for_live
+from tradewind.contracts.services import ServiceName
 from tradewind.domain.instrument import split_pair
 from tradewind.domain.timeframe import is_multiple
 
@@ -52,11 +62,14 @@ _NO_LIVE_CANDLES = "this version takes its candles from recordings only"
 __all__ = [
     "API_VERSION",
     "KIND",
+    "Autoscaling",
     "Capital",
     "ConsensusRule",
     "Data",
     "DataSource",
     "Decision",
+    "DeletionPolicy",
+    "EnvironmentVariable",
     "Exchange",
     "Fault",
     "FaultKind",
@@ -69,12 +82,17 @@ __all__ = [
     "Pairs",
     "Profile",
     "Risk",
+    "SecretReference",
+    "ServiceName",
+    "ServiceOptions",
     "Slippage",
     "Span",
     "Spec",
+    "Storage",
     "Strategy",
     "Synthetic",
     "TakeProfit",
+    "Telemetry",
     "TradingBot",
     "TrailingStop",
     "Venue",
@@ -117,6 +135,10 @@ class Spec(Part):
     """How services are grouped on a cluster: Minimal is one pod, Standard a few, Full one for each service."""
     emergency_stop: Flag = False
     """Whether the bot must stop trading at once: open orders are canceled and no new ones are sent."""
+    suspended: Flag = False
+    """Whether the bot's pods are stopped; its data is kept, and open orders stay where they are."""
+    deletion_policy: DeletionPolicy = DeletionPolicy.CANCEL_ORDERS
+    """What becomes of what is open when the bot is deleted: CancelOrders, Flatten (sell as well) or Leave."""
     exchanges: Annotated[tuple[Exchange, ...], Field(min_length=1, max_length=1), ListMap("name")]
     """The exchange on which the bot trades, exactly one."""
     pairs: Pairs
@@ -133,6 +155,12 @@ class Spec(Part):
     """The money that the bot works with."""
     data: Data
     """Where the candles come from and how fast."""
+    services: Annotated[tuple[ServiceOptions, ...], Field(max_length=len(ServiceName)), ListMap("name")] = ()
+    """How single services run on a cluster, where it should differ from the default."""
+    telemetry: Telemetry = Field(default_factory=Telemetry)
+    """Where the traces of the bot go, and how many of them."""
+    storage: Storage = Field(default_factory=Storage)
+    """Where state and messages are kept on a cluster; without it, where the installation keeps them."""
 
     @model_validator(mode="before")
     @classmethod

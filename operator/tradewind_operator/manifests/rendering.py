@@ -1,0 +1,95 @@
+"""All children of a bot but its Secrets, in the order in which they are applied.
+
+What pods need comes before them, and Deployments come such that whoever may be asked starts before whoever asks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from tradewind import catalog
+from tradewind.contracts.api.document import bot_document
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.domain.errors import ConfigError, ConfigErrors
+from tradewind.plan import Workload, plan
+from tradewind_operator.manifests.names import WHOLE, metadata, selector
+from tradewind_operator.manifests.network import ASKED_BY_OPERATOR, network_policies
+from tradewind_operator.manifests.pods import MANIFEST, MANIFEST_FILE
+from tradewind_operator.manifests.site import Manifest, Site
+from tradewind_operator.manifests.storage import state_claim, storage_use
+from tradewind_operator.manifests.workloads import autoscaler, deployment, disruption_budget, is_autoscaled
+
+
+def render(bot: TradingBot, site: Site) -> tuple[Manifest, ...]:
+    """The children of `bot` on `site`; raises `ConfigErrors` for what only the whole can tell is wrong."""
+    _check_live(bot, site)
+    order = catalog.start_order()
+    workloads = sorted(plan(bot), key=lambda one: max(order.index(name) for name in one.services))
+    children = [_account(bot, site), _bot_file(bot, site)]
+    if any(storage_use(bot, one).volume for one in workloads):
+        children.append(state_claim(bot, site))
+    children += network_policies(bot, site, workloads)
+    children += _services(bot, site, workloads)
+    children += [disruption_budget(bot, site, one) for one in workloads if one.scalable]
+    children += [autoscaler(bot, site, one) for one in workloads if is_autoscaled(bot, one)]
+    return (*children, *(deployment(bot, site, one) for one in workloads))
+
+
+def _check_live(bot: TradingBot, site: Site) -> None:
+    if str(bot.spec.mode) == "Live" and not site.allow_live:
+        allowed = "Paper: this installation does not trade with real money"
+        fix = "leave it at Paper, or let whoever installed the operator set allowLive"
+        raise ConfigErrors([ConfigError("spec.mode", "Live", allowed, fix)])
+
+
+def _account(bot: TradingBot, site: Site) -> Manifest:
+    """Pods have an identity of their own, and no token: they ask nothing of the API server."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": metadata(bot, site, WHOLE, WHOLE),
+        "automountServiceAccountToken": False,
+    }
+
+
+def _bot_file(bot: TradingBot, site: Site) -> Manifest:
+    """What pods read as `bot.yaml`: the manifest with all defaults, as JSON, which is YAML and is written fast."""
+    identity = {"name": bot.metadata.name, "namespace": bot.metadata.namespace}
+    document = {**bot_document(bot), "metadata": identity}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(bot, site, MANIFEST, WHOLE),
+        "data": {MANIFEST_FILE: json.dumps(document, indent=2, ensure_ascii=False) + "\n"},
+    }
+
+
+def _services(bot: TradingBot, site: Site, workloads: Sequence[Workload]) -> list[Manifest]:
+    reached = set(ASKED_BY_OPERATOR)
+    for workload in workloads:
+        own = set(workload.services)
+        reached |= {called for name in own for called in catalog.service(name).calls if called not in own}
+    return [
+        _service(bot, site, workload, name)
+        for workload in workloads
+        for name in workload.services
+        if name in reached or catalog.service(name).public
+    ]
+
+
+def _service(bot: TradingBot, site: Site, workload: Workload, name: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(bot, site, name, name),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector(bot, workload.name),
+            # An emergency stop must reach the one engine also when it says that it is not ready.
+            "publishNotReadyAddresses": not workload.scalable,
+            "ports": [
+                {"name": "http", "port": workload.ports[name], "targetPort": name, "protocol": "TCP"},
+            ],
+        },
+    }
