@@ -1,0 +1,267 @@
+"""The Kubernetes API over HTTP, as little of it as the operator uses: read, watch, server-side apply, delete.
+
+Every write first asks the fence whether this process may still write: a leader that has not been able to renew its
+Lease for a while writes nothing any more, and no request outlives the time that the fence leaves. Nothing is retried
+here: whoever asked puts its bot back into the queue, with a pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import orjson
+
+from tradewind import __version__
+from tradewind.domain.errors import ConfigError, TradewindError
+from tradewind_operator.framework import kopf
+from tradewind_operator.kinds import OPERATOR, Resource
+
+APPLY = "application/apply-patch+yaml"
+"""Server-side apply; JSON is valid YAML."""
+MERGE = "application/merge-patch+json"
+JSON = "application/json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+CONNECTIONS = 64
+REQUEST_TIMEOUT = 20.0
+"""Seconds for an answer, at most."""
+
+Object = dict[str, Any]
+
+
+class ApiError(TradewindError):
+    """The API server did not do what it was asked. `status` is 0 where it did not answer at all."""
+
+    def __init__(self, status: int, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.retry_after = status, reason, retry_after
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may well be taken later."""
+        return self.status in (0, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT) or self.status >= 500
+
+
+class NotLeaderError(TradewindError):
+    """This process may not write (any more)."""
+
+
+class Fence:
+    """Who may write, and for how long still. The one here lets everything through, for tools and tests."""
+
+    def left(self) -> float:
+        """Seconds for which this process may write; 0 or less when it may not."""
+        return REQUEST_TIMEOUT
+
+
+def login() -> kopf.ConnectionInfo:
+    """The credentials of the pod, or of the kubeconfig; raises `ConfigError` where there are neither."""
+    settings = kopf.OperatorSettings()
+    found = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    if found is None:
+        raise ConfigError(
+            "KUBECONFIG",
+            "neither a service account nor a kubeconfig",
+            "credentials for a Kubernetes API server",
+            "run it in a pod with a ServiceAccount, or set KUBECONFIG to the path of a kubeconfig",
+        )
+    return found
+
+
+class ApiClient:
+    """One API server, as one user. Close it."""
+
+    def __init__(self, credentials: Callable[[], kopf.ConnectionInfo] = login, fence: Fence | None = None) -> None:
+        self._credentials = credentials
+        self.fence = fence or Fence()
+        self._session: aiohttp.ClientSession | None = None
+        self._info: kopf.ConnectionInfo | None = None
+        self._authorization: dict[str, str] = {}
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def apply(
+        self, resource: Resource, manifest: Object, manager: str, *, status: bool = False, force: bool = True
+    ) -> Object:
+        """Server-side apply: what `manifest` says is so afterwards; the object as it then is.
+
+        Without `force` a field that somebody else has set otherwise is an `ApiError` 409.
+        """
+        metadata = manifest["metadata"]
+        path = resource.path(metadata["namespace"], metadata["name"]) + ("/status" if status else "")
+        parameters = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
+        return await self._write("PATCH", path, manifest, parameters, content_type=APPLY)
+
+    async def create(self, resource: Resource, manifest: Object) -> Object:
+        """Make an object; `ApiError` 409 where there is one of its name."""
+        path = resource.collection(manifest["metadata"]["namespace"])
+        return await self._write("POST", path, manifest, {"fieldManager": OPERATOR})
+
+    async def merge(self, resource: Resource, namespace: str, name: str, patch: Object) -> Object:
+        """A merge patch, for what has a resourceVersion or a uid as its condition."""
+        return await self._write(
+            "PATCH", resource.path(namespace, name), patch, {"fieldManager": OPERATOR}, content_type=MERGE
+        )
+
+    async def delete(self, resource: Resource, namespace: str, name: str, uid: str) -> None:
+        """Delete the object of this uid, its own children first; no error where it is gone."""
+        body = {"propagationPolicy": "Foreground", "preconditions": {"uid": uid}}
+        try:
+            await self._write("DELETE", resource.path(namespace, name), body, {})
+        except ApiError as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+                raise
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """An object, or None."""
+        try:
+            return await self.read(resource.path(namespace, name))
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    async def read(self, path: str, parameters: Mapping[str, str] | None = None, accept: str | None = None) -> Object:
+        """What is at a path."""
+        return await self._send("GET", path, None, parameters or {}, REQUEST_TIMEOUT, accept=accept)
+
+    async def put_lease(self, resource: Resource, lease: Object, *, fresh: bool, timeout: float) -> Object:  # noqa: ASYNC109 - aiohttp's own
+        """Write the Lease, which is what the fence itself rests on, so it is not asked."""
+        metadata = lease["metadata"]
+        if fresh:
+            return await self._send("POST", resource.collection(metadata["namespace"]), lease, {}, timeout)
+        return await self._send("PUT", resource.path(metadata["namespace"], metadata["name"]), lease, {}, timeout)
+
+    @asynccontextmanager
+    async def watch(
+        self, path: str, parameters: Mapping[str, str], accept: str | None, silence: float
+    ) -> AsyncIterator[AsyncIterator[Object]]:
+        """The events of a watch; ends when the server ends it, raises `ApiError` after `silence` seconds without."""
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence)
+        async with self._open("GET", path, None, parameters, limits, accept=accept) as response:
+            yield _lines(response)
+
+    # ------------------------------------------------------------------------------------------------------- requests
+
+    async def _write(
+        self,
+        method: str,
+        path: str,
+        body: Object,
+        parameters: Mapping[str, str],
+        content_type: str = JSON,
+    ) -> Object:
+        left = self.fence.left()
+        if left <= 0:
+            raise NotLeaderError(f"not the leader: {method} {path} was not sent")
+        return await self._send(method, path, body, parameters, min(left, REQUEST_TIMEOUT), content_type=content_type)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Object | None,
+        parameters: Mapping[str, str],
+        seconds: float,
+        *,
+        content_type: str = JSON,
+        accept: str | None = None,
+    ) -> Object:
+        limits = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with self._open(
+                method, path, body, parameters, limits, content_type=content_type, accept=accept
+            ) as response:
+                found: Object = orjson.loads(await response.read())
+                return found
+        except orjson.JSONDecodeError as error:
+            raise ApiError(0, "NotJson", f"{method} {path}: the answer is no JSON") from error
+
+    @asynccontextmanager
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        body: Object | None,
+        parameters: Mapping[str, str],
+        limits: aiohttp.ClientTimeout,
+        *,
+        content_type: str = JSON,
+        accept: str | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        data = orjson.dumps(body) if body is not None else None
+        for attempt in (1, 2):
+            session = self._connected()
+            headers = {"Accept": accept or JSON, **self._authorization}
+            if data is not None:
+                headers["Content-Type"] = content_type
+            assert self._info is not None
+            try:
+                async with session.request(
+                    method,
+                    self._info.server.rstrip("/") + path,
+                    data=data,
+                    params=parameters,
+                    headers=headers,
+                    timeout=limits,
+                ) as response:
+                    if response.status == HTTPStatus.UNAUTHORIZED and attempt == 1:
+                        # The token of a pod is replaced on disk before it runs out.
+                        self._info = None
+                        continue
+                    if response.status >= HTTPStatus.BAD_REQUEST:
+                        raise await _failure(response, method, path)
+                    yield response
+                    return
+            except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
+                raise ApiError(0, type(error).__name__, f"{method} {path}: {error or type(error).__name__}") from error
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._info is None:
+            fresh = self._credentials()
+            self._authorization = fresh.as_http_headers()
+            if self._session is None:
+                # Many requests of many bots at once; the API server's own fairness decides about the rest.
+                connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=_ssl(fresh))
+                agent = {"User-Agent": f"{OPERATOR}/{__version__}"}
+                self._session = aiohttp.ClientSession(connector=connector, headers=agent, auto_decompress=True)
+            self._info = fresh
+        assert self._session is not None
+        return self._session
+
+
+def _ssl(info: kopf.ConnectionInfo) -> Any:
+    return info.as_ssl_context() if info.server.startswith("https") else True
+
+
+async def _failure(response: aiohttp.ClientResponse, method: str, path: str) -> ApiError:
+    text = await response.text(errors="replace")
+    try:
+        status = orjson.loads(text)
+        reason, message = str(status.get("reason") or response.status), str(status.get("message") or text)
+    except (orjson.JSONDecodeError, AttributeError):
+        reason, message = str(response.status), text[:500]
+    after = response.headers.get("Retry-After", "")
+    return ApiError(response.status, reason, f"{method} {path}: {message}", float(after) if after.isdigit() else None)
+
+
+async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
+    """One JSON object a line; a line may be longer than any buffer (a ConfigMap has up to a mebibyte)."""
+    rest = b""
+    try:
+        async for chunk in response.content.iter_any():
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                if line:
+                    yield orjson.loads(line)
+    except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
+        raise ApiError(0, type(error).__name__, f"watch: {error or type(error).__name__}") from error

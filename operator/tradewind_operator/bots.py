@@ -1,0 +1,104 @@
+"""The bots that are there, as the API server last told: their resources, packed, and what is asked of them often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+RECONCILE = "tradewind.dev/reconcile"
+"""Annotation: `disabled` keeps the operator from changing anything of a bot, deletion apart."""
+RESTART = "tradewind.dev/restart"
+"""Annotation: another value than before replaces all pods, in the order of their dependencies."""
+FINALIZER = "tradewind.dev/release"
+"""Keeps a deleted bot until its orders are dealt with as `deletionPolicy` says."""
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """One TradingBot. `packed` is the resource as JSON without the bookkeeping of field managers."""
+
+    key: str
+    uid: str
+    version: int
+    generation: int
+    deleted_at: datetime | None
+    finalizers: tuple[str, ...]
+    restart: str
+    disabled: bool
+    packed: bytes
+
+    @property
+    def resource(self) -> Object:
+        """The resource, unpacked anew: change it as you like."""
+        found: Object = orjson.loads(self.packed)
+        return found
+
+    @property
+    def intent(self) -> tuple[Any, ...]:
+        """What a person may change: the same intent gives the same children."""
+        return self.uid, self.generation, self.restart
+
+
+class Bots:
+    """All bots, by key (`namespace/name`)."""
+
+    def __init__(self) -> None:
+        self._bots: dict[str, Bot] = {}
+
+    def __len__(self) -> int:
+        return len(self._bots)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._bots))
+
+    def get(self, key: str) -> Bot | None:
+        """The bot of a key."""
+        return self._bots.get(key)
+
+    def put(self, resource: Mapping[str, Any]) -> bool:
+        """Take over a resource; whether it is newer than what was known."""
+        bot = read_bot(resource)
+        known = self._bots.get(bot.key)
+        if known is not None and known.uid == bot.uid and known.version >= bot.version:
+            return False
+        self._bots[bot.key] = bot
+        return True
+
+    def remove(self, resource: Mapping[str, Any]) -> Bot | None:
+        """A resource is gone; the bot it was, None where another has taken its name meanwhile."""
+        key = key_of(resource)
+        known = self._bots.get(key)
+        if known is None or known.uid != resource["metadata"]["uid"]:
+            return None
+        return self._bots.pop(key)
+
+
+def key_of(resource: Mapping[str, Any]) -> str:
+    """`namespace/name`."""
+    metadata = resource["metadata"]
+    return f"{metadata['namespace']}/{metadata['name']}"
+
+
+def read_bot(resource: Mapping[str, Any]) -> Bot:
+    """The record of a resource."""
+    metadata = resource["metadata"]
+    annotations = metadata.get("annotations") or {}
+    deleted = metadata.get("deletionTimestamp")
+    kept = {name: value for name, value in metadata.items() if name != "managedFields"}
+    return Bot(
+        key=key_of(resource),
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        generation=int(metadata.get("generation", 0)),
+        deleted_at=datetime.fromisoformat(deleted) if deleted else None,
+        finalizers=tuple(metadata.get("finalizers") or ()),
+        restart=str(annotations.get(RESTART, "")),
+        disabled=annotations.get(RECONCILE) == "disabled",
+        packed=orjson.dumps({**resource, "metadata": kept}),
+    )

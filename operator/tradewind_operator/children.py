@@ -1,0 +1,233 @@
+"""What is known of the objects that belong to bots: a small record of each, never the object itself.
+
+A record holds what reconciling asks: which manifest it was applied from, whether anybody has changed it since, and
+the facts of it that the status of the bot is made of. It is made from what the watches bring and from the answers to
+our own writes, whichever is newer, so that a bot is never reconciled on something older than what it wrote itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tradewind_operator.kinds import COMPONENT, DEPLOYMENT, INSTANCE, JOB, POD, Resource
+
+APPLIED_HASH = "tradewind.dev/applied-hash"
+"""Annotation of a child: the hash of the manifest that it was applied from."""
+TEMPLATE_HASH = "tradewind.dev/template-hash"
+"""Annotation of a Deployment: the hash of its pod template; where it changes, pods are replaced."""
+
+Object = Mapping[str, Any]
+Name = tuple[str, str]
+"""Kind and name."""
+
+_UNOWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Where a Deployment stands: counts of pods."""
+
+    observed: bool
+    desired: int
+    updated: int
+    ready: int
+    available: int
+    total: int
+
+    @property
+    def done(self) -> bool:
+        """Whether every pod is of the present template and available, and no other is left."""
+        return self.observed and self.updated == self.available == self.total == self.desired
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """What a pod says of its containers together; `trouble` is empty where none crashes."""
+
+    component: str
+    ready: bool
+    restarts: int
+    looping: bool
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """Whether a Job is over."""
+
+    succeeded: bool
+    failed: bool
+    message: str
+
+
+Facts = Rollout | PodFacts | JobFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One object of a bot. `digest` is of everything that we or others may set, not of its status."""
+
+    kind: str
+    name: str
+    uid: str
+    version: int
+    owner: str
+    applied_hash: str
+    template_hash: str
+    digest: bytes
+    deleting: bool
+    facts: Facts | None = None
+
+
+class Children:
+    """The children of all bots, by the key of the bot."""
+
+    def __init__(self) -> None:
+        self._by_bot: dict[str, dict[Name, Child]] = defaultdict(dict)
+
+    def of(self, bot: str) -> Mapping[Name, Child]:
+        """Those of one bot, by kind and name."""
+        return self._by_bot.get(bot, {})
+
+    def pods(self, bot: str) -> list[Child]:
+        """The pods of one bot that are not on their way out."""
+        return [child for child in self.of(bot).values() if child.kind == POD.kind and not child.deleting]
+
+    def count(self) -> int:
+        """How many there are, pods left out."""
+        return sum(1 for children in self._by_bot.values() for kind, _ in children if kind != POD.kind)
+
+    def put(self, resource: Resource, found: Object) -> str | None:
+        """Take over an object if it is newer than what is known of it; the key of its bot, None if nothing is new."""
+        key = bot_key(found)
+        if key is None:
+            return None
+        child = read_child(resource, found)
+        known = self._by_bot[key].get((child.kind, child.name))
+        if known is not None and known.version >= child.version:
+            return None
+        self._by_bot[key][(child.kind, child.name)] = child
+        return key
+
+    def remove(self, resource: Resource, found: Object) -> str | None:
+        """An object is gone; the key of its bot, None where another one has taken its name meanwhile."""
+        key = bot_key(found)
+        if key is None:
+            return None
+        name, uid = found["metadata"]["name"], found["metadata"]["uid"]
+        known = self._by_bot.get(key, {}).get((resource.kind, name))
+        if known is None or known.uid != uid:
+            return None
+        self._drop(key, (resource.kind, name))
+        return key
+
+    def keep_only(self, resource: Resource, namespace: str | None, found: Iterable[Object]) -> set[str]:
+        """After a list: forget those that are not in it; the keys of their bots."""
+        names = {(bot_key(one), one["metadata"]["name"]) for one in found}
+        gone = [
+            (key, name)
+            for key, children in self._by_bot.items()
+            if namespace is None or key.startswith(f"{namespace}/")
+            for name in children
+            if name[0] == resource.kind and (key, name[1]) not in names
+        ]
+        for key, name in gone:
+            self._drop(key, name)
+        return {key for key, _ in gone}
+
+    def _drop(self, key: str, name: Name) -> None:
+        del self._by_bot[key][name]
+        if not self._by_bot[key]:
+            del self._by_bot[key]
+
+
+def bot_key(found: Object) -> str | None:
+    """The bot that an object belongs to by its labels, as `namespace/name`."""
+    metadata = found["metadata"]
+    instance = metadata.get("labels", {}).get(INSTANCE)
+    return f"{metadata['namespace']}/{instance}" if instance else None
+
+
+def read_child(resource: Resource, found: Object) -> Child:
+    """The record of an object."""
+    metadata = found["metadata"]
+    annotations = metadata.get("annotations", {})
+    owner = next((one["uid"] for one in metadata.get("ownerReferences", ()) if one.get("controller")), "")
+    return Child(
+        kind=resource.kind,
+        name=metadata["name"],
+        uid=metadata["uid"],
+        version=int(metadata["resourceVersion"]),
+        owner=owner,
+        applied_hash=annotations.get(APPLIED_HASH, ""),
+        template_hash=annotations.get(TEMPLATE_HASH, ""),
+        digest=b"" if resource is POD else digest(found, versioned=resource.metadata_only),
+        deleting="deletionTimestamp" in metadata,
+        facts=_FACTS[resource.kind](found) if resource.kind in _FACTS else None,
+    )
+
+
+def digest(found: Object, *, versioned: bool = False) -> bytes:
+    """Sixteen bytes that change with whatever anybody sets; with `versioned` with every write, its status too."""
+    metadata = found["metadata"]
+    if versioned:
+        return str(metadata["resourceVersion"]).encode()
+    annotations = {
+        name: value
+        for name, value in metadata.get("annotations", {}).items()
+        # Written by controllers of Kubernetes at each of their steps.
+        if not name.startswith(("deployment.kubernetes.io/", "pv.kubernetes.io/", "volume.kubernetes.io/"))
+    }
+    kept = {name: value for name, value in metadata.items() if name not in _UNOWNED and name != "annotations"}
+    rest = {name: value for name, value in found.items() if name not in ("metadata", "status", "kind", "apiVersion")}
+    content = orjson.dumps([kept, annotations, rest], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _rollout(found: Object) -> Rollout:
+    status, generation = found.get("status", {}), found["metadata"].get("generation", 0)
+    return Rollout(
+        observed=status.get("observedGeneration", 0) >= generation,
+        desired=found.get("spec", {}).get("replicas", 1),
+        updated=status.get("updatedReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        available=status.get("availableReplicas", 0),
+        total=status.get("replicas", 0),
+    )
+
+
+def _pod(found: Object) -> PodFacts:
+    status = found.get("status", {})
+    containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    looping = [one for one in containers if one.get("state", {}).get("waiting", {}).get("reason") == "CrashLoopBackOff"]
+    ready = next((one["status"] for one in status.get("conditions", ()) if one["type"] == "Ready"), "False")
+    return PodFacts(
+        component=found["metadata"].get("labels", {}).get(COMPONENT, ""),
+        ready=ready == "True",
+        restarts=sum(one.get("restartCount", 0) for one in containers),
+        looping=bool(looping),
+        trouble=_trouble(found["metadata"]["name"], looping[0]) if looping else "",
+    )
+
+
+def _trouble(pod: str, container: Mapping[str, Any]) -> str:
+    """`pod a-execution-0 crashes: exit code 1, last line: ...`."""
+    last = container.get("lastState", {}).get("terminated", {})
+    lines = str(last.get("message", "")).strip().splitlines()
+    code = f"exit code {last['exitCode']}" if "exitCode" in last else "no exit code"
+    return f"pod {pod} crashes: {code}" + (f", last line: {lines[-1][:300]}" if lines else "")
+
+
+def _job(found: Object) -> JobFacts:
+    conditions = {one["type"]: one for one in found.get("status", {}).get("conditions", ()) if one["status"] == "True"}
+    failed = conditions.get("Failed", {})
+    return JobFacts("Complete" in conditions, bool(failed), str(failed.get("message", "")))
+
+
+_FACTS: dict[str, Callable[[Object], Facts]] = {DEPLOYMENT.kind: _rollout, POD.kind: _pod, JOB.kind: _job}

@@ -1,0 +1,75 @@
+"""What the children of a bot should be: rendered from its spec, owned by it, marked with the hash of what was applied.
+
+Only hashes are kept; the manifests are rendered again when one is to be written, which is seldom.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tradewind.contracts.api.document import read_resource
+from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, TradingBot
+from tradewind.plan import plan
+from tradewind_operator.bots import Bot
+from tradewind_operator.children import APPLIED_HASH, TEMPLATE_HASH, Name
+from tradewind_operator.kinds import DEPLOYMENT
+from tradewind_operator.manifests import Manifest, Site, render, template_hash
+from tradewind_operator.status import component_of
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """The hashes of all children by kind and name, in the order in which they are applied; workloads by Deployment."""
+
+    intent: tuple[Any, ...]
+    hashes: Mapping[Name, str]
+    workloads: Mapping[str, str]
+    """The name of the workload of each Deployment, in the order of dependencies."""
+
+
+def manifests(model: TradingBot, bot: Bot, site: Site) -> dict[Name, Manifest]:
+    """Every child but the Secrets, ready to be applied."""
+    owner = owner_of(bot)
+    plan(model)  # refuses what only the whole can tell is wrong
+    return {(one["kind"], one["metadata"]["name"]): _marked(one, owner) for one in render(model, site)}
+
+
+def owner_of(bot: Bot) -> dict[str, Any]:
+    """The reference by which Kubernetes deletes a child after its bot."""
+    name = bot.key.partition("/")[2]
+    reference = {"apiVersion": API_VERSION, "kind": KIND, "name": name, "uid": bot.uid}
+    return {**reference, "controller": True, "blockOwnerDeletion": True}
+
+
+def desired(bot: Bot, found: Mapping[Name, Manifest]) -> Desired:
+    """The hashes of manifests."""
+    return Desired(
+        intent=bot.intent,
+        hashes={name: one["metadata"]["annotations"][APPLIED_HASH] for name, one in found.items()},
+        workloads={name: component_of(one) for (kind, name), one in found.items() if kind == DEPLOYMENT.kind},
+    )
+
+
+def model_of(bot: Bot) -> TradingBot:
+    """The resource as our model; raises `ConfigErrors` for what the API server could not see."""
+    return read_resource(bot.resource)
+
+
+def _marked(manifest: Manifest, owner: Mapping[str, Any]) -> Manifest:
+    metadata = {**manifest["metadata"], "ownerReferences": [dict(owner)]}
+    annotations = dict(metadata.get("annotations", {}))
+    if manifest["kind"] == DEPLOYMENT.kind:
+        annotations[TEMPLATE_HASH] = template_hash(manifest)
+    owned = {**manifest, "metadata": {**metadata, "annotations": annotations}}
+    annotations[APPLIED_HASH] = hash_of(owned)
+    return owned
+
+
+def hash_of(content: Any) -> str:
+    """Thirty-two hexadecimal digits that are the same for the same content."""
+    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

@@ -1,0 +1,306 @@
+"""`tradewind operator run`: puts the parts together and runs them until SIGTERM, or until one of them fails.
+
+Every instance watches everything, so a standby knows what is there when it takes over; only the holder of the Lease
+looks at bots, asks them and writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from tradewind import __version__
+from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
+from tradewind_operator.apiclient import METADATA_LIST, ApiClient, ApiError
+from tradewind_operator.applying import Applying
+from tradewind_operator.bot_secrets import BotSecrets
+from tradewind_operator.bots import Bot, Bots, key_of
+from tradewind_operator.children import Children
+from tradewind_operator.events import Events
+from tradewind_operator.framework import kopf
+from tradewind_operator.handlers import registry, watch_settings
+from tradewind_operator.health import HealthServer
+from tradewind_operator.kinds import OPERATOR, SELECTOR, TRADING_BOT, WATCHED, Resource
+from tradewind_operator.leader import Leadership
+from tradewind_operator.manifests import Site
+from tradewind_operator.metrics import OperatorMetrics
+from tradewind_operator.reconciler import Reconciler
+from tradewind_operator.reflector import Reflector
+from tradewind_operator.release import Release
+from tradewind_operator.running_bot import RunningBots
+from tradewind_operator.settings import OperatorSettings
+from tradewind_operator.told import Told
+from tradewind_operator.workqueue import WorkQueue
+
+DEAF_AFTER = 240.0
+"""Seconds without a word from the API server after which a watch is dead, though it is begun again by itself before."""
+MISSED_AFTER = 60.0
+"""Seconds after which a version of a bot that a list has shown must have come by the watch as well."""
+
+
+class Operator:
+    """One operator process. `run` returns after a signal or `stop`; it raises what failed."""
+
+    def __init__(self, settings: OperatorSettings, client: ApiClient | None = None) -> None:
+        self.settings = settings
+        self.metrics = OperatorMetrics()
+        self.bots, self.children, self.queue = Bots(), Children(), WorkQueue()
+        self._log = structlog.get_logger().bind(service="operator", identity=settings.identity)
+        self._tracing = Tracing(exporter_from_environment(), __version__, settings.namespace)
+        self.client = client or ApiClient()
+        self.leadership = Leadership(
+            self.client,
+            namespace=settings.namespace,
+            name=settings.lease_name,
+            identity=settings.identity,
+            duration=settings.lease_duration,
+        )
+        self.client.fence = self.leadership
+        self.running = RunningBots(self.client, settings.service_address)
+        self.events = Events(self.client, settings.identity)
+        applying = Applying(self.client, self.children, self.metrics, settings.rollout_timeout)
+        self._secrets = BotSecrets(self.client, applying, settings.storage_directory)
+        self.told = Told(
+            self.bots,
+            children=self.children,
+            running=self.running,
+            events=self.events,
+            interval=settings.conditions_interval,
+            may_ask=lambda: self.leadership.leads,
+        )
+        self.told.on_change = self.queue.add
+        release = Release(
+            self.client,
+            children=self.children,
+            running=self.running,
+            events=self.events,
+            site=self.site,
+            timeout=settings.release_timeout,
+        )
+        self.reconciler = Reconciler(
+            client=self.client,
+            bots=self.bots,
+            children=self.children,
+            queue=self.queue,
+            applying=applying,
+            secrets=self._secrets,
+            release=release,
+            told=self.told,
+            events=self.events,
+            metrics=self.metrics,
+            tracer=self._tracing.tracer(OPERATOR),
+            site=self.site,
+        )
+        self.queue.on_wait = self.metrics.queue_seconds.observe
+        namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
+        self.reflectors = [
+            Reflector(self.client, resource, namespace=namespace, selector=SELECTOR, sink=self)
+            for resource in WATCHED
+            for namespace in namespaces
+        ]
+        self.health = HealthServer(
+            settings.host,
+            settings.port,
+            metrics=self.metrics,
+            refresh=self._refresh,
+            unhealthy=self._unhealthy,
+            unready=self._unready,
+        )
+        self._stop = asyncio.Event()
+        self._bots_listed = asyncio.Event()
+        self._missed_since: dict[str, tuple[int, float]] = {}
+
+    # ------------------------------------------------------------------------------------------------------- the loop
+
+    async def run(self) -> None:
+        """Run until SIGTERM, SIGINT or `stop`."""
+        await self.health.start()
+        self._log.info("operator starts", version=__version__, port=self.health.port)
+        self.leadership.on_change = self._on_leadership
+        watching = kopf.operator(
+            registry=registry(self.bots, self.queue, on_heard=lambda: None, on_gone=self.reconciler.forget),
+            settings=watch_settings(),
+            standalone=True,
+            clusterwide=not self.settings.namespaces,
+            namespaces=list(self.settings.namespaces),
+            stop_flag=self._stop,
+        )
+        parts: list[Coroutine[Any, Any, None]] = [
+            watching,
+            *(reflector.run() for reflector in self.reflectors),
+            self._synchronize(),
+            self._resync(),
+            self.told.run(),
+        ]
+        tasks = [asyncio.create_task(part) for part in parts]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if not self._stop.is_set() and tasks[0] not in done:
+                raise RuntimeError("a part of the operator ended by itself")
+        finally:
+            await self._end(tasks)
+
+    def stop(self) -> None:
+        """End as after a signal."""
+        self._stop.set()
+
+    async def _synchronize(self) -> None:
+        """Lead, or wait to, as soon as everything that is there is known."""
+        await self._list_bots()
+        self._bots_listed.set()
+        for reflector in self.reflectors:
+            await reflector.synchronized.wait()
+        self._log.info("operator knows what is there", bots=len(self.bots), children=self.children.count())
+        workers = [self.queue.run(self._look) for _ in range(self.settings.workers)]
+        await asyncio.gather(self.leadership.run(), *workers)
+
+    async def _look(self, key: str) -> None:
+        if self.leadership.leads:
+            await self.reconciler.look(key)
+
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        self._stop.set()
+        # kopf ends by its flag; the others have nothing to lose by being cancelled: what was begun is gone on with.
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.told.close()
+        self.queue.close()
+        await self.leadership.release()
+        await self.running.close()
+        await self.client.close()
+        await self.health.stop()
+        await asyncio.to_thread(self._tracing.shutdown)
+        self._log.info("operator has ended")
+
+    def _on_leadership(self, leads: bool) -> None:
+        self.metrics.leads.set(leads)
+        if leads:
+            for key in self.bots:
+                bot = self.bots.get(key)
+                # What has changed while nobody led goes first.
+                self.queue.add(key, urgent=bot is not None and _unseen(bot))
+
+    # ------------------------------------------------------------------------------------------- what the watches bring
+
+    def listed(self, resource: Resource, namespace: str | None, objects: list[dict[str, Any]]) -> None:
+        """These are all children of a kind that there are."""
+        for key in self.children.keep_only(resource, namespace, objects):
+            self.queue.add(key)
+        for found in objects:
+            self.changed(resource, found)
+
+    def changed(self, resource: Resource, found: dict[str, Any]) -> None:
+        """A child is new or different."""
+        if (key := self.children.put(resource, found)) is not None:
+            self.queue.add(key)
+
+    def removed(self, resource: Resource, found: dict[str, Any]) -> None:
+        """A child is gone."""
+        if (key := self.children.remove(resource, found)) is not None:
+            self.queue.add(key)
+
+    # --------------------------------------------------------------------------------------------------------- resync
+
+    async def _resync(self) -> None:
+        """Look at every bot without a cause now and then, and see whether the watch of bots has missed anything."""
+        while True:
+            await asyncio.sleep(self.settings.resync_interval * random.uniform(0.8, 1.2))  # noqa: S311 - a jitter
+            try:
+                await self._list_bots()
+            except ApiError as error:
+                self._log.info("bots are not listed", error=str(error))
+                continue
+            for key in self.bots:
+                self.queue.add(key, urgent=False)
+
+    async def _list_bots(self) -> None:
+        """Compare what the API server has with what the watch has brought; what was missed is fetched."""
+        for namespace in self.settings.namespaces or (None,):
+            parameters = {"limit": "500"}
+            while True:
+                page = await self._patiently(TRADING_BOT.collection(namespace), parameters)
+                for one in page["items"]:
+                    await self._compare(one)
+                if not (following := page["metadata"].get("continue")):
+                    break
+                parameters = {**parameters, "continue": following}
+
+    async def _patiently(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+        pause = 0.5
+        while True:
+            try:
+                return await self.client.read(path, parameters, METADATA_LIST)
+            except ApiError as error:
+                if not error.passing and error.status != 404:
+                    raise
+                self._log.info("bots are listed again", error=str(error), pause=pause)
+                await asyncio.sleep(max(pause, error.retry_after or 0.0))
+                pause = min(pause * 2, 15.0)
+
+    async def _compare(self, listed: dict[str, Any]) -> None:
+        key, version = key_of(listed), int(listed["metadata"]["resourceVersion"])
+        bot = self.bots.get(key)
+        if bot is not None and bot.version >= version:
+            self._missed_since.pop(key, None)
+            return
+        metadata = listed["metadata"]
+        self._missed_since.setdefault(key, (version, monotonic()))
+        found = await self.client.get(TRADING_BOT, metadata["namespace"], metadata["name"])
+        if found is not None and self.bots.put(found):
+            self.queue.add(key)
+
+    # --------------------------------------------------------------------------------------------------------- health
+
+    def _refresh(self) -> None:
+        self.metrics.bots.set(len(self.bots))
+        self.metrics.children.set(self.children.count())
+        self.metrics.queue_depth.set(len(self.queue))
+        now = monotonic()
+        self.metrics.watch_age.set(max((now - one.heard for one in self.reflectors), default=0.0))
+
+    def _unhealthy(self) -> list[str]:
+        now = monotonic()
+        deaf = [one.name for one in self.reflectors if now - one.heard > DEAF_AFTER]
+        reasons = [f"the watch of {name} has heard nothing for {DEAF_AFTER:g} s" for name in deaf]
+        if now - self.leadership.heard > DEAF_AFTER and self._bots_listed.is_set():
+            reasons.append(f"the Lease was not looked at for {DEAF_AFTER:g} s")
+        return reasons
+
+    def _unready(self) -> list[str]:
+        waiting = [one.name for one in self.reflectors if not one.synchronized.is_set()]
+        if not self._bots_listed.is_set():
+            waiting.insert(0, TRADING_BOT.plural)
+        return [f"{name} are not listed yet" for name in waiting]
+
+    def site(self) -> Site:
+        """What the installation says at the moment."""
+        settings = self.settings
+        return Site(
+            image=settings.image,
+            image_pull_policy=settings.image_pull_policy,
+            image_pull_secrets=settings.image_pull_secrets,
+            operator_namespace=settings.namespace,
+            storage_wired=self._secrets.wired(),
+            storage_class=settings.storage_class,
+            otlp_endpoint=settings.otlp_endpoint,
+            allow_live=settings.allow_live,
+            version=__version__,
+        )
+
+
+def _unseen(bot: Bot) -> bool:
+    status = bot.resource.get("status") or {}
+    return bot.deleted_at is not None or status.get("observedGeneration") != bot.generation
+
+
+async def run(settings: OperatorSettings) -> None:
+    """Run an operator until it is told to stop."""
+    await Operator(settings).run()

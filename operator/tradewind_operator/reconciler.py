@@ -1,0 +1,255 @@
+"""One look at one bot: from what is there to what should be, whatever happened before.
+
+Nothing is remembered from one look to the next but what saves writes. A look that fails half way leaves what it did,
+and the next one goes on from there; so an operator may be killed at any point of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.domain.errors import ConfigError, ConfigErrors, TemporaryError
+from tradewind.kernel.telemetry.tracing import Tracer
+from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
+from tradewind_operator.applying import Applying, ChildConflictError
+from tradewind_operator.bot_secrets import BotSecrets, uses_site_storage
+from tradewind_operator.bots import FINALIZER, Bot, Bots
+from tradewind_operator.children import Children
+from tradewind_operator.desired import Desired, desired, manifests, model_of, owner_of
+from tradewind_operator.events import Events
+from tradewind_operator.kinds import OPERATOR, TRADING_BOT
+from tradewind_operator.manifests import Site
+from tradewind_operator.metrics import OperatorMetrics
+from tradewind_operator.release import Release, wants_release
+from tradewind_operator.status import Condition, Seen, conditions, crashes, status, workloads
+from tradewind_operator.told import Told
+from tradewind_operator.workqueue import WorkQueue
+
+STATUS_MANAGER = f"{OPERATOR}-status"
+PAPER = "Paper"
+APPLIED = Condition("Reconciled", "True", "Applied", "all children are as the spec says")
+NAMESPACE_ENDING = "because it is being terminated"
+
+
+class Reconciler:
+    """Looks at bots. `site` gives what the installation says at the moment."""
+
+    def __init__(
+        self,
+        *,
+        client: ApiClient,
+        bots: Bots,
+        children: Children,
+        queue: WorkQueue,
+        applying: Applying,
+        secrets: BotSecrets,
+        release: Release,
+        told: Told,
+        events: Events,
+        metrics: OperatorMetrics,
+        tracer: Tracer,
+        site: Callable[[], Site],
+    ) -> None:
+        self._client, self._bots, self._children, self._queue = client, bots, children, queue
+        self._applying, self._secrets, self._release, self._told = applying, secrets, release, told
+        self._events, self._metrics, self._tracer, self._site = events, metrics, tracer, site
+        self._desired: dict[str, tuple[Site, Desired, TradingBotFacts]] = {}
+        self._log = structlog.get_logger().bind(service="operator")
+
+    def forget(self, bot: Bot) -> None:
+        """The resource is gone."""
+        self._desired.pop(bot.key, None)
+        self._applying.forget(bot.key)
+        self._told.forget(bot.key)
+        self._metrics.forget(bot.key)
+        self._queue.forget(bot.key)
+
+    async def look(self, key: str) -> None:
+        """Look at a bot, and see to it that it is looked at again when that did not succeed; raises nothing."""
+        began, clock = time.time(), time.perf_counter()
+        result = "success"
+        try:
+            bot = self._bots.get(key)
+            if bot is not None:
+                result = await self._look(bot)
+            if result == "success":
+                self._queue.succeeded(key)
+        except NotLeaderError:
+            result = "not_leader"
+        except (ApiError, TemporaryError) as error:
+            result = "retried"
+            pause = self._queue.failed(key, getattr(error, "retry_after", None))
+            passing = isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error)
+            level = self._log.info if passing else self._log.error
+            level("bot is looked at again", bot=key, error=str(error), pause=round(pause, 2))
+        except Exception:  # noqa: BLE001
+            # A defect of ours must cost one bot a pause, and not all bots their operator.
+            result = "failed"
+            pause = self._queue.failed(key)
+            self._log.exception("look at a bot failed", bot=key, pause=round(pause, 2))
+        self._metrics.reconciles.labels(result).inc()
+        self._metrics.reconcile_seconds.observe(time.perf_counter() - clock)
+        self._tracer.span("reconcile", None, {"tradewind.bot": key, "tradewind.result": result}, start=began)
+
+    async def _look(self, bot: Bot) -> str:
+        if bot.deleted_at is not None:
+            again = await self._release.finish(bot)
+            if again is not None:
+                self._queue.add_after(bot.key, again)
+            return "success"
+        known = self._desired.get(bot.key)
+        site = self._site()
+        if bot.disabled:
+            await self._report(bot, known[1] if known else None, APPLIED, disabled=True)
+            return "success"
+        try:
+            reconciled = await self._apply(bot, site)
+            result = "success"
+        except (ConfigError, ConfigErrors) as error:
+            reconciled, result = _refused("InvalidSpec", str(error)), "invalid"
+        except ChildConflictError as error:
+            reconciled, result = _refused("ChildConflict", str(error)), "conflict"
+            self._queue.failed(bot.key, 5.0)
+        except TemporaryError as error:
+            reconciled, result = _refused("Waiting", str(error)), "waiting"
+            self._queue.add_after(bot.key, error.retry_after or 1.0)
+        except ApiError as error:
+            if error.passing:
+                raise
+            reconciled, result = _refused("ApplyFailed", str(error)), "refused"
+            self._queue.failed(bot.key, error.retry_after)
+        known = self._desired.get(bot.key)
+        await self._report(bot, known[1] if known else None, reconciled)
+        return result
+
+    async def _apply(self, bot: Bot, site: Site) -> Condition:
+        """Bring the children to what the spec says."""
+        known = self._desired.get(bot.key)
+        fresh = known is None or known[0] != site or known[1].intent != bot.intent
+        if known is not None and not fresh and self._unchanged(bot, known):
+            return APPLIED
+        model = model_of(bot)
+        if model.spec.mode.value != PAPER and not site.allow_live:
+            raise ConfigError(
+                "spec.mode", model.spec.mode.value, "Paper", "install the operator with allowLive, or leave it at Paper"
+            )
+        bodies = manifests(model, bot, site)
+        wanted = desired(bot, bodies)
+        facts = TradingBotFacts(model)
+        if facts.released and FINALIZER not in bot.finalizers:
+            self._bots.put(await self._release.hold(bot))
+        elif not facts.released and FINALIZER in bot.finalizers:
+            self._bots.put(await self._release.let_go(bot))
+        self._desired[bot.key] = (site, wanted, facts)
+        await self._secrets.ensure(bot, model, owner_of(bot))
+        waiting = await self._applying.apply(bot, wanted, bodies)
+        if waiting:
+            self._queue.add_after(bot.key, 1.0)
+            names = ", ".join(waiting)
+            return Condition(
+                "Reconciled", "False", "RollingOut", f"changed in the order of dependencies; next: {names}"
+            )
+        return APPLIED
+
+    def _unchanged(self, bot: Bot, known: tuple[Site, Desired, TradingBotFacts]) -> bool:
+        _, wanted, facts = known
+        return (
+            not self._applying.differing(bot, wanted)
+            and not self._applying.surplus(bot, wanted)
+            and self._secrets.complete(bot, site_storage=facts.site_storage)
+            and facts.released == (FINALIZER in bot.finalizers)
+        )
+
+    async def _report(self, bot: Bot, wanted: Desired | None, reconciled: Condition, *, disabled: bool = False) -> None:
+        """Write the status where it says something new, and Events where something happened."""
+        resource = bot.resource
+        before: Mapping[str, Any] = resource.get("status") or {}
+        if disabled:
+            reconciled = _standing(before, "Reconciled") or Condition(
+                "Reconciled", "Unknown", "ReconcileDisabled", "nothing was applied: annotation tradewind.dev/reconcile"
+            )
+        pods = self._children.pods(bot.key)
+        deployments = wanted.workloads if wanted else self._running_workloads(bot)
+        known = self._desired.get(bot.key)
+        spec = resource["spec"]
+        seen = Seen(
+            generation=bot.generation,
+            reconciled=reconciled,
+            workloads=workloads(deployments, self._children.of(bot.key).values(), pods),
+            crashes=crashes(pods),
+            told=self._told.of(bot),
+            suspended=bool(spec.get("suspended")),
+            reconcile_disabled=disabled,
+            storage_missing=known is not None and known[2].site_storage and not known[0].storage_wired,
+            strategies=",".join(str(one.get("name", "")) for one in spec.get("strategies", ()))[:1024],
+        )
+        found = status(seen, before)
+        self._metrics.show(bot.key, conditions(seen))
+        if _is_up(seen) and (seen.told is None or (spec.get("emergencyStop") and not _is_stopped(seen))):
+            self._told.ask_soon(bot.key)
+        if found == before:
+            return
+        namespace, _, name = bot.key.partition("/")
+        metadata = {"name": name, "namespace": namespace, "uid": bot.uid}
+        document = {
+            "apiVersion": TRADING_BOT.api_version,
+            "kind": TRADING_BOT.kind,
+            "metadata": metadata,
+            "status": found,
+        }
+        self._bots.put(await self._client.apply(TRADING_BOT, document, STATUS_MANAGER, status=True))
+        await self._tell(resource, before, found)
+
+    async def _tell(self, resource: Mapping[str, Any], before: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+        """An Event for each condition that flipped and that a person would want to know of."""
+        former = {one["type"]: one for one in before.get("conditions", ())}
+        for one in found["conditions"]:
+            old = former.get(one["type"], {})
+            if (old.get("status"), old.get("reason")) == (one["status"], one["reason"]):
+                continue
+            bad = {"Reconciled": "False", "Degraded": "True"}.get(one["type"])
+            if bad is None and one["type"] != "Ready":
+                continue
+            if one["type"] == "Reconciled" and one["reason"] in ("Waiting", "RollingOut"):
+                continue
+            if one["status"] == bad:
+                await self._events.record(resource, one["reason"], one["message"], action="Reconcile", kind="Warning")
+            elif one["type"] == "Ready" and one["status"] == "True":
+                await self._events.record(resource, "Ready", one["message"], action="Reconcile")
+
+    def _running_workloads(self, bot: Bot) -> dict[str, str]:
+        """The Deployments that are there, for a bot whose present spec cannot be read."""
+        prefix = bot.key.partition("/")[2] + "-"
+        return {name: name.removeprefix(prefix) for kind, name in self._children.of(bot.key) if kind == "Deployment"}
+
+
+class TradingBotFacts:
+    """What is asked of a bot's model later, so that the model need not be kept."""
+
+    __slots__ = ("released", "site_storage")
+
+    def __init__(self, model: TradingBot) -> None:
+        self.released = wants_release(model)
+        self.site_storage = uses_site_storage(model)
+
+
+def _refused(reason: str, message: str) -> Condition:
+    return Condition("Reconciled", "False", reason, message)
+
+
+def _is_up(seen: Seen) -> bool:
+    return bool(seen.workloads) and all(one.done and one.desired for one in seen.workloads)
+
+
+def _is_stopped(seen: Seen) -> bool:
+    return any(one.type == "Trading" and one.reason == "EmergencyStopped" for one in seen.told or ())
+
+
+def _standing(before: Mapping[str, Any], kind: str) -> Condition | None:
+    found = next((one for one in before.get("conditions", ()) if one["type"] == kind), None)
+    return Condition(kind, found["status"], found["reason"], found["message"]) if found else None

@@ -1,0 +1,158 @@
+"""The end of a bot: what is open at its venue is canceled or sold, as `deletionPolicy` says, before its pods go.
+
+A finalizer keeps the resource until that is done. The engine is asked first, then execution alone, and when neither
+answers a Job with execution's image and mounts does it. All of it together is bounded: after `timeout` seconds an
+Event says what is still open, and the bot goes all the same, because a resource that cannot be deleted helps nobody.
+
+A bot on the paper venue has no finalizer: its orders exist in its own store alone, and end with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from tradewind.contracts.api.v1alpha1 import DeletionPolicy, TradingBot, Venue
+from tradewind.domain.errors import ConfigErrors, PermanentError, TemporaryError
+from tradewind_operator.apiclient import ApiClient, ApiError
+from tradewind_operator.bots import FINALIZER, Bot
+from tradewind_operator.children import Children, JobFacts, Name
+from tradewind_operator.desired import model_of, owner_of
+from tradewind_operator.events import Events
+from tradewind_operator.kinds import JOB, OPERATOR, TRADING_BOT
+from tradewind_operator.manifests import Site, release_job
+from tradewind_operator.running_bot import RunningBots
+
+REASON = "the TradingBot is being deleted"
+LOOK_AGAIN = 0.5
+FIELD_MANAGER = f"{OPERATOR}-release"
+"""The finalizer has a field manager of its own, so that nothing else of the resource is ever claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`done` ends the deletion; `trouble` says what is still open, empty where nothing is."""
+
+    done: bool
+    trouble: str = ""
+
+
+def wants_release(model: TradingBot) -> bool:
+    """Whether anything of the bot would outlive it."""
+    outlives = any(exchange.venue is not Venue.PAPER for exchange in model.spec.exchanges)
+    return outlives and model.spec.deletion_policy is not DeletionPolicy.LEAVE
+
+
+class Release:
+    """Ends bots."""
+
+    def __init__(
+        self,
+        client: ApiClient,
+        *,
+        children: Children,
+        running: RunningBots,
+        events: Events,
+        site: Callable[[], Site],
+        timeout: float,
+    ) -> None:
+        self._client, self._children, self._running, self._events = client, children, running, events
+        self._site, self._timeout = site, timeout
+        self._began = datetime.now(UTC)
+        self._asked: dict[str, str] = {}
+        """By uid: what came of asking the running bot; it is asked until it has answered."""
+        self._log = structlog.get_logger().bind(service="operator")
+
+    async def hold(self, bot: Bot) -> Mapping[str, Any]:
+        """Put the finalizer onto a bot; the resource as it then is."""
+        return await self._write(bot, [FINALIZER])
+
+    async def let_go(self, bot: Bot) -> Mapping[str, Any]:
+        """Take the finalizer off."""
+        return await self._write(bot, [])
+
+    async def finish(self, bot: Bot) -> float | None:
+        """Go on with the deletion of `bot`; seconds until it should be gone on with, None when it is over."""
+        if FINALIZER not in bot.finalizers:
+            return None
+        outcome = await self._outcome(bot)
+        if not outcome.done and self._left(bot) > 0:
+            return min(LOOK_AGAIN, self._left(bot))
+        if outcome.trouble or not outcome.done:
+            note = outcome.trouble or f"orders may still be open: nobody answered within {self._timeout:g} s"
+            self._log.warning("bot is deleted with something open", bot=bot.key, trouble=note)
+            await self._events.record(bot.resource, "ReleaseIncomplete", note, action="Release", kind="Warning")
+        else:
+            await self._events.record(bot.resource, "Released", "no order of the bot is open", action="Release")
+        await self.let_go(bot)
+        self._asked.pop(bot.uid, None)
+        return None
+
+    def _left(self, bot: Bot) -> float:
+        """Seconds until the bound; an operator that was down meanwhile still tries for as long."""
+        assert bot.deleted_at is not None
+        since = max(bot.deleted_at, self._began)
+        return self._timeout - (datetime.now(UTC) - since).total_seconds()
+
+    async def _outcome(self, bot: Bot) -> Outcome:
+        try:
+            model = model_of(bot)
+        except ConfigErrors as error:
+            # What never was a bot that could run has nothing open.
+            return Outcome(done=True, trouble=f"the spec cannot be read, so nobody could be asked: {error}")
+        if not wants_release(model):
+            return Outcome(done=True)
+        try:
+            return await self._by_the_bot(bot, model)
+        except (TemporaryError, PermanentError) as error:
+            self._log.info("bot does not answer at its end", bot=bot.key, error=str(error))
+        return await self._by_a_job(bot, model)
+
+    async def _by_the_bot(self, bot: Bot, model: TradingBot) -> Outcome:
+        resource, flatten = bot.resource, model.spec.deletion_policy is DeletionPolicy.FLATTEN
+        if bot.uid not in self._asked:
+            try:
+                found = await self._running.emergency_stop(resource, REASON, flatten=flatten)
+            except TemporaryError:
+                found = await self._running.cancel_orders(resource)
+                if flatten:
+                    found = {"troubles": [*found["troubles"], "the engine is silent, so positions could not be sold"]}
+            self._asked[bot.uid] = "; ".join(found["troubles"])
+        trouble = self._asked[bot.uid]
+        if trouble:
+            del self._asked[bot.uid]  # ask again until the bound
+            return Outcome(done=False, trouble=trouble)
+        if flatten and (positions := await self._running.open_positions(resource)):
+            return Outcome(done=False, trouble=f"{positions} positions are still being sold")
+        return Outcome(done=True)
+
+    async def _by_a_job(self, bot: Bot, model: TradingBot) -> Outcome:
+        manifest = release_job(model, self._site())
+        name: Name = (JOB.kind, manifest["metadata"]["name"])
+        child = self._children.of(bot.key).get(name)
+        if child is None:
+            metadata = {**manifest["metadata"], "ownerReferences": [owner_of(bot)]}
+            try:
+                self._children.put(JOB, await self._client.create(JOB, {**manifest, "metadata": metadata}))
+            except ApiError as error:
+                if error.passing:
+                    raise
+                return Outcome(done=True, trouble=f"no pod answers, and the Job that would is refused: {error}")
+            return Outcome(done=False)
+        facts = child.facts
+        if isinstance(facts, JobFacts) and facts.failed:
+            return Outcome(done=True, trouble=f"no pod answers, and Job {child.name} failed: {facts.message}")
+        return Outcome(done=isinstance(facts, JobFacts) and facts.succeeded)
+
+    async def _write(self, bot: Bot, finalizers: list[str]) -> Mapping[str, Any]:
+        namespace, _, name = bot.key.partition("/")
+        manifest = {
+            "apiVersion": TRADING_BOT.api_version,
+            "kind": TRADING_BOT.kind,
+            "metadata": {"name": name, "namespace": namespace, "uid": bot.uid, "finalizers": finalizers},
+        }
+        return await self._client.apply(TRADING_BOT, manifest, FIELD_MANAGER)

@@ -1,0 +1,195 @@
+"""The status of a bot: from what was seen to what is written, without I/O.
+
+Nothing that changes by the minute stands in it, because every write is seen by everybody who watches the resource: a
+condition is written again when its status or reason changes, or when the spec does, and not for another number in its
+message. `lastTransitionTime` moves when the status flips and at no other time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from tradewind_operator.children import Child, PodFacts, Rollout
+from tradewind_operator.kinds import COMPONENT
+
+Truth = Literal["True", "False", "Unknown"]
+
+TYPES = ("Ready", "Reconciled", "Trading", "ExchangeConnected", "Degraded", "Paused")
+LONGEST_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`reason` is one word in CamelCase, `message` a sentence."""
+
+    type: str
+    status: Truth
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One Deployment of the bot as it stands."""
+
+    name: str
+    ready: int
+    desired: int
+    restarts: int
+    done: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """All that a status is made of.
+
+    `reconciled` says what came of applying the spec. `told` is what the bot's own monitoring said last, None when it
+    was silent or was not asked.
+    """
+
+    generation: int
+    reconciled: Condition
+    workloads: tuple[Workload, ...] = ()
+    crashes: tuple[str, ...] = ()
+    told: tuple[Condition, ...] | None = None
+    suspended: bool = False
+    reconcile_disabled: bool = False
+    storage_missing: bool = False
+    strategies: str = ""
+    held: tuple[str, ...] = field(default=())
+    """Workloads that wait with a change until the ones that they depend on are ready with it."""
+
+
+def workloads(deployments: Mapping[str, str], children: Iterable[Child], pods: Iterable[Child]) -> tuple[Workload, ...]:
+    """Where each Deployment stands; `deployments` are component names by the names of the Deployments."""
+    restarts: dict[str, int] = {}
+    for pod in pods:
+        if isinstance(pod.facts, PodFacts):
+            restarts[pod.facts.component] = restarts.get(pod.facts.component, 0) + pod.facts.restarts
+    standing = {child.name: child.facts for child in children if isinstance(child.facts, Rollout)}
+    found = []
+    for name, component in deployments.items():
+        facts = standing.get(name)
+        found.append(
+            Workload(
+                name=component,
+                ready=facts.ready if facts else 0,
+                desired=facts.desired if facts else 0,
+                restarts=restarts.get(component, 0),
+                done=facts is not None and facts.done,
+            )
+        )
+    return tuple(found)
+
+
+def crashes(pods: Iterable[Child]) -> tuple[str, ...]:
+    """A sentence for each pod that crashes again and again, in the order of their names."""
+    looping = [pod for pod in pods if isinstance(pod.facts, PodFacts) and pod.facts.looping]
+    return tuple(
+        pod.facts.trouble for pod in sorted(looping, key=lambda one: one.name) if isinstance(pod.facts, PodFacts)
+    )
+
+
+def conditions(seen: Seen) -> tuple[Condition, ...]:
+    """Every condition of a bot."""
+    told = {one.type: one for one in seen.told or ()}
+    return (
+        _ready(seen, told.get("Ready")),
+        seen.reconciled,
+        _of_the_bot(seen, "Trading", told.get("Trading")),
+        _of_the_bot(seen, "ExchangeConnected", told.get("ExchangeConnected")),
+        _degraded(seen, told.get("Degraded")),
+        _paused(seen, told.get("Paused")),
+    )
+
+
+def _ready(seen: Seen, told: Condition | None) -> Condition:
+    waiting = [one for one in seen.workloads if not (one.done and one.desired > 0)]
+    if seen.suspended:
+        return Condition("Ready", "False", "Suspended", "spec.suspended is true: no pods run, the data is kept")
+    if not seen.workloads:
+        return Condition("Ready", "False", seen.reconciled.reason, seen.reconciled.message)
+    if seen.storage_missing:
+        return Condition(
+            "Ready",
+            "False",
+            "StorageMissing",
+            "no Redis and Postgres are wired: install the chart with them, or set spec.storage, or use profile Minimal",
+        )
+    if waiting:
+        states = ", ".join(f"{one.name} ({one.ready} of {one.desired})" for one in waiting)
+        return Condition("Ready", "False", "WorkloadsNotReady", f"not ready: {states}")
+    if told is not None and told.status != "True":
+        return told
+    return Condition("Ready", "True", "AllWorkloadsReady", f"all {len(seen.workloads)} workloads are ready")
+
+
+def _of_the_bot(seen: Seen, kind: str, told: Condition | None) -> Condition:
+    if seen.suspended:
+        return Condition(kind, "False", "Suspended", "spec.suspended is true")
+    if told is None:
+        return Condition(kind, "Unknown", "MonitoringSilent", "the bot's monitoring does not answer")
+    return told
+
+
+def _degraded(seen: Seen, told: Condition | None) -> Condition:
+    if seen.suspended:
+        return Condition("Degraded", "False", "Suspended", "spec.suspended is true")
+    if seen.crashes:
+        return Condition("Degraded", "True", "CrashLoop", "; ".join(seen.crashes))
+    return _of_the_bot(seen, "Degraded", told)
+
+
+def _paused(seen: Seen, told: Condition | None) -> Condition:
+    if seen.reconcile_disabled:
+        message = "annotation tradewind.dev/reconcile is disabled: changes wait until it is removed"
+        return Condition("Paused", "True", "ReconcileDisabled", message)
+    return _of_the_bot(seen, "Paused", told)
+
+
+def status(seen: Seen, before: Mapping[str, Any], now: datetime | None = None) -> dict[str, Any]:
+    """The status to be written, equal to `before` where there is nothing new. `before` is what stands now."""
+    standing = {one["type"]: one for one in before.get("conditions", ()) if one.get("type") in TYPES}
+    moment = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    document: dict[str, Any] = {
+        "observedGeneration": seen.generation,
+        "conditions": [_written(one, standing.get(one.type), seen.generation, moment) for one in conditions(seen)],
+        "services": [
+            {"name": one.name, "ready": one.ready, "desired": one.desired, "restarts": one.restarts}
+            for one in seen.workloads
+        ],
+    }
+    if seen.strategies:
+        document["strategies"] = seen.strategies
+    return document
+
+
+def _written(condition: Condition, standing: Mapping[str, Any] | None, generation: int, moment: str) -> dict[str, Any]:
+    found = {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message[:LONGEST_MESSAGE],
+        "lastTransitionTime": moment,
+        "observedGeneration": generation,
+    }
+    if standing is None:
+        return found
+    if standing["status"] == condition.status:
+        found["lastTransitionTime"] = standing["lastTransitionTime"]
+        same = standing["reason"] == condition.reason and standing.get("observedGeneration") == generation
+        if same and condition.type not in _EXACT:
+            found["message"] = standing["message"]
+    return found
+
+
+_EXACT = frozenset({"Reconciled"})
+"""Conditions whose message is the operator's own and says what to mend, so that it must be the present one."""
+
+
+def component_of(manifest: Mapping[str, Any]) -> str:
+    """The workload or service that a manifest is for."""
+    return str(manifest["metadata"]["labels"].get(COMPONENT, ""))

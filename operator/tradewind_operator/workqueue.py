@@ -1,0 +1,119 @@
+"""The queue of bots to look at: each at most once in it, never by two workers at the same time.
+
+What arrives while a bot is being looked at brings it back once afterwards. A failure brings it back after a pause that
+doubles, with a jitter so that many bots that failed of one cause do not come back as one; a success forgets that.
+Urgent ones (something changed) go before the others (a look without a cause).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 60.0
+
+Work = Callable[[str], Awaitable[None]]
+
+
+class WorkQueue:
+    """Keys of bots, `namespace/name`. `random_source` is for the jitter alone."""
+
+    def __init__(self, random_source: random.Random | None = None) -> None:
+        self._random = random_source or random.Random()  # noqa: S311 - a jitter, no secret
+        self._urgent: OrderedDict[str, None] = OrderedDict()
+        self._idle: OrderedDict[str, None] = OrderedDict()
+        self._waiting: dict[str, float] = {}
+        """Keys in the queue, with the time since which they wait."""
+        self._working: set[str] = set()
+        self._again: dict[str, bool] = {}
+        """Keys that came while they were worked on, and whether it was urgent."""
+        self._later: dict[str, tuple[float, asyncio.TimerHandle]] = {}
+        self._failures: dict[str, int] = {}
+        self._arrived = asyncio.Event()
+        self.on_wait: Callable[[float], None] = lambda _seconds: None
+        """Told how long a key waited."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def busy(self) -> int:
+        """How many are being worked on."""
+        return len(self._working)
+
+    def add(self, key: str, *, urgent: bool = True) -> None:
+        """Look at `key` as soon as possible."""
+        if key in self._working:
+            self._again[key] = self._again.get(key, False) or urgent
+            return
+        if key in self._waiting:
+            if urgent and key in self._idle:
+                del self._idle[key]
+                self._urgent[key] = None
+            return
+        self._waiting[key] = monotonic()
+        (self._urgent if urgent else self._idle)[key] = None
+        self._arrived.set()
+
+    def add_after(self, key: str, seconds: float) -> None:
+        """Look at `key` in a while, at the latest; an earlier appointment stays."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(0.0, seconds)
+        if key in self._later:
+            earlier, handle = self._later[key]
+            if earlier <= due:
+                return
+            handle.cancel()
+        self._later[key] = (due, loop.call_at(due, self._come, key))
+
+    def failed(self, key: str, at_least: float | None = None) -> float:
+        """Bring `key` back after its pause, and no sooner than `at_least` seconds; the pause."""
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(count - 1, 10)) * self._random.uniform(0.5, 1.0)
+        pause = max(pause, at_least or 0.0)
+        self.add_after(key, pause)
+        return float(pause)
+
+    def succeeded(self, key: str) -> None:
+        """Forget the failures of `key`."""
+        self._failures.pop(key, None)
+
+    def forget(self, key: str) -> None:
+        """Nothing is known of `key` any more."""
+        self._failures.pop(key, None)
+        if (later := self._later.pop(key, None)) is not None:
+            later[1].cancel()
+
+    async def run(self, work: Work) -> None:
+        """One worker: takes keys until it is cancelled. `work` must not raise."""
+        while True:
+            key = await self._take()
+            try:
+                await work(key)
+            finally:
+                self._working.discard(key)
+                if (urgent := self._again.pop(key, None)) is not None:
+                    self.add(key, urgent=urgent)
+
+    def close(self) -> None:
+        """Drop every appointment."""
+        for _, handle in self._later.values():
+            handle.cancel()
+        self._later.clear()
+
+    def _come(self, key: str) -> None:
+        self._later.pop(key, None)
+        self.add(key)
+
+    async def _take(self) -> str:
+        while not self._waiting:
+            self._arrived.clear()
+            await self._arrived.wait()
+        key, _ = (self._urgent or self._idle).popitem(last=False)
+        self.on_wait(monotonic() - self._waiting.pop(key))
+        self._working.add(key)
+        return key
