@@ -1,7 +1,7 @@
 """The status of a `TradingBot`: what the operator saw.
 
-It is written by the operator alone, so the parser has no model of it and drops it. Nothing in it changes with the market: prices and
-profits would be a write to the API server at every candle.
+It is written by the operator alone, so the parser has no model of it and drops it. Nothing in it changes with the
+market: prices and profits would be a write to the API server at every candle.
 """
 
 from __future__ import annotations

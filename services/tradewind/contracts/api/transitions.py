@@ -54,15 +54,19 @@ def _unchanged(field: str, node: Node) -> list[Node]:
     counted = [name for name in node["properties"] if name not in left_out]
     return [
         {
-            "rule": " && ".join(f"self.?{name} == oldSelf.?{name}" for name in counted),
+            "rule": " && ".join(_same(name) for name in counted),
             "message": f"of spec.{field} only {', '.join(left_out)} can be changed in a bot that exists: {_FIX}",
         }
     ]
 
 
+def _same(path: str) -> str:
+    """Equal, or there before and after in neither; the server takes an optional value (`?.`) to cost too much."""
+    return f"has(self.{path}) == has(oldSelf.{path}) && (!has(self.{path}) || self.{path} == oldSelf.{path})"
+
+
 def _same_database() -> list[Node]:
     own = "({0}.profile == 'Minimal' && !has({0}.storage.postgresSecretRef))"
-    named = "{0}.storage.?postgresSecretRef"
     return [
         {
             "rule": f"{own.format('self')} == {own.format('oldSelf')}",
@@ -73,7 +77,7 @@ def _same_database() -> list[Node]:
             "reason": "FieldValueInvalid",
         },
         {
-            "rule": f"{named.format('self')} == {named.format('oldSelf')}",
+            "rule": _same("storage.postgresSecretRef"),
             "message": f"storage.postgresSecretRef cannot be changed in a bot that exists: {_FIX}."
             " Another address of the same database goes into the same Secret",
             "fieldPath": ".storage",
