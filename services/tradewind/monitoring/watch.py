@@ -77,7 +77,7 @@ class Watch:
         self.seen.cycle = self._context.clock.now()
 
     async def on_feed(self, message: FeedStateChanged, unit: UnitOfWork) -> None:  # noqa: ARG002
-        """The feed began or ended."""
+        """The feed ended, or candles of an exchange come in another way; how, it says itself when it is asked."""
         self.seen.feed_ended = message.state == "Ended"
         self._wake.set()
 
@@ -120,6 +120,7 @@ class Watch:
             trading=trading["state"] if trading else None,
             balance_drift=account["drift"] if account else None,
             disk_free=resources.disk_free_bytes,
+            feed_trouble=feed.get("trouble", {}),
             failures=self._recent_failures(now, sum(one["failures"] for one in services.values())),
         )
         parts = health_parts(facts)

@@ -24,6 +24,9 @@ MINIMAL: dict[str, Any] = {
     },
 }
 REMOVED = object()
+SOURCES = "Replay, Synthetic or Exchange"
+EXCHANGE = {"source": "Exchange"}
+ENDPOINT = {"url": "http://127.0.0.1:8011", "websocketUrl": "ws://127.0.0.1:8011"}
 
 
 @dataclass(frozen=True)
@@ -317,8 +320,52 @@ MALFORMED = (
     Malformed("spec.capital.startingBalance", "0", "spec.capital.startingBalance", ABOVE, "write a decimal", "CEL"),
     Malformed("spec.capital.stakeAmount", "unlimited", "spec.capital.stakeAmount", "Unlimited, or a", "write"),
     Malformed("spec.capital.stakeAmount", 100, "spec.capital.stakeAmount", "Unlimited, or a decimal", 'write "100"'),
-    Malformed("spec.data.source", REMOVED, "spec.data.source", "Replay or Synthetic", "add for example source: Replay"),
-    Malformed("spec.data.source", "Exchange", "spec.data.source", "Replay or Synthetic", "write Replay or Synthetic"),
+    Malformed("spec.data.source", REMOVED, "spec.data.source", SOURCES, "add for example source: Replay"),
+    Malformed("spec.data.source", "Live", "spec.data.source", SOURCES, "write Replay, Synthetic or Exchange"),
+    # the candles of an exchange
+    Malformed("spec.data.source", "Exchange", "spec.data.path", "only when source is Replay", "remove it", "CEL"),
+    Malformed(
+        "spec.data", {**EXCHANGE, "span": {"start": "2022-01-01"}}, "spec.data.span", "a span only", "remove it", "CEL"
+    ),
+    Malformed("spec.data", {**EXCHANGE, "speed": "60"}, "spec.data.speed", "a speed only", "remove it", "CEL"),
+    Malformed(
+        "spec.data",
+        {**EXCHANGE, "synthetic": {}},
+        "spec.data.synthetic",
+        "only when source is Synthetic",
+        "remove it",
+        "CEL",
+    ),
+    Malformed(
+        "spec",
+        {**MINIMAL["spec"], "data": EXCHANGE, "exchanges": [{"name": "binance", "venue": "Simulated"}]},
+        "spec.exchanges[0].venue",
+        "Paper where data.source is Exchange",
+        "set venue: Paper, or data.source: Replay",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges.0.endpoint",
+        ENDPOINT,
+        "spec.exchanges[0].endpoint",
+        "only where data.source is Exchange",
+        "remove it, or set data.source: Exchange",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges.0.endpoint",
+        {"url": ENDPOINT["url"]},
+        "spec.exchanges[0].endpoint.websocketUrl",
+        "ws:// or wss://, a host",
+        "add for example websocketUrl: ws://127.0.0.1:8011",
+    ),
+    Malformed(
+        "spec.exchanges.0.endpoint",
+        {**ENDPOINT, "url": "http://127.0.0.1:8011/"},
+        "spec.exchanges[0].endpoint.url",
+        "http:// or https://, a host",
+        "write http://127.0.0.1:8011",
+    ),
     Malformed("spec.data.path", REMOVED, "spec.data.path", "sample:NAME", "path: sample:bitvavo-2022", "CEL"),
     Malformed("spec.data.path", "", "spec.data.path", "the path of a file or folder", "such as sample:bitvavo-2022"),
     Malformed("spec.data.path", ["a", "b"], "spec.data.path", "the path of a file or", "such as sample:bitvavo-2022"),
@@ -442,7 +489,7 @@ _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
                 "timeframe": st.just("1h"),
                 "strategies": st.lists(_STRATEGIES, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
                 "capital": st.fixed_dictionaries({"currency": st.just("EUR"), "startingBalance": _decimals("1", "9")}),
-                "data": st.one_of(_REPLAYS, _SYNTHETICS),
+                "data": st.one_of(_REPLAYS, _SYNTHETICS, st.just(EXCHANGE)),
             },
             optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
         ),
