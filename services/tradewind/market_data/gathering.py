@@ -36,8 +36,8 @@ class Gathering:
     `broken` says whether a pair's stream is known not to deliver. Moments are seconds of any one clock.
     """
 
-    def __init__(self, pairs: Iterable[str], since: int, broken: Callable[[str], bool], grace: float = GRACE) -> None:
-        self._pairs, self._since, self._broken, self._grace = tuple(pairs), since, broken, grace
+    def __init__(self, pairs: Iterable[str], since: int, broken: Callable[[str], bool]) -> None:
+        self._pairs, self._since, self._broken = tuple(pairs), since, broken
         self._waiting: dict[int, dict[str, Candle]] = {}
         self._arrived: dict[int, float] = {}
         self._reached = dict.fromkeys(self._pairs, since - 1)
@@ -62,7 +62,7 @@ class Gathering:
         missing = [pair for pair in self._pairs if self._reached[pair] < time]
         if not missing:
             return self._arrived[time]
-        return self._arrived[time] + max(PATIENCE if self._broken(pair) else self._grace for pair in missing)
+        return self._arrived[time] + max(PATIENCE if self._broken(pair) else GRACE for pair in missing)
 
     def next(self, now: float) -> Gathered | None:
         """The next tick, when it is due at `now`."""

@@ -21,7 +21,7 @@ from tradewind.kernel.store.base import Write
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.market_data.beginning import begin, history_of, patiently
 from tradewind.market_data.candle_store import candles_write, read_candles_kept
-from tradewind.market_data.gathering import GRACE, Gathering
+from tradewind.market_data.gathering import Gathering
 from tradewind.market_data.growing import grow, present
 from tradewind.market_data.ports import Feed, FeedState, StateChange, StreamKey
 from tradewind.market_data.recording import Recording, Tick
@@ -41,15 +41,15 @@ _TOLD: dict[FeedState, Literal["Starting", "Connected", "Disconnected", "Silent"
 
 
 class LiveMarket:
-    """Gives the market of an exchange to the bot; `connect` makes its feed, `grace` is that of `Gathering`."""
+    """Gives the market of an exchange to the bot; `connect` makes its feed."""
 
     ended = False
 
-    def __init__(self, context: Context, connect: Callable[[], Awaitable[Feed]], grace: float = GRACE) -> None:
+    def __init__(self, context: Context, connect: Callable[[], Awaitable[Feed]]) -> None:
         self.recording: Recording | None = None
         self.position = 0
         self.sender = TickSender(context)
-        self._context, self._connect, self._grace = context, connect, grace
+        self._context, self._connect = context, connect
         self._feed: Feed | None = None
         self._gathering: Gathering | None = None
         self._states: dict[str, StateChange] = {}
@@ -90,7 +90,7 @@ class LiveMarket:
             await context.store.commit([candles_write(context.key, history_of(recording), traded=False)])
         since = present(recording)
         self._feed.follow({StreamKey(pair, spec.timeframe): since for pair in recording.checked})
-        self._gathering = Gathering(recording.checked, since, self._broken, self._grace)
+        self._gathering = Gathering(recording.checked, since, self._broken)
         self.recording = recording
 
     async def listen(self) -> None:
