@@ -17,6 +17,8 @@ class Market(Protocol):
 
     recording: Recording | None
     position: int
+    since: float | None
+    """The wall time (seconds) from which candles are waited for; None where they are all there."""
 
     @property
     def ended(self) -> bool:
@@ -82,12 +84,13 @@ class Answers:
         return self.window().daily_closes()
 
     async def progress(self) -> dict[str, Any]:
-        """Whether the feed has ended, its present, the wall seconds between ticks (None: at once), what is wrong."""
+        """Whether the feed has ended, its present, how often (seconds) and since when ticks come, what is wrong."""
         market = self._market
         return {
             "ended": market.ended,
             "time": self.window().now,
             "interval": market.interval,
+            "since": market.since,
             "trouble": market.trouble(),
         }
 

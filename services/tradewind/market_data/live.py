@@ -48,6 +48,7 @@ class LiveMarket:
     def __init__(self, context: Context, connect: Callable[[], Awaitable[Feed]]) -> None:
         self.recording: Recording | None = None
         self.position = 0
+        self.since: float | None = None
         self.sender = TickSender(context)
         self._context, self._connect = context, connect
         self._feed: Feed | None = None
@@ -91,7 +92,7 @@ class LiveMarket:
         since = present(recording)
         self._feed.follow({StreamKey(pair, spec.timeframe): since for pair in recording.checked})
         self._gathering = Gathering(recording.checked, since, self._broken)
-        self.recording = recording
+        self.recording, self.since = recording, context.clock.now()
 
     async def listen(self) -> None:
         """Take what the feed tells, without end. Raises what ends it for good."""

@@ -26,6 +26,7 @@ class Replay:
         self.recording: Recording | None = None
         self.position = 0
         self.ended = False
+        self.since: float | None = None
         self.sender = TickSender(context)
         self._context = context
         self._opening_settled = asyncio.Event()

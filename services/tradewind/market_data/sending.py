@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from prometheus_client import Counter, Gauge
+
 from tradewind.contracts.messages import CandleClosed, TickSettled
 from tradewind.kernel.service import Context
 from tradewind.kernel.store.base import Write
@@ -26,6 +28,7 @@ class TickSender:
         self._settled = asyncio.Event()
         self._waiting_for = -1
         self._timeframe = context.bot.spec.timeframe
+        self._metrics: dict[str, tuple[Counter, Gauge]] = {}
 
     async def on_settled(self, message: TickSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
         """The bot is done with a tick."""
@@ -69,8 +72,16 @@ class TickSender:
 
     def count(self, candles: Sequence[Closed]) -> None:
         """Tell the metrics of the base candles of a tick that is settled."""
-        metrics, key = self._context.metrics, self._context.key
         for pair, timeframe, candle in candles:
             if timeframe == self._timeframe:
-                metrics.candles.labels(key, pair, timeframe).inc()
-                metrics.candle_time.labels(key, pair).set(candle.open_time / 1000)
+                counter, gauge = self._metrics_of(pair)
+                counter.inc()
+                gauge.set(candle.open_time / 1000)
+
+    def _metrics_of(self, pair: str) -> tuple[Counter, Gauge]:
+        found = self._metrics.get(pair)
+        if found is None:
+            metrics, key = self._context.metrics, self._context.key
+            found = metrics.candles.labels(key, pair, self._timeframe), metrics.candle_time.labels(key, pair)
+            self._metrics[pair] = found
+        return found

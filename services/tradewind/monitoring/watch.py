@@ -111,11 +111,13 @@ class Watch:
         account = await self._ask("portfolio", "snapshot")
         feed = await self._ask("market-data", "progress") or {}
         resources = self._resources.read()
+        # A bot on an exchange waits for its first candle for as long as one takes: that is no delay.
+        candle = self.seen.candle if self.seen.candle is not None else feed.get("since")
         facts = HealthFacts(
             services={name: _reasons(one) for name, one in services.items()},
             down=frozenset(name for name, one in services.items() if one["state"] != ServiceState.RUNNING.value),
             feed_ended=self.seen.feed_ended or feed.get("ended", False),
-            data_age=now - self.seen.candle if self.seen.candle is not None else None,
+            data_age=now - candle if candle is not None else None,
             data_interval=feed.get("interval"),
             trading=trading["state"] if trading else None,
             balance_drift=account["drift"] if account else None,
