@@ -468,11 +468,27 @@ _FAULTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"kind": st.just("ClockSkew"), "milliseconds": st.integers(-90_000, 90_000)}),
     st.fixed_dictionaries({"kind": st.just("PartialFill"), "fraction": st.just("0.4")}),
 )
-_EXCHANGES: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.fixed_dictionaries({"name": _NAMES}),
-    st.fixed_dictionaries(
-        {"name": _NAMES, "venue": st.just("Simulated")}, optional={"faults": st.lists(_FAULTS, max_size=3)}
-    ),
+_AT_PAPER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({"name": _NAMES})
+_AT_A_SIMULATION: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"name": _NAMES, "venue": st.just("Simulated")}, optional={"faults": st.lists(_FAULTS, max_size=3)}
+)
+_ON_ITS_CANDLES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"name": _NAMES}, optional={"endpoint": st.just(ENDPOINT)}
+)
+_RECORDED = st.one_of(_REPLAYS, _SYNTHETICS)
+_MARKETS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"exchanges": st.tuples(_AT_PAPER | _AT_A_SIMULATION).map(list), "data": _RECORDED}),
+    st.fixed_dictionaries({"exchanges": st.tuples(_ON_ITS_CANDLES).map(list), "data": st.just(EXCHANGE)}),
+)
+"""Where it trades and on which candles: not every one of them goes with every other."""
+_SPECS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "pairs": st.just({"include": ["BTC/EUR", "*/EUR"]}),
+        "timeframe": st.just("1h"),
+        "strategies": st.lists(_STRATEGIES, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
+        "capital": st.fixed_dictionaries({"currency": st.just("EUR"), "startingBalance": _decimals("1", "9")}),
+    },
+    optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
 )
 _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
@@ -482,17 +498,7 @@ _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             {"name": _NAMES},
             optional={"namespace": _NAMES, "annotations": st.dictionaries(_NAMES, st.text(), max_size=2)},
         ),
-        "spec": st.fixed_dictionaries(
-            {
-                "exchanges": _EXCHANGES.map(lambda exchange: [exchange]),
-                "pairs": st.just({"include": ["BTC/EUR", "*/EUR"]}),
-                "timeframe": st.just("1h"),
-                "strategies": st.lists(_STRATEGIES, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
-                "capital": st.fixed_dictionaries({"currency": st.just("EUR"), "startingBalance": _decimals("1", "9")}),
-                "data": st.one_of(_REPLAYS, _SYNTHETICS, st.just(EXCHANGE)),
-            },
-            optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
-        ),
+        "spec": st.builds(lambda rest, market: {**rest, **market}, _SPECS, _MARKETS),
     }
 )
 
