@@ -107,9 +107,9 @@ class Session:
 
 
 class Progress:
-    """A bar on stderr, only where stderr is a terminal."""
+    """A bar on stderr, only where stderr is a terminal; a `total` of None has no end."""
 
-    def __init__(self, title: str, total: int) -> None:
+    def __init__(self, title: str, total: int | None) -> None:
         self._title, self._total = title, total
         self._done = 0
         self._bar: Any = None
