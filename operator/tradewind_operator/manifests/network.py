@@ -54,14 +54,15 @@ def network_policies(bot: TradingBot, site: Site, workloads: Sequence[Workload])
 
 
 def venue_rules(bot: TradingBot, workload: Workload) -> list[Manifest]:
-    """The edges to exchanges outside, none for whoever talks to none; an `endpoint` stands for all of an exchange."""
+    """The edges to exchanges outside, for who reads candles there or has the keys of an account there.
+
+    An `endpoint` stands for all addresses of its exchange.
+    """
     rules: list[Manifest] = []
     candles = bot.spec.data.source is DataSource.EXCHANGE and "market-data" in workload.services
+    trusted = bool(set(SEE_CREDENTIALS) & set(workload.services))
     for exchange in bot.spec.exchanges:
-        trades = exchange.venue not in (Venue.PAPER, Venue.SIMULATED) and bool(
-            {*SEE_CREDENTIALS} & {*workload.services}
-        )
-        if not candles and not trades:
+        if not candles and not (trusted and exchange.credentials_secret_ref is not None):
             continue
         if exchange.endpoint is None:
             rules.append({"to": _OUTSIDE, "ports": _ports([443])})
