@@ -125,9 +125,10 @@ CATALOG: tuple[ServiceSpec, ...] = (
     ),
     ServiceSpec(
         name="market-data",
-        summary="candles: replay, synthetic, validation, cache",
+        summary="candles: replay, synthetic, of an exchange; validation",
         port=8002,
         group=Group.MARKET_DATA,
+        stores=True,
         consumes=("TickSettled", "OpeningSettled"),
         publishes=("CandleClosed", "VenueOpened", "FeedStateChanged"),
     ),

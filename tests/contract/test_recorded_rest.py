@@ -60,7 +60,7 @@ async def feed(recorded):
 
     client.fetch = fetch
     client.timeout_on_exit = 0
-    made = CcxtFeed(client, {}, feed_time=Impatient())
+    made = CcxtFeed(client, feed_time=Impatient(), measured=False)  # a recording has no clock
     made.asked = asked
     yield made
     await made.close()

@@ -233,6 +233,13 @@ def test_config_validate_and_show(tradewind):
     assert "Paper" == json.loads(out)["spec"]["mode"]
 
 
+def test_config_validate_asks_no_exchange(tradewind):
+    """A manifest on the candles of an exchange is checked without a network, and says what was not."""
+    exchange = ("--set", "spec.data={source: Exchange}", "--set", "spec.exchanges[0].venue=Paper")
+    code, out, _ = tradewind("config", "validate", QUICKSTART, *exchange)
+    assert (code, "bitvavo tells its pairs and candles when the bot runs" in out) == (0, True)
+
+
 def test_services_render_version(tradewind):
     """The listings know every service, as text and as JSON."""
     assert all(spec.name in tradewind("services")[1] for spec in CATALOG)

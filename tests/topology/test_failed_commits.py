@@ -17,7 +17,7 @@ FORTNIGHT = ("spec.data.span.start=2022-03-05", "spec.data.span.end=2022-03-19")
 @pytest.fixture(autouse=True)
 def _no_second_chance(monkeypatch):
     """A tick that is not settled by itself is not sent again within these tests: they end by their own timeout."""
-    monkeypatch.setattr("tradewind.market_data.replay.SETTLE_TIMEOUT", 3600.0)
+    monkeypatch.setattr("tradewind.market_data.sending.SETTLE_TIMEOUT", 3600.0)
 
 
 async def outcome(bot):

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from tradewind import catalog
-from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.api.v1alpha1 import DataSource, TradingBot
 from tradewind.plan import Workload
 from tradewind_operator.manifests.names import (
     LABEL,
@@ -27,7 +27,7 @@ from tradewind_operator.manifests.names import (
     metadata,
     selector,
 )
-from tradewind_operator.manifests.pods import otlp_endpoint
+from tradewind_operator.manifests.pods import SEE_CREDENTIALS, otlp_endpoint
 from tradewind_operator.manifests.site import Manifest, Site
 from tradewind_operator.manifests.storage import storage_use
 
@@ -53,11 +53,23 @@ def network_policies(bot: TradingBot, site: Site, workloads: Sequence[Workload])
     ]
 
 
-def reaches_venues(bot: TradingBot, workload: Workload) -> bool:
-    """Whether the workload talks to an exchange outside."""
-    trades = any(exchange.venue.value == "Exchange" for exchange in bot.spec.exchanges)
-    reads = trades or bot.spec.data.source.value == "Exchange"
-    return (trades and "execution" in workload.services) or (reads and "market-data" in workload.services)
+def venue_rules(bot: TradingBot, workload: Workload) -> list[Manifest]:
+    """The edges to exchanges outside, for who reads candles there or has the keys of an account there.
+
+    An `endpoint` stands for all addresses of its exchange.
+    """
+    rules: list[Manifest] = []
+    candles = bot.spec.data.source is DataSource.EXCHANGE and "market-data" in workload.services
+    trusted = bool(set(SEE_CREDENTIALS) & set(workload.services))
+    for exchange in bot.spec.exchanges:
+        if not candles and not (trusted and exchange.credentials_secret_ref is not None):
+            continue
+        if exchange.endpoint is None:
+            rules.append({"to": _OUTSIDE, "ports": _ports([443])})
+        else:
+            ports = {_port_of(exchange.endpoint.url), _port_of(exchange.endpoint.websocket_url)}
+            rules.append({"ports": _ports(sorted(ports))})
+    return rules
 
 
 def _policy(bot: TradingBot, site: Site, ending: str, component: str, spec: Manifest) -> Manifest:
@@ -134,8 +146,7 @@ def _egress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequence
     stores = [port for used, port in ((use.database, site.postgres_port), (use.bus, site.redis_port)) if used]
     if stores:
         rules.append({"ports": _ports(stores)})
-    if reaches_venues(bot, workload):
-        rules.append({"to": _OUTSIDE, "ports": _ports([443])})
+    rules += venue_rules(bot, workload)
     endpoint = otlp_endpoint(bot, site)
     if endpoint is not None:
         rules.append({"ports": _ports([_port_of(endpoint)])})
@@ -144,4 +155,4 @@ def _egress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequence
 
 def _port_of(address: str) -> int:
     parts = urlsplit(address)
-    return parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.port or (443 if parts.scheme in ("https", "wss") else 80)

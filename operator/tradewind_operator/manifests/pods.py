@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.api.v1alpha1 import Profile, TradingBot, Venue
 from tradewind.kernel.security import SERVICE_KEY_FILE, SIMULATED_VENUE_KEY_FILE
 from tradewind.plan import Workload
 from tradewind_operator.manifests.hashes import config_hash
@@ -222,7 +222,7 @@ def _volumes(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, Manife
 
 def _key_source(bot: TradingBot, workload: Workload) -> Manifest:
     files = [SERVICE_KEY_FILE]
-    simulated = any(exchange.venue.value == "Simulated" for exchange in bot.spec.exchanges)
+    simulated = any(exchange.venue is Venue.SIMULATED for exchange in bot.spec.exchanges)
     if simulated and set(SEE_VENUE_KEY) & set(workload.services):
         files.append(SIMULATED_VENUE_KEY_FILE)
     if "gateway" in workload.services:

@@ -28,7 +28,8 @@ def run(
 ) -> None:
     """Run a bot to the end of its data, then print what it did and where the report is.
 
-    Ctrl-C stops it safely; the directory that is then printed goes on with --resume.
+    Ctrl-C stops it safely; the directory that is then printed goes on with --resume. On the candles of an exchange
+    there is no other end.
     """
     import asyncio  # noqa: PLC0415
 
@@ -53,6 +54,7 @@ async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output)
         resumable_directory,
         state_of,
     )
+    from tradewind.contracts.api.v1alpha1 import DataSource  # noqa: PLC0415
     from tradewind.kernel.http.server import Listener  # noqa: PLC0415
     from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
     from tradewind.topology.result import collect  # noqa: PLC0415
@@ -66,7 +68,8 @@ async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output)
     await session.start()
     try:
         status = await embedded.ask("market-data", "status")
-        with Progress(bot.metadata.name, status["ticks"]) as progress:
+        total = None if bot.spec.data.source is DataSource.EXCHANGE else status["ticks"]
+        with Progress(bot.metadata.name, total) as progress:
             finished = await session.wait(progress.tick)
         result = await collect(embedded)
     finally:

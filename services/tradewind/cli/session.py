@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tradewind.contracts.api.document import load_bot
+from tradewind.contracts.api.transitions import FIXED, fixed_part
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigError
 from tradewind.kernel.state_directory import MANIFEST, StateDirectory
@@ -51,7 +52,7 @@ def check_same_bot(bot: TradingBot, path: Path, *, whole: bool) -> None:
     With `whole` everything but the speed must be equal; otherwise what the stored orders and balances rest on.
     """
     stored = load_bot(path / MANIFEST)
-    for field in ("metadata", "mode", "exchanges", "pairs", "timeframe", "capital", "data", *(("",) if whole else ())):
+    for field in ("metadata", *FIXED, *(("",) if whole else ())):
         ours, theirs = _part(bot, field), _part(stored, field)
         if ours != theirs:
             name = {"": "the manifest", "metadata": "metadata"}.get(field, f"spec.{field}")
@@ -64,13 +65,10 @@ def check_same_bot(bot: TradingBot, path: Path, *, whole: bool) -> None:
 
 
 def _part(bot: TradingBot, field: str) -> Any:
-    data = bot.spec.data.model_copy(update={"speed": "max"})
-    spec = bot.spec.model_copy(update={"data": data})
     if field == "":
-        return spec
-    if field == "metadata":
-        return bot.key
-    return getattr(spec, field)
+        data = bot.spec.data.model_copy(update={"speed": "max"})
+        return bot.spec.model_copy(update={"data": data})
+    return bot.key if field == "metadata" else fixed_part(bot.spec, field)
 
 
 class Session:
@@ -109,9 +107,9 @@ class Session:
 
 
 class Progress:
-    """A bar on stderr, only where stderr is a terminal."""
+    """A bar on stderr, only where stderr is a terminal; a `total` of None has no end."""
 
-    def __init__(self, title: str, total: int) -> None:
+    def __init__(self, title: str, total: int | None) -> None:
         self._title, self._total = title, total
         self._done = 0
         self._bar: Any = None

@@ -69,11 +69,17 @@ class VenueOpened(Message, frozen=True, kw_only=True):
 
 
 class FeedStateChanged(Message, frozen=True, kw_only=True):
-    """The feed of this bot changed: `Ended` means that the recorded data is used up and every tick is settled."""
+    """The feed of this bot changed: `Ended` means that the recorded data is used up and every tick is settled.
+
+    Of an exchange, how the candles of one `pair` come, and for people why. They never end: a feed that fails for good
+    fails its service.
+    """
 
     topic: ClassVar[str] = "market.candles"
 
-    state: Literal["Started", "Ended", "Silent"]
+    state: Literal["Started", "Ended", "Silent", "Starting", "Connected", "Disconnected", "Resynced"]
+    pair: str = ""
+    reason: str = ""
 
 
 # ------------------------------------------------------------------------------------------------------- evaluations

@@ -102,11 +102,12 @@ def find_gaps(series: CandleSeries) -> tuple[Gap, ...]:
     )
 
 
-def resample(series: CandleSeries, timeframe: str) -> CandleSeries:
+def resample(series: CandleSeries, timeframe: str, known_until: int = NO_TIME) -> CandleSeries:
     """Candles of `timeframe`, a multiple of the series' own (else `ValueError`): first, max, min, last, sum.
 
     The first candle is left out unless the series begins at its open; the last one unless the series reaches its
-    close. Candles between are kept even where some of theirs are missing.
+    close, or nothing can follow before it because everything is known up to `known_until` (milliseconds UTC). Candles
+    between are kept even where some of theirs are missing.
     """
     if timeframe == series.timeframe:
         return series
@@ -128,7 +129,7 @@ def resample(series: CandleSeries, timeframe: str) -> CandleSeries:
         np.add.reduceat(series.volume, first),
     )
     begins = int(series.open_time[0] != buckets[0])
-    reached = close_time(series.timeframe, int(series.open_time[-1]))
+    reached = max(close_time(series.timeframe, int(series.open_time[-1])), known_until)
     ends = len(whole) - int(close_time(timeframe, int(buckets[-1])) > reached)
     return whole.slice(begins, max(begins, ends))
 

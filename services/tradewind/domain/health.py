@@ -8,7 +8,7 @@ the same limit.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from tradewind.domain.money import ZERO, plain
@@ -38,7 +38,8 @@ class HealthFacts:
 
     `services` holds, by name, why a service does not do its work, empty where it does; `down` those that do not even
     run. `data_age` is wall seconds since the last candle, `data_interval` those between two (None: full speed);
-    `disk_free` is in bytes; `failures` are batches of messages that failed in the last five minutes.
+    `disk_free` is in bytes; `failures` are batches of messages that failed in the last five minutes. `feed_trouble`
+    holds, by pair, what is wrong with the feed of an exchange.
     """
 
     services: Mapping[str, str]
@@ -50,6 +51,7 @@ class HealthFacts:
     balance_drift: Decimal | None
     disk_free: int | None
     failures: int
+    feed_trouble: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

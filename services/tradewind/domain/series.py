@@ -59,6 +59,22 @@ class CandleSeries:
             self.volume[cut],
         )
 
+    def extended(self, candles: list[Candle]) -> CandleSeries:
+        """A new series with `candles`, ascending, after the ones here; `ValueError` where they are not later."""
+        tail = CandleSeries.of(self.pair, self.timeframe, candles)
+        if np.any(np.diff(np.concatenate((self.open_time[-1:], tail.open_time))) <= 0):
+            raise ValueError(f"candles of {self.pair} {self.timeframe} that are not later than the ones before")
+        return CandleSeries(
+            self.pair,
+            self.timeframe,
+            np.concatenate((self.open_time, tail.open_time)),
+            np.concatenate((self.open, tail.open)),
+            np.concatenate((self.high, tail.high)),
+            np.concatenate((self.low, tail.low)),
+            np.concatenate((self.close, tail.close)),
+            np.concatenate((self.volume, tail.volume)),
+        )
+
     @classmethod
     def of(cls, pair: str, timeframe: str, candles: list[Candle]) -> CandleSeries:
         """A series from candles in ascending order."""

@@ -1,33 +1,55 @@
-"""What market-data answers to the other services: the recording itself, and how far it has been played."""
+"""What market-data answers to the other services: the candles themselves, and how far they have been played."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.series import CandleSeries
 from tradewind.kernel.ask import Answer
 from tradewind.market_data.recording import Recording
-from tradewind.market_data.replay import Replay
 from tradewind.market_data.window import Window
 
 
-class Answers:
-    """The answers about one replay; before it has loaded nobody may ask."""
+class Market(Protocol):
+    """Where candles come from: a replay or a live market. `position` counts the ticks that the bot is done with."""
 
-    def __init__(self, replay: Replay) -> None:
-        self._replay = replay
+    recording: Recording | None
+    position: int
+    since: float | None
+    """The wall time (seconds) from which candles are waited for; None where they are all there."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no tick will come any more."""
+        ...
+
+    @property
+    def interval(self) -> float | None:
+        """Wall seconds from one base candle to the next; None: as fast as they are settled."""
+        ...
+
+    def trouble(self) -> dict[str, str]:
+        """The pairs whose candles do not come as they should, each with what is wrong."""
+        ...
+
+
+class Answers:
+    """The answers about one market; before it has loaded nobody may ask."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
 
     @property
     def recording(self) -> Recording:
         """All candles of the bot."""
-        assert self._replay.recording is not None
-        return self._replay.recording
+        assert self._market.recording is not None
+        return self._market.recording
 
     def window(self) -> Window:
         """What of it can be seen now."""
-        return Window.of(self.recording, self._replay.position)
+        return Window.of(self.recording, self._market.position)
 
     def by_question(self) -> Mapping[str, Answer]:
         """Every answer, by its question."""
@@ -62,20 +84,26 @@ class Answers:
         return self.window().daily_closes()
 
     async def progress(self) -> dict[str, Any]:
-        """Whether the feed has ended, its present, and the wall seconds between its ticks (None: as fast as it can)."""
-        replay = self._replay
-        return {"ended": replay.ended, "time": self.window().now, "interval": replay.interval}
+        """Whether the feed has ended, its present, how often (seconds) and since when ticks come, what is wrong."""
+        market = self._market
+        return {
+            "ended": market.ended,
+            "time": self.window().now,
+            "interval": market.interval,
+            "since": market.since,
+            "trouble": market.trouble(),
+        }
 
     async def status(self) -> dict[str, Any]:
-        """How far the replay is, and what was wrong with the data."""
-        replay, recording = self._replay, self.recording
+        """How far the bot is, and what was wrong with the data."""
+        market, recording = self._market, self.recording
         ticks = recording.ticks
         return {
             "candles": recording.candles,
             "ticks": len(ticks),
-            "position": replay.position,
-            "time": ticks[min(replay.position, len(ticks) - 1)].time if ticks else None,
-            "ended": replay.ended,
+            "position": market.position,
+            "time": ticks[min(market.position, len(ticks) - 1)].time if ticks else None,
+            "ended": market.ended,
             "notes": recording.notes(),
             "quarantined": [
                 {"pair": pair, **row._asdict()} for pair, one in recording.checked.items() for row in one.quarantined

@@ -37,9 +37,9 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Since = Annotated[TimeParameter | None, Query(description="The first candle's open; without it the latest candles.")]
 
 
-def router(context: Context, window: Callable[[], Window], ended: Callable[[], bool]) -> APIRouter:
+def router(context: Context, window: Callable[[], Window], state: Callable[[], str]) -> APIRouter:
     """The routes of market-data."""
-    api = MarketDataApi(context, window, ended)
+    api = MarketDataApi(context, window, state)
     routes = APIRouter(tags=["market data"])
     routes.add_api_route("/api/market/ohlcv", api.candles)
     routes.add_api_route("/api/v1/exchanges", api.exchanges)
@@ -56,9 +56,9 @@ def router(context: Context, window: Callable[[], Window], ended: Callable[[], b
 class MarketDataApi:
     """What the routes call."""
 
-    def __init__(self, context: Context, window: Callable[[], Window], ended: Callable[[], bool]) -> None:
+    def __init__(self, context: Context, window: Callable[[], Window], state: Callable[[], str]) -> None:
         self._spec = context.bot.spec
-        self._window, self._ended = window, ended
+        self._window, self._state = window, state
 
     async def candles(
         self, pair: PairParameter, timeframe: Timeframe | None = None, since: Since = None, limit: Limit = 500
@@ -95,7 +95,7 @@ class MarketDataApi:
                     venue=exchange.venue.value,
                     market=exchange.market.value,
                     source=self._spec.data.source.value,
-                    state="Ended" if self._ended() else "Playing",
+                    state=self._state(),
                     time=window.now,
                     pairs=list(window.recording.instruments),
                 )
@@ -172,7 +172,7 @@ class MarketDataApi:
     def _without(self, name: str, pair: str, what: str) -> None:
         self._exchange(name)
         existing("pair", pair, self._window().recording.checked)
-        raise NotFoundError(f"{name} plays a recording of candles, which holds no {what}")
+        raise NotFoundError(f"the market data of {name} is candles, and holds no {what}")
 
 
 def _items(series: CandleSeries) -> list[CandleItem]:

@@ -28,13 +28,16 @@ class Candles(Answer):
 
 
 class ExchangeItem(Answer):
-    """An exchange of the bot. `time` is the present of its feed; a recording at its end has the state Ended."""
+    """An exchange of the bot. `time` is the present of its feed.
+
+    The state of a recording is Playing or Ended; that of an exchange is how its candles come, for the worst pair.
+    """
 
     id: str
     venue: str
     market: str
     source: str
-    state: Literal["Playing", "Ended"]
+    state: Literal["Playing", "Ended", "Starting", "Connected", "Disconnected", "Silent"]
     time: MarketTime | None
     pairs: list[str]
 

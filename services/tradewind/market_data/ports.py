@@ -136,6 +136,10 @@ class Feed(Protocol):
         """The closed candles opened in `since <= open time < until` (milliseconds UTC), validated."""
         ...
 
+    def follow(self, streams: Mapping[StreamKey, int]) -> None:
+        """Deliver these streams when it runs, each from an open time (milliseconds UTC)."""
+        ...
+
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Deliver closed candles of every stream, without end. Raises what `deliver` raises."""
         ...

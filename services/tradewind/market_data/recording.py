@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tradewind.contracts.api.v1alpha1 import DataSource, TradingBot
+from tradewind.contracts.api.v1alpha1 import DataSource, Spec, TradingBot
 from tradewind.domain.candle import Candle
 from tradewind.domain.candle_checks import CheckedCandles, iso_time, resample
 from tradewind.domain.instrument import Instrument
@@ -35,7 +35,11 @@ class Tick:
 
 @dataclass(slots=True)
 class Recording:
-    """All candles of one bot. `series` by (pair, timeframe); `checked` by pair."""
+    """All candles of one bot. `series` by (pair, timeframe); `checked` by pair.
+
+    `begin` is the first moment of the run (milliseconds UTC) where there are candles from before it, as of an
+    exchange; None where the first candle begins the run.
+    """
 
     timeframe: str
     checked: Mapping[str, CheckedCandles]
@@ -43,6 +47,7 @@ class Recording:
     instruments: Mapping[str, Instrument]
     series: dict[tuple[str, str], CandleSeries] = field(default_factory=dict)
     ticks: list[Tick] = field(default_factory=list)
+    begin: int | None = None
 
     @property
     def candles(self) -> int:
@@ -100,14 +105,17 @@ def load_recording(bot: TradingBot) -> Recording:
         dropped=dropped,
         instruments=load_instruments(spec.data.path, by_pair, overrides),
     )
-    wanted = dict.fromkeys(
-        [spec.timeframe, *(timeframe for strategy in spec.strategies for timeframe in strategy.timeframes)]
-    )
     for pair, series in by_pair.items():
-        for timeframe in wanted:
+        for timeframe in timeframes_of(spec):
             recording.series[pair, timeframe] = resample(series, timeframe)
-    recording.ticks = _ticks(spec.timeframe, recording.series)
+    recording.ticks = ticks_of(spec.timeframe, recording.series)
     return recording
+
+
+def timeframes_of(spec: Spec) -> tuple[str, ...]:
+    """The timeframes that somebody looks at: the bot's first, then those of its strategies."""
+    looked_at = (timeframe for strategy in spec.strategies for timeframe in strategy.timeframes)
+    return tuple(dict.fromkeys((spec.timeframe, *looked_at)))
 
 
 def _source(bot: TradingBot) -> tuple[Mapping[str, CheckedCandles], Mapping[str, str]]:
@@ -137,7 +145,7 @@ def _source(bot: TradingBot) -> tuple[Mapping[str, CheckedCandles], Mapping[str,
     return replay.series, replay.dropped
 
 
-def _ticks(base: str, series: Mapping[tuple[str, str], CandleSeries]) -> list[Tick]:
+def ticks_of(base: str, series: Mapping[tuple[str, str], CandleSeries]) -> list[Tick]:
     """Ticks in order of time; within one, base candles by pair first, then longer ones."""
     moments: dict[int, list[Closed]] = defaultdict(list)
     for (pair, timeframe), one in series.items():

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
-from tradewind.contracts.messages import CandleClosed, FeedStateChanged, OpeningSettled, TickSettled, VenueOpened
+from tradewind.contracts.messages import FeedStateChanged, OpeningSettled, VenueOpened
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.market_data.adapters.venue_clock import VenueClock
-from tradewind.market_data.recording import Closed, Recording, Tick
-
-SETTLE_TIMEOUT = 30.0
+from tradewind.market_data.recording import Closed, Recording, Tick, load_recording
+from tradewind.market_data.sending import SETTLE_TIMEOUT, TickSender
 
 
 class Replay:
@@ -26,19 +26,15 @@ class Replay:
         self.recording: Recording | None = None
         self.position = 0
         self.ended = False
+        self.since: float | None = None
+        self.sender = TickSender(context)
         self._context = context
-        self._settled = asyncio.Event()
-        self._waiting_for = -1
         self._opening_settled = asyncio.Event()
         self._opening = -1
         self._begun = False
         self._venue = venue
         speed = context.bot.spec.data.speed
         self._speed = None if speed == "max" else float(speed)
-        metrics, key = context.metrics, context.key
-        self._candles_metric = metrics.candles
-        self._time_metric = metrics.candle_time
-        self._labels = key
 
     @property
     def interval(self) -> float | None:
@@ -48,10 +44,18 @@ class Replay:
         timeframe = self._context.bot.spec.timeframe
         return close_time(timeframe, 0) / 1000 / self._speed
 
-    async def on_settled(self, message: TickSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
-        """The bot is done with a tick."""
-        if message.time == self._waiting_for:
-            self._settled.set()
+    @property
+    def state(self) -> str:
+        """Whether there is more to come."""
+        return "Ended" if self.ended else "Playing"
+
+    def trouble(self) -> dict[str, str]:
+        """None: candles of a recording are there."""
+        return {}
+
+    async def load(self) -> None:
+        """Read the recording; raises `ConfigError` for what the user must mend."""
+        self.recording = await asyncio.to_thread(load_recording, self._context.bot)
 
     async def on_opening_settled(self, message: OpeningSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
         """What the opening of a tick brought is dealt with."""
@@ -65,10 +69,6 @@ class Replay:
         resume = self._context.resume_time
         # The tick that the stored rows name last is sent again: who has seen it recognises it.
         self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)
-        counters = {
-            pair: self._candles_metric.labels(self._labels, pair, recording.timeframe) for pair in recording.checked
-        }
-        gauges = {pair: self._time_metric.labels(self._labels, pair) for pair in recording.checked}
         loop = asyncio.get_running_loop()
         due = loop.time()
         while self.position < len(recording.ticks):
@@ -80,11 +80,8 @@ class Replay:
                     # What took longer than a candle (a venue that was not there yet) makes time late, not fast.
                     due = loop.time()
                 due += pause
-            await self._send_until_settled(tick)
-            for pair, timeframe, candle in tick.candles:
-                if timeframe == recording.timeframe:
-                    counters[pair].inc()
-                    gauges[pair].set(candle.open_time / 1000)
+            await self.sender.until_settled(tick.time, partial(self._send, tick))
+            self.sender.count(tick.candles)
             self.position += 1
         await self._end(recording.ticks[-1].time if recording.ticks else 0)
 
@@ -101,40 +98,12 @@ class Replay:
         usual = min((ticks[i + 1].time - ticks[i].time for i in range(min(len(ticks) - 1, 10))), default=0)
         return min(following - ticks[index].time, usual) / 1000 / self._speed
 
-    async def _send_until_settled(self, tick: Tick) -> None:
-        while True:
-            self._settled.clear()
-            self._waiting_for = tick.time
-            await self._send(tick)
-            try:
-                async with asyncio.timeout(SETTLE_TIMEOUT):
-                    await self._settled.wait()
-            except TimeoutError:
-                self._context.log.warning("tick not settled, sent again", time=tick.time, seconds=SETTLE_TIMEOUT)
-            else:
-                return
-
     async def _send(self, tick: Tick) -> None:
         candles: Sequence[Closed] = tick.candles
         events = 0
         if self._venue is not None:
             candles, events = await self._walked(self._venue, tick)
-        span = self._context.tracer.span
-        size = len(candles)
-        async with self._context.unit() as unit:
-            for pair, timeframe, candle in candles:
-                unit.publish(
-                    CandleClosed(
-                        id=f"{pair}:{timeframe}:{candle.open_time}",
-                        time=tick.time,
-                        pair=pair,
-                        timeframe=timeframe,
-                        candle=candle,
-                        tick_size=size,
-                        venue_events=events,
-                        traceparent=span("candle", None, {"pair": pair, "timeframe": timeframe}),
-                    )
-                )
+        await self.sender.publish(tick.time, candles, events)
 
     async def _walked(self, venue: VenueClock, tick: Tick) -> tuple[Sequence[Closed], int]:
         """Have the venue walk a tick; returns its candles as the venue tells them, and the account's events so far."""

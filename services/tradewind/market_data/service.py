@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from tradewind.contracts.api.v1alpha1 import Venue
+from tradewind.contracts.api.v1alpha1 import DataSource, Venue
 from tradewind.contracts.messages import OpeningSettled, TickSettled
 from tradewind.kernel.service import Context, Service
+from tradewind.market_data.adapters.ccxt.exchange_feed import exchange_feed
 from tradewind.market_data.adapters.venue_clock import VenueClock
 from tradewind.market_data.answers import Answers
-from tradewind.market_data.recording import load_recording
+from tradewind.market_data.live import LiveMarket
+from tradewind.market_data.recording import Recording
 from tradewind.market_data.replay import Replay
 
 if TYPE_CHECKING:
@@ -18,32 +19,43 @@ if TYPE_CHECKING:
 
 
 def build(context: Context) -> Service:
-    """Market data of one bot, from a recording or a synthetic market."""
-    simulated = context.bot.spec.exchanges[0].venue is Venue.SIMULATED
-    venue = VenueClock(context) if simulated else None
-    replay = Replay(context, venue)
-    answers = Answers(replay)
+    """Market data of one bot, from a recording, a synthetic market or an exchange."""
+    live = context.bot.spec.data.source is DataSource.EXCHANGE
+    market = _live_market(context) if live else _replay(context)
+    answers = Answers(market)
 
     async def load() -> None:
-        if replay.recording is not None:
-            return
-        replay.recording = await asyncio.to_thread(load_recording, context.bot)
-        for pair, checked in replay.recording.checked.items():
-            for row in checked.quarantined:
-                context.metrics.quarantined.labels(context.key, pair, row.reason).inc()
-            context.metrics.gaps.labels(context.key, pair).inc(sum(gap.missing for gap in checked.gaps))
+        if market.recording is None:
+            await market.load()
+            _count_faults(context, answers.recording)
 
     def routes() -> APIRouter:
         from tradewind.market_data.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
 
-        return router(context, answers.window, lambda: replay.ended)
+        return router(context, answers.window, lambda: market.state)
 
     return Service(
         name="market-data",
-        handlers={TickSettled: replay.on_settled, OpeningSettled: replay.on_opening_settled},
+        handlers={TickSettled: market.sender.on_settled, OpeningSettled: market.on_opening_settled},
         load=load,
-        close=replay.close,
-        tasks=(replay.play,),
+        close=market.close,
+        tasks=(market.listen, market.play) if isinstance(market, LiveMarket) else (market.play,),
         answers=answers.by_question(),
         router=routes,
     )
+
+
+def _replay(context: Context) -> Replay:
+    simulated = context.bot.spec.exchanges[0].venue is Venue.SIMULATED
+    return Replay(context, VenueClock(context) if simulated else None)
+
+
+def _live_market(context: Context) -> LiveMarket:
+    return LiveMarket(context, lambda: exchange_feed(context.bot.spec.exchanges[0]))
+
+
+def _count_faults(context: Context, recording: Recording) -> None:
+    for pair, checked in recording.checked.items():
+        for row in checked.quarantined:
+            context.metrics.quarantined.labels(context.key, pair, row.reason).inc()
+        context.metrics.gaps.labels(context.key, pair).inc(sum(gap.missing for gap in checked.gaps))

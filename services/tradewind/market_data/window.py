@@ -28,7 +28,7 @@ class Window:
     @classmethod
     def of(cls, recording: Recording, settled: int) -> Window:
         """The window after the first `settled` ticks."""
-        now = close_time(recording.timeframe, recording.ticks[settled - 1].time) if settled else None
+        now = close_time(recording.timeframe, recording.ticks[settled - 1].time) if settled else recording.begin
         return cls(recording, now)
 
     def candles(self, pair: str, timeframe: str, since: int | None, limit: int) -> CandleSeries:

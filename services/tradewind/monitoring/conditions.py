@@ -75,6 +75,9 @@ def _exchange(facts: HealthFacts) -> Condition:
         return Condition("ExchangeConnected", "Unknown", "ExecutionSilent", "execution does not answer")
     if reason:
         return Condition("ExchangeConnected", "False", "NotReconciled", reason)
+    if facts.feed_trouble:
+        message = "; ".join(f"{pair}: {wrong}" for pair, wrong in sorted(facts.feed_trouble.items()))
+        return Condition("ExchangeConnected", "False", "CandlesDisturbed", message)
     return Condition("ExchangeConnected", "True", "Reconciled", "orders, fills and balances are those of the venue")
 
 

@@ -77,7 +77,7 @@ class Watch:
         self.seen.cycle = self._context.clock.now()
 
     async def on_feed(self, message: FeedStateChanged, unit: UnitOfWork) -> None:  # noqa: ARG002
-        """The feed began or ended."""
+        """The feed ended, or candles of an exchange come in another way; how, it says itself when it is asked."""
         self.seen.feed_ended = message.state == "Ended"
         self._wake.set()
 
@@ -111,15 +111,18 @@ class Watch:
         account = await self._ask("portfolio", "snapshot")
         feed = await self._ask("market-data", "progress") or {}
         resources = self._resources.read()
+        # A bot on an exchange waits for its first candle for as long as one takes: that is no delay.
+        candle = self.seen.candle if self.seen.candle is not None else feed.get("since")
         facts = HealthFacts(
             services={name: _reasons(one) for name, one in services.items()},
             down=frozenset(name for name, one in services.items() if one["state"] != ServiceState.RUNNING.value),
             feed_ended=self.seen.feed_ended or feed.get("ended", False),
-            data_age=now - self.seen.candle if self.seen.candle is not None else None,
+            data_age=now - candle if candle is not None else None,
             data_interval=feed.get("interval"),
             trading=trading["state"] if trading else None,
             balance_drift=account["drift"] if account else None,
             disk_free=resources.disk_free_bytes,
+            feed_trouble=feed.get("trouble", {}),
             failures=self._recent_failures(now, sum(one["failures"] for one in services.values())),
         )
         parts = health_parts(facts)

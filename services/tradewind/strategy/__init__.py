@@ -2,8 +2,8 @@
 
 Owns: the strategies of the manifest. Consumes `CandleClosed`, publishes one `StrategyEvaluated` for every strategy
 that looks at that timeframe. Stores nothing: a stance follows from closed candles alone, so any instance may take any
-candle, and a restart loses nothing. Over a recording the strategies are computed once and read candle by candle; a
-test holds that to evaluating the window up to each candle.
+candle, and a restart loses nothing. Over a recording the strategies are computed once and read candle by candle; on an
+exchange they are computed anew with each candle. Tests hold both to evaluating the window up to each candle.
 
 When market-data is gone there are no candles and nothing to say. When a strategy raises, the candle is tried again
 and then the service fails, naming the strategy: a silent vote would be a wrong one.

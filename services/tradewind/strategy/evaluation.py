@@ -1,4 +1,8 @@
-"""Evaluating strategies over a recording: computed once, read by open time."""
+"""Evaluating strategies: computed once over what is known at the start, read by open time, and grown candle by candle.
+
+A recording is known whole. The candles of an exchange are not: each new one is appended, and the stance after it is
+computed over the series that begins where it began, so that recursive indicators say what they say in a replay.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass, field
 from prometheus_client import Counter
 
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
+from tradewind.domain.candle import Candle
 from tradewind.domain.series import CandleSeries
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
@@ -15,7 +20,7 @@ from tradewind.strategies.base import StanceName, VectorisedStrategy
 
 @dataclass(slots=True)
 class Evaluator:
-    """One strategy on one pair and timeframe, for every candle at once."""
+    """One strategy on one pair and timeframe."""
 
     name: str
     strategy: VectorisedStrategy
@@ -33,6 +38,20 @@ class Evaluator:
         self.stances = [stances.name(position) for position in range(len(stances))]
         self.confidences = stances.confidence.tolist()
         self.since = stances.since.tolist()
+
+    def see(self, candle: Candle) -> None:
+        """Know of a closed candle; one of the series changes nothing, one before its end is a `ValueError`.
+
+        What was said of the candles before it stands: a stance depends on no later candle.
+        """
+        if candle.open_time in self.index:
+            return
+        self.series = self.series.extended([candle])
+        stances = self.strategy.stances(self.series)
+        self.index[candle.open_time] = position = len(stances) - 1
+        self.stances.append(stances.name(position))
+        self.confidences.append(float(stances.confidence[position]))
+        self.since.append(int(stances.since[position]))
 
     def evaluation(self, candle_time: int, tick: int) -> StrategyEvaluated:
         """The stance after the candle opened at `candle_time`; its reasons are those with which it began."""
@@ -73,6 +92,7 @@ class Evaluations:
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Evaluate every strategy that looks at this timeframe."""
         for evaluator in self.evaluators.get((message.pair, message.timeframe), ()):
+            evaluator.see(message.candle)
             evaluation = evaluator.evaluation(message.candle.open_time, message.time)
             span = self._context.tracer.span(
                 "evaluation", message.traceparent, {"strategy": evaluator.name, "stance": evaluation.stance}

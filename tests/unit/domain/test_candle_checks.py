@@ -212,6 +212,14 @@ def test_a_candle_with_some_missing_inside_is_kept():
     assert resample(holed, "5m").candle(1) == Candle(START + 5 * MINUTE, 106.0, 208.0, 42.0, 109.0, 3.0)
 
 
+def test_the_last_candle_counts_as_whole_once_nothing_can_follow():
+    """A live market waits no longer for the last minute of five; in a recording, the next one shows that it is over."""
+    short = minutes(9)
+
+    assert len(resample(short, "5m", START + 10 * MINUTE - 1)) == len(resample(short, "5m")) == 1
+    assert resample(short, "5m", START + 10 * MINUTE).candle(1).close == short.candle(8).close
+
+
 def test_resampling_to_the_same_timeframe_or_of_nothing_changes_nothing_and_of_the_wrong_one_is_refused():
     """15m does not divide 1m's way back, and seven minutes are nobody's timeframe."""
     series = minutes(5)

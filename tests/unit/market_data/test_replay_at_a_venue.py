@@ -100,7 +100,9 @@ class Bus:
             told = OpeningSettled(id=f"settled:{message.id}", time=message.time)
             await self.replay.on_opening_settled(told, UnitOfWork())
         elif isinstance(message, CandleClosed):
-            await self.replay.on_settled(TickSettled(id=f"settled:{message.time}", time=message.time), UnitOfWork())
+            await self.replay.sender.on_settled(
+                TickSettled(id=f"settled:{message.time}", time=message.time), UnitOfWork()
+            )
 
     def story(self):
         """Every message once, as (what, tick)."""
@@ -144,7 +146,7 @@ async def test_the_venue_waits_after_an_opening_until_it_is_settled():
     playing = asyncio.create_task(bus.replay.play())
     await bus.heard.wait()
     for other in (OpeningSettled(id="other", time=HOUR), TickSettled(id="tick", time=0)):
-        handler = bus.replay.on_settled if isinstance(other, TickSettled) else bus.replay.on_opening_settled
+        handler = bus.replay.sender.on_settled if isinstance(other, TickSettled) else bus.replay.on_opening_settled
         await handler(other, UnitOfWork())
     for _ in range(10):
         await asyncio.sleep(0)

@@ -57,6 +57,13 @@ def test_a_bot_that_is_well_says_so_in_five_conditions():
             "NotReconciled",
             "not reconciled yet",
         ),
+        (
+            {"feed_trouble": {"BTC/EUR": "Silent: no update for 3 intervals"}},
+            "ExchangeConnected",
+            "False",
+            "CandlesDisturbed",
+            "BTC/EUR: Silent: no update",
+        ),
         ({"down": frozenset({"execution"})}, "ExchangeConnected", "Unknown", "ExecutionSilent", "execution"),
         ({"services": {"engine": ""}}, "ExchangeConnected", "Unknown", "ExecutionSilent", "execution"),
         ({"down": frozenset({"engine"})}, "Degraded", "True", "HealthScoreLow", "services: down: engine"),

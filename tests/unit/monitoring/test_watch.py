@@ -84,6 +84,16 @@ async def test_data_grows_old_by_the_wall_clock(bot):
     assert (await bot.watch.look()).score == 100
 
 
+async def test_the_first_candle_of_an_exchange_is_waited_for(bot):
+    """A bot on hours is not ill because it began at ten past; it is when there is still no candle after three."""
+    bot.answers["market-data", "progress"] |= {"interval": 3600.0, "since": bot.now}
+    bot.now += 3000
+    assert (await bot.watch.look()).score == 100
+
+    bot.now += 8 * 3600
+    assert (await bot.watch.look()).score == 75
+
+
 async def test_a_service_that_does_not_answer_is_down_and_nothing_else_fails(bot):
     """Whatever an answer fails with, the picture is made, and names who was silent."""
     await candle(bot)

@@ -1,10 +1,12 @@
-"""Evaluating once over a recording is the same as evaluating the window up to each candle."""
+"""Evaluating at once is the same as evaluating the window up to each candle, and as growing candle by candle."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tradewind.contracts.strategies import STRATEGY_KINDS
 from tradewind.market_data.adapters.synthetic import synthetic_series
@@ -51,3 +53,25 @@ def test_latest_is_the_last_complete_candle():
 
     assert time == whole.latest(time + 1, time).candle_time
     assert whole.latest(int(SERIES.open_time[0]) - 1, time) is None
+
+
+@given(seed=st.integers(0, 1000), known=st.integers(0, 150), kind=st.sampled_from(sorted(STRATEGY_KINDS)))
+def test_candle_by_candle_says_the_same_as_at_once(seed, known, kind):
+    """A bot on an exchange, which knows no later candle, says on each what a replay of all of them says."""
+    series = synthetic_series("BTC/EUR", "1h", seed=seed, candles=150, start_price=100.0, volatility=0.02)
+    whole, growing = evaluator(kind, series), evaluator(kind, series.slice(0, known))
+    for candle in series.candles():
+        growing.see(candle)
+        time = candle.open_time
+
+        assert growing.evaluation(time, time) == whole.evaluation(time, time)
+
+
+def test_a_candle_of_the_past_is_refused():
+    """What was decided rested on its absence: taking it in silently would make up another past."""
+    candles = SERIES.candles()
+    growing = evaluator("EmaCross", SERIES.slice(0, 100))
+    growing.see(candles[101])
+
+    with pytest.raises(ValueError, match="not later"):
+        growing.see(candles[100])

@@ -2,7 +2,8 @@
 
 The API server fills in the same defaults and refuses the same values as our parser, with the exceptions that CEL
 cannot say: that a span ends after it starts, that timeframes are multiples of each other, and that pairs are quoted
-in the bot's currency. Those the operator refuses when it parses the resource.
+in the bot's currency. Those the operator refuses when it parses the resource. What only a server can refuse is a
+change: `transitions` has the rules that compare a bot with what it was.
 
 `python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml` writes the file; a test holds the two
 together.
@@ -16,6 +17,8 @@ from typing import Any
 import yaml
 
 from tradewind.contracts.api.schema import Node, bot_schema
+from tradewind.contracts.api.status import status_schema
+from tradewind.contracts.api.transitions import guarded
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
 
 GROUP, VERSION = API_VERSION.split("/")
@@ -61,13 +64,14 @@ def _version() -> Node:
 
 
 def _columns() -> list[Node]:
-    # Strategies have no column: a column's path yields its first match only, so a second strategy would not show.
+    # A column's path yields its first match only, so the operator writes the names of the strategies as one text.
     ready = '.status.conditions[?(@.type=="Ready")]'
     return [
         _column("Ready", f"{ready}.status", "Whether the bot is running and able to trade."),
         _column("Mode", ".spec.mode", "Whether real money is at stake."),
         _column("Profile", ".spec.profile", "How services are grouped into pods."),
         _column("Exchange", ".spec.exchanges[0].name", "The exchange on which the bot trades."),
+        _column("Strategies", ".status.strategies", "The strategies that vote."),
         {**_column("Reason", f"{ready}.reason", "Why the bot is, or is not, ready."), "priority": 1},
         {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
     ]
@@ -94,8 +98,8 @@ def _root() -> Node:
                     "name": {key: metadata[key] for key in ("type", "maxLength", "pattern")},
                 },
             },
-            "spec": _structural(model["properties"]["spec"]),
-            "status": _status(),
+            "spec": guarded(_structural(model["properties"]["spec"])),
+            "status": status_schema(),
         },
     }
 
@@ -107,62 +111,13 @@ def _structural(node: Node) -> Node:
         found["properties"] = {name: _structural(below) for name, below in found["properties"].items()}
     elif node.get("additionalProperties") is True:
         found["x-kubernetes-preserve-unknown-fields"] = True
+    elif "additionalProperties" in node:
+        found["additionalProperties"] = _structural(node["additionalProperties"])
     if "items" in found:
         found["items"] = _structural(found["items"])
     if found["type"] == "integer":
         found["format"] = "int64"
     return found
-
-
-def _status() -> Node:
-    return {
-        "type": "object",
-        "description": "What the operator saw; written by the operator alone.",
-        "properties": {
-            "observedGeneration": _generation("The generation of the spec that this status is about."),
-            "conditions": {
-                "type": "array",
-                "description": "What is so about the bot, one entry for each type of condition.",
-                "maxItems": 32,
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["type"],
-                "items": _condition(),
-            },
-        },
-    }
-
-
-def _condition() -> Node:
-    return {
-        "type": "object",
-        "description": "One thing that is so, is not so, or is not known.",
-        "required": ["type", "status", "lastTransitionTime", "reason", "message"],
-        "properties": {
-            "type": _text("The type of the condition, such as Ready.", 64, "^[A-Z][A-Za-z]*$"),
-            "status": {
-                "type": "string",
-                "description": "Whether it is so.",
-                "enum": ["True", "False", "Unknown"],
-            },
-            "reason": _text("Why, as one word for programs.", 128, "^[A-Z][A-Za-z0-9]*$"),
-            "message": _text("Why, as a sentence for people.", 4096),
-            "lastTransitionTime": {
-                "type": "string",
-                "format": "date-time",
-                "description": "The moment at which the status last changed, as an RFC 3339 timestamp.",
-            },
-            "observedGeneration": _generation("The generation of the spec that this condition is about."),
-        },
-    }
-
-
-def _text(description: str, longest: int, pattern: str | None = None) -> Node:
-    node = {"type": "string", "description": description, "maxLength": longest}
-    return {**node, "pattern": pattern} if pattern else node
-
-
-def _generation(description: str) -> Node:
-    return {"type": "integer", "format": "int64", "minimum": 0, "description": description}
 
 
 if __name__ == "__main__":

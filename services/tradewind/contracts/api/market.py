@@ -15,7 +15,7 @@ from tradewind.contracts.api.faults import Fault
 from tradewind.contracts.api.part import ListAtomic, ListMap, ListSet, Part, Whole
 from tradewind.contracts.api.problems import Problem, refusal
 from tradewind.contracts.api.quantities import AtLeastZero, BasisPoints, Distance, Fee, Positive, Share, Speed
-from tradewind.contracts.api.text import DataPath, ExchangeName, Pair, PairPattern
+from tradewind.contracts.api.text import DataPath, ExchangeName, Pair, PairPattern, RestOrigin, WebSocketOrigin
 from tradewind.contracts.api.times import Moment
 
 
@@ -74,6 +74,15 @@ class InstrumentFilters(Part):
     """The smallest value (amount times price) of an order, in quote currency."""
 
 
+class Endpoint(Part):
+    """Where an exchange is reached instead of at its own addresses: a proxy, or `tradewind sim-exchange`."""
+
+    url: RestOrigin
+    """The scheme, host and port in place of those of every HTTP address of the exchange."""
+    websocket_url: WebSocketOrigin
+    """The scheme, host and port in place of those of every WebSocket address of the exchange."""
+
+
 _EXCHANGE_RULES: list[JsonValue] = [
     {
         "rule": "self.venue == 'Simulated' || !has(self.faults) || size(self.faults) == 0",
@@ -90,7 +99,7 @@ class Exchange(Part):
     model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": _EXCHANGE_RULES})
 
     name: ExchangeName
-    """The name of the exchange in logs, metrics and orders."""
+    """The name of the exchange in logs, metrics and orders; by ccxt's name for it where its candles are traded on."""
     venue: Venue = Venue.PAPER
     """Who matches the orders: Paper inside the bot, Simulated an exchange on this machine, reached as a real one is."""
     market: Market = Market.SPOT
@@ -103,6 +112,8 @@ class Exchange(Part):
     """The price and amount filters of single pairs, where they should differ from the ones that the data gives."""
     credentials_secret_ref: SecretReference | None = None
     """The Secret in the bot's namespace with the keys of the account; only execution and market-data see it."""
+    endpoint: Endpoint | None = None
+    """Where the exchange is reached instead of at its own addresses, when its candles are traded on."""
     faults: Annotated[tuple[Fault, ...], Field(max_length=100), ListAtomic()] = ()
     """What a Simulated venue does wrong on purpose, each a number of times from the start on."""
 
@@ -129,6 +140,7 @@ class DataSource(StrEnum):
 
     REPLAY = "Replay"
     SYNTHETIC = "Synthetic"
+    EXCHANGE = "Exchange"
 
 
 class Span(Part):
@@ -179,6 +191,18 @@ _DATA_RULES: list[JsonValue] = [
         "fieldPath": ".synthetic",
         "reason": "FieldValueForbidden",
     },
+    {
+        "rule": "self.source != 'Exchange' || !has(self.span)",
+        "message": "span is allowed only for Replay or Synthetic: remove it (an exchange is traded from now on)",
+        "fieldPath": ".span",
+        "reason": "FieldValueForbidden",
+    },
+    {
+        "rule": "self.source != 'Exchange' || !has(self.speed) || self.speed == 'max'",
+        "message": "speed is allowed only for Replay or Synthetic: remove it (an exchange has the time of the wall)",
+        "fieldPath": ".speed",
+        "reason": "FieldValueForbidden",
+    },
 ]
 
 
@@ -193,7 +217,7 @@ class Data(Part):
     )
 
     source: DataSource
-    """Where candles come from: Replay reads recorded ones from files, Synthetic makes them from random numbers."""
+    """Where candles come from: Replay reads files, Synthetic makes them up, Exchange takes them as they close."""
     path: DataPath | None = None
     """The recorded candles of a Replay: a file of one pair, a folder of PAIR-TIMEFRAME files, or sample:NAME."""
     speed: Speed = "max"
@@ -223,6 +247,19 @@ class Data(Part):
             market = self.synthetic.model_dump(mode="json", by_alias=True)
             allowed = "a synthetic market only when source is Synthetic"
             problems.append(Problem(market, allowed, "remove it, or set source: Synthetic", ("synthetic",)))
+        problems += self._exchange_problems()
         if problems:
             raise refusal(*problems)
         return self
+
+    def _exchange_problems(self) -> list[Problem]:
+        """An exchange is traded from now on, at its own pace."""
+        if self.source is not DataSource.EXCHANGE:
+            return []
+        allowed, problems = "only where source is Replay or Synthetic", []
+        if self.span is not None:
+            span = self.span.model_dump(mode="json", by_alias=True, exclude_none=True)
+            problems.append(Problem(span, f"a span {allowed}", "remove it", ("span",)))
+        if self.speed != "max":
+            problems.append(Problem(str(self.speed), f"a speed {allowed}", "remove it", ("speed",)))
+        return problems

@@ -32,7 +32,7 @@ def _not_ours(names: dict[str, str]) -> dict[str, str]:
 
 _OURS_RULE: JsonValue = {
     "rule": f"self.all(name, {' && '.join(f'!name.startsWith({domain!r})' for domain in OUR_DOMAINS)})",
-    "message": f"names that begin with {' or '.join(OUR_DOMAINS)} are the operator's: remove them",
+    "message": f"names must not begin with {' or '.join(OUR_DOMAINS)}, which are the operator's: remove them",
 }
 _BOUNDED = {"maxProperties": 32}
 _NAMED: dict[str, JsonValue] = {**_BOUNDED, "x-kubernetes-validations": [_OURS_RULE]}

@@ -29,6 +29,7 @@ _COPIED = (
     "maximum",
     "minItems",
     "maxItems",
+    "maxProperties",
     "required",
 )
 

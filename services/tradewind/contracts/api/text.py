@@ -102,6 +102,15 @@ Namespace = Annotated[str, _name(63, "default")]
 ExchangeName = Annotated[str, _name(40, "bitvavo")]
 StrategyName = Annotated[str, _name(40, "trend")]
 
+
+def _origin(scheme: str, example: str) -> Text:
+    words = f"{scheme}:// or {scheme}s://, a host and perhaps a port, and nothing after them"
+    return Text(words, example, f"{scheme}s?://[-A-Za-z0-9_.\\[\\]:]+", 253, lambda text: text.strip().rstrip("/"))
+
+
+RestOrigin = Annotated[str, _origin("http", "http://127.0.0.1:8011")]
+WebSocketOrigin = Annotated[str, _origin("ws", "ws://127.0.0.1:8011")]
+
 _WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?"
 QualifiedName = Annotated[
     str,

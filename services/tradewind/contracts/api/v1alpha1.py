@@ -10,7 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Strict, model_validator
+from pydantic import ConfigDict, Field, Strict, model_validator
+from pydantic.config import JsonValue
 
 from tradewind.contracts.api.cluster import (
     Autoscaling,
@@ -25,6 +26,7 @@ from tradewind.contracts.api.faults import Fault, FaultKind
 from tradewind.contracts.api.market import (
     Data,
     DataSource,
+    Endpoint,
     Exchange,
     FeeCurrency,
     Fees,
@@ -57,7 +59,7 @@ from tradewind.domain.timeframe import is_multiple
 API_VERSION = "tradewind.dev/v1alpha1"
 KIND = "TradingBot"
 
-_NO_LIVE_CANDLES = "this version takes its candles from recordings only"
+_NO_LIVE = "this version sends no orders with money"
 
 __all__ = [
     "API_VERSION",
@@ -69,6 +71,7 @@ __all__ = [
     "DataSource",
     "Decision",
     "DeletionPolicy",
+    "Endpoint",
     "EnvironmentVariable",
     "Exchange",
     "Fault",
@@ -126,8 +129,26 @@ class Metadata(Part):
     """Texts for people and tools, which select nothing."""
 
 
+_SPEC_RULES: list[JsonValue] = [
+    {
+        "rule": "self.data.source != 'Exchange' || self.exchanges.all(one, one.venue != 'Simulated')",
+        "message": "venue must be Paper when data.source is Exchange: the market of a Simulated venue is a recording",
+        "fieldPath": ".exchanges",
+        "reason": "FieldValueForbidden",
+    },
+    {
+        "rule": "self.data.source == 'Exchange' || self.exchanges.all(one, !has(one.endpoint))",
+        "message": "endpoint is allowed only when data.source is Exchange: remove it, for no exchange is asked",
+        "fieldPath": ".exchanges",
+        "reason": "FieldValueForbidden",
+    },
+]
+
+
 class Spec(Part):
     """What the bot should do."""
+
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": _SPEC_RULES})
 
     mode: Annotated[Mode, Field(json_schema_extra={"x-not-yet": {"Live": "leave it at Paper"}})] = Mode.PAPER
     """Whether real money is at stake; Paper trades with simulated money."""
@@ -169,12 +190,12 @@ class Spec(Part):
         if not isinstance(value, dict) or value.get("mode") != "Live":
             return value
         named = [one.get("name") for one in value.get("exchanges") or () if isinstance(one, dict)]
-        lacks = [missing_for_live(name) or _NO_LIVE_CANDLES for name in named if isinstance(name, str)]
-        raise refusal(Problem("Live", "Paper", f"leave it at Paper: {'; '.join(lacks) or _NO_LIVE_CANDLES}", ("mode",)))
+        lacks = [missing_for_live(name) or _NO_LIVE for name in named if isinstance(name, str)]
+        raise refusal(Problem("Live", "Paper", f"leave it at Paper: {'; '.join(lacks) or _NO_LIVE}", ("mode",)))
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Spec:
-        problems = [*self._timeframe_problems(), *self._currency_problems()]
+        problems = [*self._timeframe_problems(), *self._currency_problems(), *self._source_problems()]
         if problems:
             raise refusal(*problems)
         return self
@@ -200,6 +221,20 @@ class Spec(Part):
             for index, pair, base, quote in quotes
             if quote != currency and not set("*?") & set(quote)
         ]
+
+    def _source_problems(self) -> list[Problem]:
+        live, problems = self.data.source is DataSource.EXCHANGE, []
+        for row, exchange in enumerate(self.exchanges):
+            if live and exchange.venue is Venue.SIMULATED:
+                allowed = "Paper where data.source is Exchange (the market of a Simulated venue is a recording)"
+                fix = "set venue: Paper, or data.source: Replay"
+                problems.append(Problem(exchange.venue.value, allowed, fix, ("exchanges", row, "venue")))
+            if exchange.endpoint is not None and not live:
+                endpoint = exchange.endpoint.model_dump(mode="json", by_alias=True)
+                allowed = "an endpoint only where data.source is Exchange"
+                fix = "remove it, or set data.source: Exchange"
+                problems.append(Problem(endpoint, allowed, fix, ("exchanges", row, "endpoint")))
+        return problems
 
 
 class TradingBot(Part):

@@ -24,6 +24,9 @@ MINIMAL: dict[str, Any] = {
     },
 }
 REMOVED = object()
+SOURCES = "Replay, Synthetic or Exchange"
+EXCHANGE = {"source": "Exchange"}
+ENDPOINT = {"url": "http://127.0.0.1:8011", "websocketUrl": "ws://127.0.0.1:8011"}
 
 
 @dataclass(frozen=True)
@@ -317,8 +320,52 @@ MALFORMED = (
     Malformed("spec.capital.startingBalance", "0", "spec.capital.startingBalance", ABOVE, "write a decimal", "CEL"),
     Malformed("spec.capital.stakeAmount", "unlimited", "spec.capital.stakeAmount", "Unlimited, or a", "write"),
     Malformed("spec.capital.stakeAmount", 100, "spec.capital.stakeAmount", "Unlimited, or a decimal", 'write "100"'),
-    Malformed("spec.data.source", REMOVED, "spec.data.source", "Replay or Synthetic", "add for example source: Replay"),
-    Malformed("spec.data.source", "Exchange", "spec.data.source", "Replay or Synthetic", "write Replay or Synthetic"),
+    Malformed("spec.data.source", REMOVED, "spec.data.source", SOURCES, "add for example source: Replay"),
+    Malformed("spec.data.source", "Live", "spec.data.source", SOURCES, "write Replay, Synthetic or Exchange"),
+    # the candles of an exchange
+    Malformed("spec.data.source", "Exchange", "spec.data.path", "only when source is Replay", "remove it", "CEL"),
+    Malformed(
+        "spec.data", {**EXCHANGE, "span": {"start": "2022-01-01"}}, "spec.data.span", "a span only", "remove it", "CEL"
+    ),
+    Malformed("spec.data", {**EXCHANGE, "speed": "60"}, "spec.data.speed", "a speed only", "remove it", "CEL"),
+    Malformed(
+        "spec.data",
+        {**EXCHANGE, "synthetic": {}},
+        "spec.data.synthetic",
+        "only when source is Synthetic",
+        "remove it",
+        "CEL",
+    ),
+    Malformed(
+        "spec",
+        {**MINIMAL["spec"], "data": EXCHANGE, "exchanges": [{"name": "binance", "venue": "Simulated"}]},
+        "spec.exchanges[0].venue",
+        "Paper where data.source is Exchange",
+        "set venue: Paper, or data.source: Replay",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges.0.endpoint",
+        ENDPOINT,
+        "spec.exchanges[0].endpoint",
+        "only where data.source is Exchange",
+        "remove it, or set data.source: Exchange",
+        "CEL",
+    ),
+    Malformed(
+        "spec.exchanges.0.endpoint",
+        {"url": ENDPOINT["url"]},
+        "spec.exchanges[0].endpoint.websocketUrl",
+        "ws:// or wss://, a host",
+        "add for example websocketUrl: ws://127.0.0.1:8011",
+    ),
+    Malformed(
+        "spec.exchanges.0.endpoint",
+        {**ENDPOINT, "url": "http://127.0.0.1:8011/"},
+        "spec.exchanges[0].endpoint.url",
+        "http:// or https://, a host",
+        "write http://127.0.0.1:8011",
+    ),
     Malformed("spec.data.path", REMOVED, "spec.data.path", "sample:NAME", "path: sample:bitvavo-2022", "CEL"),
     Malformed("spec.data.path", "", "spec.data.path", "the path of a file or folder", "such as sample:bitvavo-2022"),
     Malformed("spec.data.path", ["a", "b"], "spec.data.path", "the path of a file or", "such as sample:bitvavo-2022"),
@@ -421,11 +468,27 @@ _FAULTS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"kind": st.just("ClockSkew"), "milliseconds": st.integers(-90_000, 90_000)}),
     st.fixed_dictionaries({"kind": st.just("PartialFill"), "fraction": st.just("0.4")}),
 )
-_EXCHANGES: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.fixed_dictionaries({"name": _NAMES}),
-    st.fixed_dictionaries(
-        {"name": _NAMES, "venue": st.just("Simulated")}, optional={"faults": st.lists(_FAULTS, max_size=3)}
-    ),
+_AT_PAPER: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries({"name": _NAMES})
+_AT_A_SIMULATION: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"name": _NAMES, "venue": st.just("Simulated")}, optional={"faults": st.lists(_FAULTS, max_size=3)}
+)
+_ON_ITS_CANDLES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"name": _NAMES}, optional={"endpoint": st.just(ENDPOINT)}
+)
+_RECORDED = st.one_of(_REPLAYS, _SYNTHETICS)
+_MARKETS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"exchanges": st.tuples(_AT_PAPER | _AT_A_SIMULATION).map(list), "data": _RECORDED}),
+    st.fixed_dictionaries({"exchanges": st.tuples(_ON_ITS_CANDLES).map(list), "data": st.just(EXCHANGE)}),
+)
+"""Where it trades and on which candles: not every one of them goes with every other."""
+_SPECS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "pairs": st.just({"include": ["BTC/EUR", "*/EUR"]}),
+        "timeframe": st.just("1h"),
+        "strategies": st.lists(_STRATEGIES, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
+        "capital": st.fixed_dictionaries({"currency": st.just("EUR"), "startingBalance": _decimals("1", "9")}),
+    },
+    optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
 )
 _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
@@ -435,17 +498,7 @@ _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
             {"name": _NAMES},
             optional={"namespace": _NAMES, "annotations": st.dictionaries(_NAMES, st.text(), max_size=2)},
         ),
-        "spec": st.fixed_dictionaries(
-            {
-                "exchanges": _EXCHANGES.map(lambda exchange: [exchange]),
-                "pairs": st.just({"include": ["BTC/EUR", "*/EUR"]}),
-                "timeframe": st.just("1h"),
-                "strategies": st.lists(_STRATEGIES, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
-                "capital": st.fixed_dictionaries({"currency": st.just("EUR"), "startingBalance": _decimals("1", "9")}),
-                "data": st.one_of(_REPLAYS, _SYNTHETICS),
-            },
-            optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
-        ),
+        "spec": st.builds(lambda rest, market: {**rest, **market}, _SPECS, _MARKETS),
     }
 )
 

@@ -62,10 +62,13 @@ def test_kubectl_knows_it_by_its_short_name_and_sees_the_main_facts() -> None:
     names, version = crd()["spec"]["names"], crd()["spec"]["versions"][0]
     assert (names["shortNames"], names["categories"]) == (["tb"], ["all", "trading"])
     columns = [(column["name"], column.get("priority", 0)) for column in version["additionalPrinterColumns"]]
-    assert columns == [("Ready", 0), ("Mode", 0), ("Profile", 0), ("Exchange", 0), ("Reason", 1), ("Age", 0)]
+    shown = ["Ready", "Mode", "Profile", "Exchange", "Strategies"]
+    assert columns == [*((name, 0) for name in shown), ("Reason", 1), ("Age", 0)]
     assert version["subresources"] == {"status": {}}
-    conditions = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["conditions"]
-    assert conditions["x-kubernetes-list-map-keys"] == ["type"]
+    status = version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]
+    assert status["conditions"]["x-kubernetes-list-map-keys"] == ["type"]
+    assert status["services"]["x-kubernetes-list-map-keys"] == ["name"]
+    assert status["strategies"]["type"] == "string"
 
 
 def test_the_schema_refuses_what_it_can(malformed: Any) -> None:
@@ -97,7 +100,7 @@ def test_every_field_is_explained() -> None:
 def test_the_schema_is_structural_and_bounded() -> None:
     """Without these the API server refuses the definition, or the cost of its CEL rules."""
     text = render_crd()
-    for forbidden in ("$ref", "anyOf", "nullable", "additionalProperties", "x-words", "x-example", "x-not-yet"):
+    for forbidden in ("$ref", "anyOf", "nullable", "additionalProperties: true", "x-words", "x-example", "x-not-yet"):
         assert forbidden not in text
     for path, node in nodes(schema()["properties"]["spec"]):
         if node["type"] == "string":
@@ -115,5 +118,7 @@ def test_each_rule_says_what_is_allowed() -> None:
     """A refusal by the API server is a sentence too, and limits are rules because a pattern cannot say them."""
     rules = [rule for _, node in nodes(schema()) for rule in node.get("x-kubernetes-validations", ())]
     assert len(rules) >= 20
-    assert all(re.search(r"must be|required|allowed|below", rule["message"]) for rule in rules)
+    assert all(
+        re.search(r"must (not )?be|required|allowed|below|(cannot|can) be changed", rule["message"]) for rule in rules
+    )
     assert all("\n" not in rule["message"] for rule in rules)

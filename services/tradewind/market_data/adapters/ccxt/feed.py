@@ -31,26 +31,33 @@ class CcxtFeed:
 
     `streams` says from which open time (milliseconds UTC) each stream is delivered. `feed_time` is market time: where
     the exchange's is simulated it is not the wall clock, and `measured` is then false, for such an exchange's clock
-    says nothing about its candles. The client is closed by `close`.
+    says nothing about its candles. Where it is not known whether it does, `closes` is false: a candle is then closed
+    when the next one has begun, and never by the clock. The client is closed by `close`.
     """
 
     def __init__(
         self,
         client: Any,
-        streams: Mapping[StreamKey, int],
+        streams: Mapping[StreamKey, int] | None = None,
         *,
         feed_time: FeedTime | None = None,
         random: Random | None = None,
         measured: bool = True,
+        closes: bool = True,
     ) -> None:
         self.exchange: str = client.id
-        self._client, self._since = client, dict(streams)
+        self._client = client
         self._time: FeedTime = feed_time or WallTime()
         self._random = random or Random()  # noqa: S311 - it spreads attempts, it keeps no secret
-        self._clock = ExchangeClock(client, self._time, measured=measured)
+        self._clock = ExchangeClock(client, self._time, measured=measured, closes=closes)
         self._pages = CandlePages(client, self._clock, self._time)
         self._books = Books(client, self._time, self._random)
         self._listens = bool(client.has.get("watchOHLCV"))
+        self.follow(streams or {})
+
+    def follow(self, streams: Mapping[StreamKey, int]) -> None:
+        """Deliver these streams when it runs, each from an open time (milliseconds UTC)."""
+        self._since = dict(streams)
         self._status = {key: StreamStatus(key, self._clock, polled=not self._listens) for key in self._since}
 
     async def instruments(self) -> Mapping[str, Instrument]:
@@ -68,6 +75,10 @@ class CcxtFeed:
         """The closed candles opened in `since <= open time < until` (milliseconds UTC), validated."""
         key = StreamKey(pair, timeframe)
         await self._check([key])
+        if self._clock.skew is None:
+            # By a clock of ours that is ahead, a candle that is still being made would pass for history.
+            with contextlib.suppress(PermanentError):
+                await self._clock.measure()
         return await self._pages.history(key, since, until)
 
     async def run(self, deliver: Deliver, report: Report) -> None:

@@ -19,6 +19,8 @@ SETTLE_KNOWN = 10.0
 """Seconds after its end until a candle that nothing followed is taken as closed, by the exchange's own clock."""
 SETTLE_UNKNOWN = 30.0
 """The same where the exchange does not tell its clock."""
+NEVER = 1 << 53
+"""Milliseconds that never pass."""
 
 
 class FeedTime(Protocol):
@@ -64,11 +66,15 @@ class Backoff:
 
 
 class ExchangeClock:
-    """The exchange's clock; `skew` is the seconds it is ahead of ours, None while that is not known."""
+    """The exchange's clock; `skew` is the seconds it is ahead of ours, None while that is not known.
 
-    def __init__(self, client: Any, feed_time: FeedTime, *, measured: bool = True) -> None:
+    Without `closes` it says nothing about candles: of those only a successor shows that one has closed.
+    """
+
+    def __init__(self, client: Any, feed_time: FeedTime, *, measured: bool = True, closes: bool = True) -> None:
         self.skew: float | None = None if measured else 0.0
         self._client, self._time = client, feed_time
+        self._closes = closes
         self._measured = measured and bool(client.has.get("fetchTime"))
 
     def now(self) -> int:
@@ -78,6 +84,8 @@ class ExchangeClock:
     @property
     def settle(self) -> int:
         """Milliseconds after its end until a candle without a successor is taken as closed."""
+        if not self._closes:
+            return NEVER
         return int((SETTLE_UNKNOWN if self.skew is None else SETTLE_KNOWN) * 1000)
 
     async def measure(self) -> None:

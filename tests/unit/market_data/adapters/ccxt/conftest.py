@@ -238,9 +238,9 @@ class Listener:
 class World:
     """Runs a feed for so many seconds of virtual time."""
 
-    def __init__(self, seconds=600.0, since=-300, streams=None, **exchange):
+    def __init__(self, seconds=600.0, since=-300, streams=None, closes=True, **exchange):
         self.seconds, self.since, self.exchange_arguments = seconds, since, exchange
-        self.streams = streams
+        self.streams, self.closes = streams, closes
         self.listener = Listener()
 
     def run(self):
@@ -251,7 +251,13 @@ class World:
     async def _run(self):
         self.exchange = FakeExchange(**self.exchange_arguments)
         begin = int(START + self.since) * 1000
-        self.feed = CcxtFeed(self.exchange, self.streams or {BTC: begin}, feed_time=VirtualTime(), random=_Half())
+        self.feed = CcxtFeed(
+            self.exchange,
+            self.streams or {BTC: begin},
+            feed_time=VirtualTime(),
+            random=_Half(),
+            closes=self.closes,
+        )
         running = asyncio.ensure_future(self.feed.run(self.listener.deliver, self.listener.report))
         await asyncio.wait({running}, timeout=self.seconds)
         self.end = now_ms() + int(self.exchange.skew * 1000)

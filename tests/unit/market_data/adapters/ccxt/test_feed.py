@@ -8,9 +8,11 @@ import ccxt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.market_data.adapters.ccxt.conftest import VirtualTime, now_ms, true_candle
 
 from tradewind.domain.candle import Candle
 from tradewind.domain.errors import ConfigError
+from tradewind.market_data.adapters.ccxt.feed import CcxtFeed
 from tradewind.market_data.ports import FeedState, StreamKey
 
 BTC = StreamKey("BTC/USDT", "1m")
@@ -326,3 +328,24 @@ def test_several_streams_do_not_wait_for_each_other(world):
     assert played.listener.candles[BTC][: len(played.truth())] == played.truth()
     assert played.listener.candles[eth][: len(played.truth(eth))] == played.truth(eth)
     assert len(played.listener.candles[eth]) >= 3
+
+
+def test_history_holds_no_unfinished_candle_where_our_clock_is_ahead(virtual, fake_exchange):
+    """The exchange's clock is asked before its candles are, for ours would take the one in the making as closed."""
+
+    async def history():
+        feed = CcxtFeed(fake_exchange(skew=-180.0), feed_time=VirtualTime())
+        return (await feed.history(BTC.pair, "1m", now_ms() - 600_000, now_ms())).series.candles()
+
+    candles = virtual(history)
+    assert candles == [true_candle(one.open_time) for one in candles]
+    assert candles[-1].open_time + MINUTE <= (START - 180) * 1000
+
+
+def test_where_the_clock_says_nothing_a_candle_closes_when_the_next_begins(world):
+    """At an address that is not the exchange's own there may be a simulation, whose time is not the wall's."""
+    played = world(seconds=300, skew=-180.0, clock=False, closes=False).run()
+
+    candles = played.listener.candles[BTC]
+    assert candles == played.truth()[: len(candles)]
+    assert len(candles) > 4

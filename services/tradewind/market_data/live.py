@@ -1,0 +1,179 @@
+"""The live market: the candles of a real exchange, as they close, in the place of a replay.
+
+The feed listens and the market plays: what streams tell is gathered into ticks, each tick is kept and sent, and the
+next one waits until the bot is done with it. What was missed (the bot was down, the feed was gone) comes from the
+feed in order before anything new, so it is traded tick by tick as well, as if it were closing now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import localcontext
+from typing import Literal
+
+from tradewind.contracts.messages import FeedStateChanged, OpeningSettled
+from tradewind.domain.candle import Candle
+from tradewind.domain.timeframe import close_time
+from tradewind.kernel.service import Context
+from tradewind.kernel.store.base import Write
+from tradewind.kernel.unit import UnitOfWork
+from tradewind.market_data.beginning import begin, history_of, patiently
+from tradewind.market_data.candle_store import candles_write, read_candles_kept
+from tradewind.market_data.gathering import Gathering
+from tradewind.market_data.growing import grow, present
+from tradewind.market_data.ports import Feed, FeedState, StateChange, StreamKey
+from tradewind.market_data.recording import Recording, Tick
+from tradewind.market_data.sending import TickSender
+
+_WELL = (FeedState.CONNECTED, FeedState.RESYNCED)
+_TROUBLE = (FeedState.DISCONNECTED, FeedState.SILENT)
+
+# Without the end: to the bot `Ended` is that of recorded data. A feed that ends for good fails this service.
+_TOLD: dict[FeedState, Literal["Starting", "Connected", "Disconnected", "Silent", "Resynced"]] = {
+    FeedState.STARTING: "Starting",
+    FeedState.CONNECTED: "Connected",
+    FeedState.DISCONNECTED: "Disconnected",
+    FeedState.SILENT: "Silent",
+    FeedState.RESYNCED: "Resynced",
+}
+
+
+class LiveMarket:
+    """Gives the market of an exchange to the bot; `connect` makes its feed."""
+
+    ended = False
+
+    def __init__(self, context: Context, connect: Callable[[], Awaitable[Feed]]) -> None:
+        self.recording: Recording | None = None
+        self.position = 0
+        self.since: float | None = None
+        self.sender = TickSender(context)
+        self._context, self._connect = context, connect
+        self._feed: Feed | None = None
+        self._gathering: Gathering | None = None
+        self._states: dict[str, StateChange] = {}
+        self._news = asyncio.Event()
+
+    @property
+    def interval(self) -> float:
+        """Wall seconds from one base candle to the next."""
+        return close_time(self._context.bot.spec.timeframe, 0) / 1000
+
+    @property
+    def state(self) -> str:
+        """How the worst of the streams stands."""
+        found = {self._state(pair) for pair in self.recording.checked} if self.recording else set()
+        worst = next((state for state in (*_TROUBLE, FeedState.STARTING) if state in found), FeedState.CONNECTED)
+        return worst.value
+
+    def trouble(self) -> dict[str, str]:
+        """The pairs whose candles do not come as they should, each with what is wrong."""
+        states = self._states.items()
+        return {pair: f"{one.state}: {one.reason}" for pair, one in states if one.state in _TROUBLE}
+
+    async def on_opening_settled(self, message: OpeningSettled, unit: UnitOfWork) -> None:
+        """Of a simulated venue only, which has no live market."""
+
+    async def load(self) -> None:
+        """Know what was before the first tick; waits for an exchange that does not answer yet."""
+        if self.recording is not None:
+            return
+        context, spec = self._context, self._context.bot.spec
+        kept = await context.store.read(lambda connection: read_candles_kept(connection, context.key))
+        # ccxt changes the decimal context of whoever calls it.
+        with localcontext():
+            if self._feed is None:
+                self._feed = await patiently(context.log, spec.exchanges[0].name, self._connect)
+            recording = await begin(spec, self._feed, kept, int(context.clock.now() * 1000), context.log)
+        if not kept.candles:
+            await context.store.commit([candles_write(context.key, history_of(recording), traded=False)])
+        since = present(recording)
+        self._feed.follow({StreamKey(pair, spec.timeframe): since for pair in recording.checked})
+        self._gathering = Gathering(recording.checked, since, self._broken)
+        self.recording, self.since = recording, context.clock.now()
+
+    async def listen(self) -> None:
+        """Take what the feed tells, without end. Raises what ends it for good."""
+        assert self._feed is not None
+        feed, exchange = self._feed, self._context.bot.spec.exchanges[0]
+        await patiently(self._context.log, exchange.name, lambda: feed.run(self._deliver, self._report))
+
+    async def play(self) -> None:
+        """Send every tick from where the run resumes, then each as it comes."""
+        recording, resume = self.recording, self._context.resume_time
+        assert recording is not None
+        # The tick that the stored rows name last is sent again: who has seen it recognises it.
+        self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)
+        while self.position < len(recording.ticks):
+            await self._send(recording.ticks[self.position], [])
+        while True:
+            tick = await self._next(recording)
+            base = {pair: [candle] for pair, timeframe, candle in tick.candles if timeframe == recording.timeframe}
+            await self._send(tick, [candles_write(self._context.key, base, traded=True)])
+
+    async def close(self) -> None:
+        """Let go of the exchange."""
+        if self._feed is not None:
+            await self._feed.close()
+
+    # ------------------------------------------------------------------------------------------------------ internals
+
+    async def _send(self, tick: Tick, writes: list[Write]) -> None:
+        async def send() -> None:
+            await self.sender.publish(tick.time, tick.candles, writes=writes)
+            writes.clear()  # sent again, it is kept already
+
+        await self.sender.until_settled(tick.time, send)
+        self.sender.count(tick.candles)
+        self.position += 1
+
+    async def _next(self, recording: Recording) -> Tick:
+        gathering, loop = self._gathering, asyncio.get_running_loop()
+        assert gathering is not None
+        while True:
+            self._news.clear()
+            found = gathering.next(loop.time())
+            if found is not None:
+                return grow(recording, found.time, found.candles)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(gathering.due()):
+                    await self._news.wait()
+
+    async def _deliver(self, stream: StreamKey, candles: Sequence[Candle]) -> None:
+        assert self._gathering is not None
+        late = self._gathering.take(stream.pair, candles, asyncio.get_running_loop().time())
+        if late:
+            context = self._context
+            context.log.warning(
+                "candles came after their tick", pair=stream.pair, candles=len(late), gap=late[0].open_time
+            )
+            context.metrics.gaps.labels(context.key, stream.pair).inc(len(late))
+        self._news.set()
+
+    async def _report(self, change: StateChange) -> None:
+        pair = change.stream.pair
+        self._states[pair] = change
+        self._news.set()
+        log = self._context.log.warning if change.state in _TROUBLE else self._context.log.info
+        log("feed", pair=pair, state=change.state.value, reason=change.reason)
+        state = _TOLD.get(change.state)
+        if state is not None and self.recording is not None:
+            identity = f"feed:{pair}:{change.state}:{change.time}"
+            async with self._context.unit() as unit:
+                unit.publish(
+                    FeedStateChanged(
+                        id=identity,
+                        time=present(self.recording),
+                        state=state,
+                        pair=pair,
+                        reason=change.reason,
+                    )
+                )
+
+    def _state(self, pair: str) -> FeedState:
+        return self._states[pair].state if pair in self._states else FeedState.STARTING
+
+    def _broken(self, pair: str) -> bool:
+        return self._state(pair) not in _WELL

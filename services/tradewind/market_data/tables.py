@@ -1,0 +1,26 @@
+"""Tables of market-data: the candles of an exchange, as the bot saw them.
+
+A recording is its own store. The candles of an exchange are not: an exchange corrects them, keeps only the last few
+hundred, and told one of them too late to be traded on. A resumed bot stands on what it saw.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, String, Table
+
+from tradewind.kernel.store.base import METADATA
+
+candles = Table(
+    "market_data_candles",
+    METADATA,
+    Column("bot", String, primary_key=True),
+    Column("pair", String, primary_key=True),
+    Column("open_time", BigInteger, primary_key=True),
+    Column("open", Float(53), nullable=False),
+    Column("high", Float(53), nullable=False),
+    Column("low", Float(53), nullable=False),
+    Column("close", Float(53), nullable=False),
+    Column("volume", Float(53), nullable=False),
+    # False for what was there before the bot began: strategies see it, nobody traded on it.
+    Column("traded", Boolean, nullable=False),
+)
