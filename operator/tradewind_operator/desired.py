@@ -30,12 +30,13 @@ class Desired:
     hashes: Mapping[Name, str]
     workloads: Mapping[str, str]
     """The name of the workload of each Deployment, in the order of dependencies."""
+    services: Mapping[str, tuple[str, ...]]
+    """The services of each workload."""
 
 
 def manifests(model: TradingBot, bot: Bot, site: Site) -> dict[Name, Manifest]:
     """Every child but the Secrets, ready to be applied."""
     owner = owner_of(bot)
-    plan(model)  # refuses what only the whole can tell is wrong
     return {(one["kind"], one["metadata"]["name"]): _marked(one, owner) for one in render(model, site)}
 
 
@@ -46,12 +47,13 @@ def owner_of(bot: Bot) -> dict[str, Any]:
     return {**reference, "controller": True, "blockOwnerDeletion": True}
 
 
-def desired(bot: Bot, found: Mapping[Name, Manifest]) -> Desired:
-    """The hashes of manifests."""
+def desired(bot: Bot, model: TradingBot, found: Mapping[Name, Manifest]) -> Desired:
+    """The hashes of manifests that were rendered from `model`."""
     return Desired(
         intent=bot.intent,
         hashes={name: one["metadata"]["annotations"][APPLIED_HASH] for name, one in found.items()},
         workloads={name: component_of(one) for (kind, name), one in found.items() if kind == DEPLOYMENT.kind},
+        services={workload.name: workload.services for workload in plan(model)},
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections.abc import Coroutine
 from time import monotonic
 from typing import Any
@@ -19,11 +20,10 @@ from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environmen
 from tradewind_operator.apiclient import METADATA_LIST, ApiClient, ApiError
 from tradewind_operator.applying import Applying
 from tradewind_operator.bot_secrets import BotSecrets
+from tradewind_operator.bot_watch import BotWatch
 from tradewind_operator.bots import Bot, Bots, key_of
 from tradewind_operator.children import Children
 from tradewind_operator.events import Events
-from tradewind_operator.framework import kopf
-from tradewind_operator.handlers import registry, watch_settings
 from tradewind_operator.health import HealthServer
 from tradewind_operator.kinds import OPERATOR, SELECTOR, TRADING_BOT, WATCHED, Resource
 from tradewind_operator.leader import Leadership
@@ -122,28 +122,23 @@ class Operator:
         await self.health.start()
         self._log.info("operator starts", version=__version__, port=self.health.port)
         self.leadership.on_change = self._on_leadership
-        watching = kopf.operator(
-            registry=registry(self.bots, self.queue, on_heard=lambda: None, on_gone=self.reconciler.forget),
-            settings=watch_settings(),
-            standalone=True,
-            clusterwide=not self.settings.namespaces,
-            namespaces=list(self.settings.namespaces),
-            stop_flag=self._stop,
-        )
-        parts: list[Coroutine[Any, Any, None]] = [
-            watching,
+        parts: list[Coroutine[Any, Any, Any]] = [
+            BotWatch(self.settings.namespaces, self._on_bot).run(),
             *(reflector.run() for reflector in self.reflectors),
             self._synchronize(),
             self._resync(),
             self.told.run(),
         ]
-        tasks = [asyncio.create_task(part) for part in parts]
+        tasks = [asyncio.create_task(part) for part in (self._stop.wait(), *parts)]
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._stop.set)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
-            if not self._stop.is_set() and tasks[0] not in done:
-                raise RuntimeError("a part of the operator ended by itself")
+            if not self._stop.is_set():
+                raise RuntimeError("a part of the operator has ended by itself")
         finally:
             await self._end(tasks)
 
@@ -165,10 +160,9 @@ class Operator:
         if self.leadership.leads:
             await self.reconciler.look(key)
 
-    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
-        self._stop.set()
-        # kopf ends by its flag; the others have nothing to lose by being cancelled: what was begun is gone on with.
-        for task in tasks[1:]:
+    async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
+        # Nothing is lost by cancelling a look at a bot: whoever leads next goes on with what it began.
+        for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.told.close()
@@ -189,6 +183,14 @@ class Operator:
                 self.queue.add(key, urgent=bot is not None and _unseen(bot))
 
     # ------------------------------------------------------------------------------------------- what the watches bring
+
+    def _on_bot(self, kind: str | None, resource: dict[str, Any]) -> None:
+        """A bot is new, different or gone; `kind` None is one that was there when the watch began."""
+        if kind == "DELETED":
+            if (gone := self.bots.remove(resource)) is not None:
+                self.reconciler.forget(gone)
+        elif self.bots.put(resource):
+            self.queue.add(key_of(resource), urgent=kind is not None)
 
     def listed(self, resource: Resource, namespace: str | None, objects: list[dict[str, Any]]) -> None:
         """These are all children of a kind that there are."""
@@ -227,7 +229,7 @@ class Operator:
             parameters = {"limit": "500"}
             while True:
                 page = await self._patiently(TRADING_BOT.collection(namespace), parameters)
-                for one in page["items"]:
+                for one in page.get("items") or ():
                     await self._compare(one)
                 if not (following := page["metadata"].get("continue")):
                     break

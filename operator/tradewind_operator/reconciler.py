@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from tradewind.catalog import by_name
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigError, ConfigErrors, TemporaryError
 from tradewind.kernel.telemetry.tracing import Tracer
@@ -32,6 +33,7 @@ from tradewind_operator.workqueue import WorkQueue
 
 STATUS_MANAGER = f"{OPERATOR}-status"
 PAPER = "Paper"
+_SERVICES = by_name()
 APPLIED = Condition("Reconciled", "True", "Applied", "all children are as the spec says")
 NAMESPACE_ENDING = "because it is being terminated"
 
@@ -139,7 +141,7 @@ class Reconciler:
                 "spec.mode", model.spec.mode.value, "Paper", "install the operator with allowLive, or leave it at Paper"
             )
         bodies = manifests(model, bot, site)
-        wanted = desired(bot, bodies)
+        wanted = desired(bot, model, bodies)
         facts = TradingBotFacts(model)
         if facts.released and FINALIZER not in bot.finalizers:
             self._bots.put(await self._release.hold(bot))
@@ -186,6 +188,9 @@ class Reconciler:
             suspended=bool(spec.get("suspended")),
             reconcile_disabled=disabled,
             storage_missing=known is not None and known[2].site_storage and not known[0].storage_wired,
+            services=wanted.services
+            if wanted
+            else {name: (name,) for name in deployments.values() if name in by_name()},
             strategies=",".join(str(one.get("name", "")) for one in spec.get("strategies", ()))[:1024],
         )
         found = status(seen, before)

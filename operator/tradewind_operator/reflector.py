@@ -93,7 +93,7 @@ class Reflector:
         accept = METADATA_LIST if self._resource.metadata_only else None
         while True:
             page = await self._client.read(self._path, parameters, accept)
-            objects += page["items"]
+            objects += page.get("items") or ()
             self.heard = monotonic()
             following = page["metadata"].get("continue")
             if not following:

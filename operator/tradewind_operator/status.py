@@ -58,9 +58,9 @@ class Seen:
     suspended: bool = False
     reconcile_disabled: bool = False
     storage_missing: bool = False
+    services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The services of each workload: a row of the status is about a service, with the numbers of its workload."""
     strategies: str = ""
-    held: tuple[str, ...] = field(default=())
-    """Workloads that wait with a change until the ones that they depend on are ready with it."""
 
 
 def workloads(deployments: Mapping[str, str], children: Iterable[Child], pods: Iterable[Child]) -> tuple[Workload, ...]:
@@ -158,8 +158,9 @@ def status(seen: Seen, before: Mapping[str, Any], now: datetime | None = None) -
         "observedGeneration": seen.generation,
         "conditions": [_written(one, standing.get(one.type), seen.generation, moment) for one in conditions(seen)],
         "services": [
-            {"name": one.name, "ready": one.ready, "desired": one.desired, "restarts": one.restarts}
+            {"name": service, "ready": one.ready, "desired": one.desired, "restarts": one.restarts}
             for one in seen.workloads
+            for service in seen.services.get(one.name, ())
         ],
     }
     if seen.strategies:

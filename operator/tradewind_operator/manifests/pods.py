@@ -97,6 +97,8 @@ def container(
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in workload.ports.items()],
         "resources": options.resources,
         "securityContext": container_security(),
+        # The last line of a crash is what the condition `Degraded` shows.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "startupProbe": {**_probe("/healthz", first), "periodSeconds": 2, "failureThreshold": 60},
         "readinessProbe": {**_probe("/processz", first), "periodSeconds": 5, "failureThreshold": 2},
         "livenessProbe": {**_probe("/healthz", first), "periodSeconds": 10, "failureThreshold": 6},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -81,11 +82,22 @@ class OrderHistory(OrderItem):
     fills: list[FillItem]
 
 
-def router(context: Context, account: str) -> APIRouter:
+class OrdersCanceled(Answer):
+    """How many open orders were canceled, and in words what could not be."""
+
+    canceled: int
+    troubles: list[str]
+
+
+CancelEverything = Callable[[], Awaitable[tuple[int, list[str]]]]
+
+
+def router(context: Context, account: str, cancel_everything: CancelEverything) -> APIRouter:
     """The routes of execution, for the orders of one account."""
-    api = ExecutionApi(context, account)
+    api = ExecutionApi(context, account, cancel_everything)
     routes = APIRouter(tags=["orders"])
     routes.add_api_route("/api/v1/orders", api.orders)
+    routes.add_api_route("/api/v1/orders", api.cancel_all, methods=["DELETE"])
     routes.add_api_route("/api/v1/orders/{clientOrderId}", api.order)
     return routes
 
@@ -93,8 +105,17 @@ def router(context: Context, account: str) -> APIRouter:
 class ExecutionApi:
     """What the routes call."""
 
-    def __init__(self, context: Context, account: str) -> None:
+    def __init__(self, context: Context, account: str, cancel_everything: CancelEverything) -> None:
         self._context, self._account = context, account
+        self._cancel_everything = cancel_everything
+
+    async def cancel_all(self) -> OrdersCanceled:
+        """Cancel every open order at the venue, whoever placed it; stops of open positions among them.
+
+        The engine is not asked, so this also works while it is gone; it may place new ones where it still trades.
+        """
+        canceled, troubles = await self._cancel_everything()
+        return OrdersCanceled(canceled=canceled, troubles=troubles)
 
     async def orders(
         self,

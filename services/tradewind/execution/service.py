@@ -78,7 +78,7 @@ def build(context: Context) -> Service:
     def routes() -> APIRouter:
         from tradewind.execution.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
 
-        return router(context, account)
+        return router(context, account, sender.cancel_everything)
 
     return Service(
         name="execution",
