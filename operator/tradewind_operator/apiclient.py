@@ -223,7 +223,7 @@ class ApiClient:
                     yield response
                     return
             except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
-                raise ApiError(0, type(error).__name__, f"{method} {path}: {error or type(error).__name__}") from error
+                raise ApiError(0, type(error).__name__, f"{method} {path}: {str(error) or type(error).__name__}") from error
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._info is None:
@@ -264,4 +264,4 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
                 if line:
                     yield orjson.loads(line)
     except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
-        raise ApiError(0, type(error).__name__, f"watch: {error or type(error).__name__}") from error
+        raise ApiError(0, type(error).__name__, f"watch: {str(error) or type(error).__name__}") from error
