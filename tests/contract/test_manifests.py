@@ -1,4 +1,4 @@
-"""What is applied for the samples, to the letter: a change of it is seen in review, and one that restarts pods twice."""
+"""What is applied for the samples, to the letter: a change is seen in review, and one that restarts pods twice."""
 
 from __future__ import annotations
 

@@ -101,9 +101,15 @@ def _pods(bot: TradingBot, components: Sequence[str]) -> Manifest:
     return {"matchLabels": selector(bot), "matchExpressions": [among]}
 
 
-def _asked(asking: Workload, asked: Workload) -> list[str]:
+def _callers(workload: Workload, workloads: Sequence[Workload]) -> list[tuple[str, Sequence[str]]]:
+    """The components outside the pods of `workload`, with the services that they stand for."""
+    others = [(one.name, one.services) for one in workloads if one.name != workload.name]
+    return [*others, (RELEASE, ("execution",))]
+
+
+def _asked(asking: Sequence[str], asked: Workload) -> list[str]:
     """The services of `asked` that a service of `asking` may ask, in the order of the catalog."""
-    calls = {called for name in asking.services for called in catalog.service(name).calls}
+    calls = {called for name in asking for called in catalog.service(name).calls}
     return [name for name in asked.services if name in calls]
 
 
@@ -116,16 +122,14 @@ def _ingress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequenc
     public = [port for name, port in workload.ports.items() if catalog.service(name).public]
     if public:
         rules.append({"ports": _ports(public)})
-    # Callers of the same ports share a rule.
+    # Callers of the same ports share a rule; within a pod nobody asks over the network.
     callers: dict[tuple[int, ...], list[str]] = {}
-    for other in workloads:
-        ports = tuple(workload.ports[name] for name in _asked(other, workload))
-        # Within a pod nobody asks over the network; the Job that releases stands outside even of the one pod.
-        callers.setdefault(ports, []).extend(name for name in _components(other) if name != workload.name)
+    for name, services in _callers(workload, workloads):
+        callers.setdefault(tuple(workload.ports[one] for one in _asked(services, workload)), []).append(name)
     rules += [
         {"from": [{"podSelector": _pods(bot, names)}], "ports": _ports(ports)}
         for ports, names in callers.items()
-        if ports and names
+        if ports
     ]
     operator = [workload.ports[name] for name in ASKED_BY_OPERATOR if name in workload.ports]
     if operator:
@@ -139,7 +143,7 @@ def _ingress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequenc
 def _egress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequence[Workload]) -> list[Manifest]:
     rules: list[Manifest] = []
     for other in workloads:
-        ports = [other.ports[name] for name in _asked(workload, other)]
+        ports = [other.ports[name] for name in _asked(workload.services, other)]
         if ports and (other.name != workload.name or RELEASE in _components(workload)):
             rules.append({"to": [{"podSelector": _pods(bot, [other.name])}], "ports": _ports(ports)})
     use = storage_use(bot, workload)

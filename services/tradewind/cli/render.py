@@ -84,7 +84,7 @@ def _print_objects(objects: list[dict[str, Any]], output: Output) -> None:
 def _note(bot: TradingBot, site: Site) -> str:
     name = bot.metadata.name
     return (
-        f"note: the operator adds an owner to each object, and the Secrets {name}-keys (made once) and, where it is used,"
-        f" {name}-storage (copied from the installation); assumed are image {site.image}, an operator in namespace"
-        f" {site.operator_namespace}, the cluster's default storage class, and no real money"
+        f"note: the operator adds an owner to each object, and the Secrets {name}-keys (made once) and, where it is"
+        f" used, {name}-storage (copied from the installation); assumed are image {site.image}, an operator in"
+        f" namespace {site.operator_namespace}, the cluster's default storage class, and no real money"
     )

@@ -490,7 +490,7 @@ _SPECS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     },
     optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
 )
-_DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "apiVersion": st.just(MINIMAL["apiVersion"]),
         "kind": st.just(MINIMAL["kind"]),
@@ -506,4 +506,4 @@ _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 @pytest.fixture(scope="session")
 def documents() -> st.SearchStrategy[dict[str, Any]]:
     """Valid documents of every kind."""
-    return _DOCUMENTS
+    return DOCUMENTS
