@@ -27,9 +27,10 @@ from tradewind_operator.manifests.names import (
     metadata,
     selector,
 )
-from tradewind_operator.manifests.pods import SEE_CREDENTIALS, otlp_endpoint
+from tradewind_operator.manifests.pods import otlp_endpoint
 from tradewind_operator.manifests.site import Manifest, Site
 from tradewind_operator.manifests.storage import storage_use
+from tradewind_operator.manifests.volumes import SEE_CREDENTIALS
 
 ASKED_BY_OPERATOR = ("engine", "execution", "monitoring")
 DEFAULT = "default"

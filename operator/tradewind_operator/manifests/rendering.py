@@ -15,9 +15,9 @@ from tradewind.domain.errors import ConfigError, ConfigErrors
 from tradewind.plan import Workload, plan
 from tradewind_operator.manifests.names import WHOLE, metadata, selector
 from tradewind_operator.manifests.network import ASKED_BY_OPERATOR, network_policies
-from tradewind_operator.manifests.pods import MANIFEST, MANIFEST_FILE
 from tradewind_operator.manifests.site import Manifest, Site
 from tradewind_operator.manifests.storage import state_claim, storage_use
+from tradewind_operator.manifests.volumes import MANIFEST, MANIFEST_FILE
 from tradewind_operator.manifests.workloads import autoscaler, deployment, disruption_budget, is_autoscaled
 
 _NOT_FOR_PODS = ("services", "suspended")
