@@ -58,6 +58,8 @@ PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 .PHONY: test
 test: setup ## every test, with coverage (at least 90 %, the domain 100 %)
+	@# Without the programs the tests of tests/cluster are skipped and say why, unless they are required.
+	@$(BIN)/python -m tests.cluster.toolchain > /dev/null || test "$${TRADEWIND_REQUIRE_CLUSTER:-0}" != 1
 	$(PYTEST) --cov --cov-report= tests
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | sed -n 's/^TOTAL/domain/p'
@@ -71,6 +73,12 @@ test-integration: setup ## tests of services together, over HTTP, and of the com
 	$(PYTEST) tests/integration
 test-topology: setup ## whole bots: kill points, determinism, traces
 	$(PYTEST) tests/topology
+
+.PHONY: test-cluster tools
+test-cluster: setup tools ## tests on a real Kubernetes control plane, run as plain processes
+	TRADEWIND_REQUIRE_CLUSTER=1 $(PYTEST) tests/cluster
+tools: setup ## the programs of that control plane: found, or built into ~/.cache (once, about 9 minutes)
+	$(BIN)/python -m tests.cluster.toolchain
 
 .PHONY: kill-points
 kill-points: setup ## kill a bot at 200 random points and resume it each time

@@ -1,0 +1,62 @@
+"""A real control plane for the tests of this folder, and for no others.
+
+Each pytest worker has one of its own, started at its first test that wants it: a test may then pause etcd or kill the
+API server without disturbing what the other worker tests at that moment. The price is four seconds and 600 MB a worker.
+
+Where the programs can neither be found nor built the tests are skipped with the reason. `TRADEWIND_REQUIRE_CLUSTER=1`
+makes that a failure: a check that silently did not happen is none.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.toolchain import TOOLS, ToolchainError, find_programs, present_programs, say
+
+HERE = Path(__file__).parent
+BUILD_PATIENCE = 2400
+"""Seconds for a test that may have to wait for the programs to be built."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests with a control plane come last: whoever broke something simple learns of it in seconds."""
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    if not ours:
+        return
+    items.sort(key=lambda item: item.path.is_relative_to(HERE))
+    missing = len(present_programs(TOOLS, lambda _: None)) < sum(len(tool.packages) for tool in TOOLS)
+    for item in ours:
+        if missing and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(BUILD_PATIENCE))
+
+
+@pytest.fixture(scope="session")
+def programs(request):
+    """Program -> file for everything that a control plane consists of, built if need be."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    try:
+        with capture.global_and_fixture_disabled():
+            return find_programs(progress=say)
+    except ToolchainError as error:
+        if os.environ.get("TRADEWIND_REQUIRE_CLUSTER") == "1":
+            pytest.fail(f"TRADEWIND_REQUIRE_CLUSTER=1, and there is no control plane: {error}", pytrace=False)
+        pytest.skip(f"no control plane: {error}")
+
+
+@pytest.fixture(scope="session")
+def control_plane(programs, tmp_path_factory):
+    """The control plane of this worker. Its logs stay in pytest's temporary directory."""
+    with ControlPlane(tmp_path_factory.mktemp("control-plane"), programs=programs) as plane:
+        yield plane
+
+
+@pytest.fixture
+def namespace(control_plane):
+    """A namespace of its own for one test; what is in it goes with it."""
+    name = control_plane.create_namespace()
+    yield name
+    control_plane.kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,254 @@
+"""A real Kubernetes control plane as plain processes: no cluster, no containers, no root.
+
+etcd, kube-apiserver, kube-controller-manager and kube-scheduler are the real ones, so whatever is applied meets the
+real validation, CEL, defaulting, RBAC, admission, garbage collection and autoscaling. kwok plays the kubelets: it moves
+pods through their lives as annotations on them ask (`kwok.yaml` lists them), without running anything.
+
+    with ControlPlane(directory) as plane:
+        plane.kubectl("apply", "-f", "manifests/crds")
+
+It is up in about four seconds and takes 600 MB. It can be hurt on purpose: components are restarted, killed and paused
+by name. Tests take it from the fixtures of `conftest.py`; the benches make their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import shutil
+import signal
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from tests.cluster import components
+from tests.cluster.audit import Write, read_writes
+from tests.cluster.clients import AdministratorClient, run_kubectl
+from tests.cluster.processes import Process, reserved_ports
+from tests.cluster.toolchain import find_programs
+
+NODE_CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "20000"}
+_ALWAYS = (components.ETCD, components.API_SERVER)
+_AFTER_THE_API_SERVER = (components.CONTROLLER_MANAGER, components.SCHEDULER, components.KWOK)
+
+
+class ControlPlaneError(Exception):
+    """The control plane did not come up, or lost a component; the message ends with the component's log."""
+
+
+class ControlPlane:
+    """One control plane, with its own ports, certificates and data.
+
+    Args:
+        directory: takes everything it writes; made if needed, must be empty. The logs stay there.
+        nodes: how many nodes kwok plays.
+        programs: program -> file, as `find_programs()` gives it; building what is missing takes minutes.
+    """
+
+    def __init__(self, directory: Path, nodes: int = 2, programs: Mapping[str, Path] | None = None) -> None:
+        self.directory = directory
+        self._nodes = nodes
+        self._programs = find_programs() if programs is None else programs
+        self._held = contextlib.ExitStack()
+        self._processes: dict[str, Process] = {}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # ------------------------------------------------------------------------------------------------- life and death
+
+    def start(self) -> None:
+        """Returns when the nodes are Ready and pods can be created.
+
+        Raises:
+            ControlPlaneError: a component ended or was not ready in time; nothing is left running.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends every component at once: what they hold is thrown away, so none is asked to finish anything."""
+        for process in reversed(self._processes.values()):
+            process.stop()
+        self._held.close()
+        shutil.rmtree(self.directory / "etcd", ignore_errors=True)
+
+    def restart(self, component: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Ends a component by the signal `how`, starts it again, and returns when it answers."""
+        self.end(component, how)
+        self.begin(component)
+
+    def end(self, component: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Ends one component, for `begin` to start it again."""
+        self._processes[component].stop(how)
+
+    def begin(self, component: str) -> None:
+        """Starts a component that was ended; returns when it answers."""
+        self._processes[component].start()
+        self._until(f"{component} is ready", self._is_ready(component))
+
+    def pause(self, component: str) -> None:
+        """Stops a component in its tracks (SIGSTOP): its connections stay open and nobody answers on them."""
+        self._processes[component].pause()
+
+    def resume(self, component: str) -> None:
+        """Lets a paused component go on."""
+        self._processes[component].resume()
+
+    def start_metrics_server(self) -> None:
+        """Adds metrics-server: autoscalers then act on the usage that the annotations of pods claim (`kwok.yaml`)."""
+        self._processes[components.METRICS_SERVER].start()
+        port = self._layout.ports[components.METRICS_SERVER]
+        service = {"name": "metrics-server", "namespace": "kube-system", "port": port}
+        self.create("/api/v1/namespaces/kube-system/services", {
+            "metadata": {"name": "metrics-server"},
+            # An address of loopback is allowed as a name only.
+            "spec": {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port}]},
+        })  # fmt: skip
+        self.create("/apis/apiregistration.k8s.io/v1/apiservices", {
+            "metadata": {"name": "v1beta1.metrics.k8s.io"},
+            "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
+                     "versionPriority": 100, "insecureSkipTLSVerify": True, "service": service},
+        })  # fmt: skip
+        self._until("metrics-server is ready", self._is_ready(components.METRICS_SERVER))
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Component -> process id, of those that run."""
+        return {name: process.pid for name, process in self._processes.items() if process.pid is not None}
+
+    def log(self, component: str) -> str:
+        """Everything a component has said."""
+        return self._processes[component].log.read_text(errors="replace")
+
+    # -------------------------------------------------------------------------------------------------- talking to it
+
+    @property
+    def url(self) -> str:
+        """The address of the API server."""
+        return self._layout.url
+
+    @property
+    def certificate_authority(self) -> Path:
+        """The certificate (PEM) by which the API server is recognised."""
+        return self._layout.certificates / "authority.crt"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """For somebody who may do everything."""
+        return self._layout.kubeconfig("admin")
+
+    def token_for(self, namespace: str, service_account: str) -> str:
+        """A token for a service account, as a pod would get it (TokenRequest); it holds for an hour."""
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
+        return str(self.create(path, {"spec": {"expirationSeconds": 3600}})["status"]["token"])
+
+    def kubeconfig_for(self, namespace: str, service_account: str, server: str | None = None) -> Path:
+        """A kubeconfig with a token of a service account; `server` is the address of a proxy instead (HTTP)."""
+        file = self.directory / f"{namespace}.{service_account}.{uuid.uuid4().hex[:8]}.kubeconfig"
+        user = {"token": self.token_for(namespace, service_account)}
+        components.write_kubeconfig(self._layout, file, user, namespace, server)
+        return file
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, kubeconfig: Path | None = None) -> str:
+        """What `kubectl` printed, called with `arguments` as administrator or by another kubeconfig.
+
+        Raises:
+            KubectlError: it ended with an error.
+        """
+        return run_kubectl(self._programs["kubectl"], kubeconfig or self.kubeconfig, arguments, stdin)
+
+    def request(self, method: str, path: str, body: object = None, kind: str = "application/json") -> tuple[int, Any]:
+        """Status and content of one request as administrator (`AdministratorClient.request`)."""
+        return self._client.request(method, path, body, kind)
+
+    def create(self, path: str, body: Mapping[str, object]) -> Any:
+        """Creates an object at `path` as administrator; returns it as it was stored (`AdministratorClient.create`)."""
+        return self._client.create(path, body)
+
+    def create_namespace(self, prefix: str = "test", labels: Mapping[str, str] | None = None) -> str:
+        """A namespace of a name not used before, in which pods can be created."""
+        name = f"{prefix}-{uuid.uuid4().hex[:8]}"
+        self.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": dict(labels or {})}})
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        self._until(f"namespace {name} has its service account", lambda: self.request("GET", account)[0] == 200)
+        return name
+
+    def writes(self, since: datetime | None = None) -> list[Write]:
+        """What clients other than the control plane itself wanted to change, from `since` on (`audit.py`)."""
+        return read_writes(self._layout.audit_log, since)
+
+    # ----------------------------------------------------------------------------------------------------------- inside
+
+    def _start(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        ports = self._held.enter_context(reserved_ports(len(components.PORTS)))
+        self._layout = components.Layout(
+            self.directory, self._programs, dict(zip(components.PORTS, ports, strict=True))
+        )
+        components.prepare(self._layout)
+        self._client = AdministratorClient(self._layout)
+        for name, command in components.commands(self._layout).items():
+            self._processes[name] = Process(name, command, self.directory / "logs" / f"{name}.log")
+        for name in _ALWAYS:
+            self._processes[name].start()
+        self._until("the API server is ready", self._is_ready(components.API_SERVER))
+        for name in _AFTER_THE_API_SERVER:
+            self._processes[name].start()
+        for number in range(1, self._nodes + 1):
+            self.create("/api/v1/nodes", _node(f"node-{number}"))
+        self._until("the nodes are Ready", self._nodes_are_ready)
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        self._until("the default service account is there", lambda: self.request("GET", account)[0] == 200)
+
+    def _is_ready(self, component: str) -> Callable[[], bool]:
+        paths = {
+            components.METRICS_SERVER: "/apis/metrics.k8s.io/v1beta1",
+            components.API_SERVER: "/readyz",
+            components.ETCD: "/readyz",
+        }
+        path = paths.get(component)
+        return lambda: path is None or self.request("GET", path)[0] == 200
+
+    def _nodes_are_ready(self) -> bool:
+        nodes = self.request("GET", "/api/v1/nodes")[1]["items"]
+        conditions = [condition for node in nodes for condition in node["status"].get("conditions", [])]
+        ready = [each for each in conditions if each["type"] == "Ready" and each["status"] == "True"]
+        return len(ready) == self._nodes
+
+    def _until(self, what: str, holds: Callable[[], bool], patience: float = 90.0) -> None:
+        started = {name for name, process in self._processes.items() if process.pid is not None}
+        end = time.monotonic() + patience
+        while True:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if holds():
+                    return
+            for name in started:
+                if self._processes[name].pid is None:
+                    raise ControlPlaneError(f"{name} has ended. Its log:\n{self._processes[name].tail()}")
+            if time.monotonic() > end:
+                tails = "\n".join(f"--- {name}\n{self._processes[name].tail(5)}" for name in started)
+                raise ControlPlaneError(f"it took more than {patience:.0f} s until {what}. The logs:\n{tails}")
+            time.sleep(0.05)
+
+
+def _node(name: str) -> dict[str, object]:
+    return {
+        "metadata": {
+            "name": name,
+            "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"},
+            # Where kwok serves what a kubelet would: the usage of the node's pods.
+            "annotations": {"metrics.k8s.io/resource-metrics-path": f"/metrics/nodes/{name}/metrics/resource"},
+        },
+        "status": {"capacity": NODE_CAPACITY, "allocatable": NODE_CAPACITY},
+    }
