@@ -47,7 +47,7 @@ _OUTSIDE = [
 
 def network_policies(bot: TradingBot, site: Site, workloads: Sequence[Workload]) -> list[Manifest]:
     """The refusal of everything, and the edges of each workload."""
-    refusal = {"podSelector": {"matchLabels": selector(bot)}, "ingress": [], "egress": [{"ports": _DNS}]}
+    refusal = {"podSelector": {"matchLabels": selector(bot)}, "egress": [{"ports": _DNS}]}
     return [
         _policy(bot, site, DEFAULT, WHOLE, refusal),
         *(_policy(bot, site, one.name, one.name, _edges(bot, site, one, workloads)) for one in workloads),
@@ -83,11 +83,9 @@ def _policy(bot: TradingBot, site: Site, ending: str, component: str, spec: Mani
 
 
 def _edges(bot: TradingBot, site: Site, workload: Workload, workloads: Sequence[Workload]) -> Manifest:
-    return {
-        "podSelector": _pods(bot, _components(workload)),
-        "ingress": _ingress(bot, site, workload, workloads),
-        "egress": _egress(bot, site, workload, workloads),
-    }
+    ways = {"ingress": _ingress(bot, site, workload, workloads), "egress": _egress(bot, site, workload, workloads)}
+    # The server drops an empty list and then takes every apply of one for a change.
+    return {"podSelector": _pods(bot, _components(workload)), **{way: rules for way, rules in ways.items() if rules}}
 
 
 def _components(workload: Workload) -> list[str]:

@@ -404,6 +404,19 @@ MALFORMED = (
         "write a decimal that is above 0 and below 1",
         "CEL",
     ),
+    # decimals of each kind, at the end of their range
+    Malformed("spec.exchanges.0.fees.taker", "1", "spec.exchanges[0].fees.taker", "below 1", "0.0025", "CEL"),
+    Malformed("spec.risk.takeProfit", {"distance": "0"}, "spec.risk.takeProfit.distance", ABOVE, "0.10", "CEL"),
+    Malformed("spec.capital.stakeAmount", "0", "spec.capital.stakeAmount", "Unlimited, or a decimal", "100", "CEL"),
+    # texts that no form was made for
+    Malformed("metadata.name", "mömentum", "metadata.name", NAME, "write m-mentum"),
+    Malformed("spec.pairs.include", ["\u0412\u0422\u0421/EUR"], "spec.pairs.include[0]", PAIR, "such as BTC/EUR"),
+    Malformed(
+        "spec.capital.startingBalance", "\u0661\u0660", "spec.capital.startingBalance", ABOVE, "digits in quotes"
+    ),
+    Malformed("spec.capital.startingBalance", "1" * 33, "spec.capital.startingBalance", ABOVE, "digits in quotes"),
+    Malformed("spec.strategies.0.kind", "E" * 1_000_000, "spec.strategies[0].kind", "letters and digits", "EmaCross"),
+    Malformed("spec.data.path", "x" * 1025, "spec.data.path", "at most 1024 characters", "sample:bitvavo-2022"),
     # the cluster
     Malformed("spec.suspended", "no", "spec.suspended", "true or false", "write false"),
     Malformed("spec.deletionPolicy", "Sell", "spec.deletionPolicy", "CancelOrders, Flatten or Leave", "write "),

@@ -56,7 +56,7 @@ class Network:
         chosen = [one for one in self.policies if self._selects(one["podSelector"], self.pods[component])]
         assert chosen
         assert all(direction.capitalize() in one["policyTypes"] for one in chosen)
-        return [rule for one in chosen for rule in one[direction]]
+        return [rule for one in chosen for rule in one.get(direction, ())]
 
     @staticmethod
     def _port(rule, port):
