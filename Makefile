@@ -109,9 +109,10 @@ bench-sim-exchange: setup ## order round trips per second through the simulated 
 	$(BIN)/python bench/sim_exchange.py
 
 .PHONY: generate
-generate: setup ## write the generated files again (CRD, message schemas)
+generate: setup ## write the generated files again (CRD, message schemas, rendered samples)
 	$(BIN)/python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml
 	$(BIN)/python -m tradewind.contracts.schemas > tests/contract/messages.json
+	$(BIN)/python -m tests.contract.renders
 
 .PHONY: changelog
 changelog: setup ## what the next release would say

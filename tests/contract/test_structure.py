@@ -11,6 +11,7 @@ import pytest
 
 from tradewind import catalog
 from tradewind.contracts.messages import MESSAGES
+from tradewind.contracts.services import WITH_REPLICAS, ServiceName
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,12 +48,21 @@ def test_the_catalog_hangs_together():
         assert all(order.index(called) < order.index(spec.name) for called in spec.calls)
 
 
+def test_a_manifest_can_speak_of_every_service():
+    """`spec.services` knows the services of the catalog, and of which of them there may be several."""
+    assert [spec.name for spec in catalog.CATALOG] == list(ServiceName)
+    assert [spec.name for spec in catalog.CATALOG if spec.scaling is catalog.Scaling.REPLICAS] == list(WITH_REPLICAS)
+
+
 HEAVY = ("numpy", "pandas", "pyarrow", "sqlalchemy", "fastapi", "uvicorn", "aiohttp", "ccxt", "kubernetes")
 
 
-@pytest.mark.parametrize("module", ["tradewind.plan", "tradewind.catalog", "tradewind.contracts.api.document"])
+@pytest.mark.parametrize(
+    "module",
+    ["tradewind.plan", "tradewind.catalog", "tradewind.contracts.api.document", "tradewind_operator.manifests"],
+)
 def test_what_the_operator_imports_is_light(module):
-    """The plan, the catalog and the manifest load no array, database or web library."""
+    """The plan, the catalog, the manifest and the rendering load no array, database or web library."""
     program = f"import {module}, sys; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

@@ -7,17 +7,23 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tradewind import __version__
 from tradewind.catalog import CATALOG
 from tradewind.cli.main import main
+from tradewind.contracts.api.document import load_bot
 from tradewind.kernel.telemetry.logging import configure_logging
+from tradewind_operator.manifests import Site, render
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "manifests" / "samples" / "quickstart.yaml"
@@ -246,9 +252,92 @@ def test_services_render_version(tradewind):
     assert [spec.name for spec in CATALOG] == [
         row["name"] for row in json.loads(tradewind("services", "-o", "json")[1])
     ]
-    workloads = json.loads(tradewind("render", QUICKSTART, "-o", "json")[1])["workloads"]
-    assert sorted(spec.name for spec in CATALOG) == sorted(s for w in workloads for s in w["services"])
+    plan = tradewind("render", QUICKSTART)[1]
+    assert all(spec.name in plan for spec in CATALOG)
     assert "tradewind" in tradewind("version")[1]
+
+
+def test_render_prints_the_objects_that_the_operator_applies(tradewind):
+    """Not something like them: the same, as YAML for people and as one JSON list, with a note about what is missing."""
+    code, out, err = tradewind("render", QUICKSTART, "-o", "yaml", "--image", "registry.example/tradewind:7")
+    site = Site(
+        image="registry.example/tradewind:7",
+        operator_namespace="tradewind-system",
+        storage_wired=True,
+        version=__version__,
+    )
+    objects = [json.loads(json.dumps(one)) for one in render(load_bot(QUICKSTART), site)]
+
+    assert 0 == code
+    assert objects == list(yaml.safe_load_all(out))
+    assert all(word in err for word in ("quickstart-keys", "quickstart-storage", "registry.example/tradewind:7"))
+    assert 1 == len(err.splitlines())
+    out = tradewind("render", QUICKSTART, "-o", "json", "--image", "registry.example/tradewind:7")[1]
+    assert {"apiVersion": "v1", "kind": "List", "items": objects} == json.loads(out)
+    assert f"tradewind:{__version__}" in tradewind("render", QUICKSTART, "-o", "yaml")[1]
+
+
+def test_what_needs_a_cluster_is_said_where_there_is_none(tradewind, monkeypatch):
+    """A field that does nothing here is named in one line, but not in a pod, where it has done its work."""
+    wide = (*MARCH, "--set", "spec.services=[{name: gateway}]", "--set", "spec.deletionPolicy=Flatten")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    code, _, err = tradewind("run", QUICKSTART, *wide)
+    assert (0, 1) == (code, len(err.splitlines()))
+    assert "without a cluster nothing comes of spec.deletionPolicy, spec.services" in err
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    assert (0, "") == tradewind("run", QUICKSTART, *wide)[::2]
+
+
+@pytest.mark.parametrize("command", ["run", "serve"])
+def test_a_suspended_bot_does_not_run_here_either(tradewind, command):
+    """Somebody has stopped it on purpose: the fix is in the message, and nothing is left behind."""
+    code, out, err = tradewind(command, QUICKSTART, "--set", "spec.suspended=true")
+
+    assert (3, "") == (code, out)
+    assert "spec.suspended: received true" in err
+    assert "--set spec.suspended=false" in err
+
+
+def test_migrate_makes_a_database_that_serves(tradewind, monkeypatch, tmp_path):
+    """Twice is as good as once, and every table of every storing service is there."""
+    database, file = tmp_path / "bot.sqlite3", tmp_path / "database-url"
+    file.write_text(f"sqlite:///{database}\n")
+    monkeypatch.setenv("TRADEWIND_DATABASE_URL_FILE", str(file))
+    for _ in range(2):
+        code, out, _ = tradewind("migrate")
+        assert (0, f"{database}: at the newest revision\n") == (code, out)
+    with closing(sqlite3.connect(database)) as connection:
+        tables = {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}
+    assert {"outbox", "inbox", "alembic_version"} < tables
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("postgresql+asyncpg://me:hidden@db/bots", ("postgresql+asyncpg://...", "SQLite", "Minimal")),
+        ("", ("no address", "sqlite:///PATH")),
+        ("sqlite:///", ("sqlite:///PATH",)),
+        ("sqlite:////nowhere/at/all/x.sqlite3", ("a folder that exists",)),
+        (None, ("TRADEWIND_DATABASE_URL_FILE", "received nothing")),
+        (False, ("TRADEWIND_DATABASE_URL_FILE", "check the path")),
+    ],
+)
+def test_migrate_refuses_what_it_cannot_migrate(tradewind, monkeypatch, tmp_path, address, words):
+    """An init container that does nothing for a database must not look as if it had; no password is printed."""
+    file = tmp_path / "database-url"
+    if address:
+        file.write_text(address)
+    elif address == "":
+        file.touch()
+    if address is None:
+        monkeypatch.delenv("TRADEWIND_DATABASE_URL_FILE", raising=False)
+    else:
+        monkeypatch.setenv("TRADEWIND_DATABASE_URL_FILE", str(file))
+    code, out, err = tradewind("migrate")
+
+    assert (1, "") == (code, out)
+    assert all(word in err for word in words)
+    assert "hidden" not in err
 
 
 def test_serve_refuses_half_a_bot(tradewind):

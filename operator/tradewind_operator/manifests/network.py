@@ -27,9 +27,10 @@ from tradewind_operator.manifests.names import (
     metadata,
     selector,
 )
-from tradewind_operator.manifests.pods import SEE_CREDENTIALS, otlp_endpoint
+from tradewind_operator.manifests.pods import otlp_endpoint
 from tradewind_operator.manifests.site import Manifest, Site
 from tradewind_operator.manifests.storage import storage_use
+from tradewind_operator.manifests.volumes import SEE_CREDENTIALS
 
 ASKED_BY_OPERATOR = ("engine", "execution", "monitoring")
 DEFAULT = "default"
@@ -46,7 +47,7 @@ _OUTSIDE = [
 
 def network_policies(bot: TradingBot, site: Site, workloads: Sequence[Workload]) -> list[Manifest]:
     """The refusal of everything, and the edges of each workload."""
-    refusal = {"podSelector": {"matchLabels": selector(bot)}, "ingress": [], "egress": [{"ports": _DNS}]}
+    refusal = {"podSelector": {"matchLabels": selector(bot)}, "egress": [{"ports": _DNS}]}
     return [
         _policy(bot, site, DEFAULT, WHOLE, refusal),
         *(_policy(bot, site, one.name, one.name, _edges(bot, site, one, workloads)) for one in workloads),
@@ -82,11 +83,9 @@ def _policy(bot: TradingBot, site: Site, ending: str, component: str, spec: Mani
 
 
 def _edges(bot: TradingBot, site: Site, workload: Workload, workloads: Sequence[Workload]) -> Manifest:
-    return {
-        "podSelector": _pods(bot, _components(workload)),
-        "ingress": _ingress(bot, site, workload, workloads),
-        "egress": _egress(bot, site, workload, workloads),
-    }
+    ways = {"ingress": _ingress(bot, site, workload, workloads), "egress": _egress(bot, site, workload, workloads)}
+    # The server drops an empty list and then takes every apply of one for a change.
+    return {"podSelector": _pods(bot, _components(workload)), **{way: rules for way, rules in ways.items() if rules}}
 
 
 def _components(workload: Workload) -> list[str]:
@@ -101,9 +100,15 @@ def _pods(bot: TradingBot, components: Sequence[str]) -> Manifest:
     return {"matchLabels": selector(bot), "matchExpressions": [among]}
 
 
-def _asked(asking: Workload, asked: Workload) -> list[str]:
+def _callers(workload: Workload, workloads: Sequence[Workload]) -> list[tuple[str, Sequence[str]]]:
+    """The components outside the pods of `workload`, with the services that they stand for."""
+    others = [(one.name, one.services) for one in workloads if one.name != workload.name]
+    return [*others, (RELEASE, ("execution",))]
+
+
+def _asked(asking: Sequence[str], asked: Workload) -> list[str]:
     """The services of `asked` that a service of `asking` may ask, in the order of the catalog."""
-    calls = {called for name in asking.services for called in catalog.service(name).calls}
+    calls = {called for name in asking for called in catalog.service(name).calls}
     return [name for name in asked.services if name in calls]
 
 
@@ -116,16 +121,14 @@ def _ingress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequenc
     public = [port for name, port in workload.ports.items() if catalog.service(name).public]
     if public:
         rules.append({"ports": _ports(public)})
-    # Callers of the same ports share a rule.
+    # Callers of the same ports share a rule; within a pod nobody asks over the network.
     callers: dict[tuple[int, ...], list[str]] = {}
-    for other in workloads:
-        ports = tuple(workload.ports[name] for name in _asked(other, workload))
-        # Within a pod nobody asks over the network; the Job that releases stands outside even of the one pod.
-        callers.setdefault(ports, []).extend(name for name in _components(other) if name != workload.name)
+    for name, services in _callers(workload, workloads):
+        callers.setdefault(tuple(workload.ports[one] for one in _asked(services, workload)), []).append(name)
     rules += [
         {"from": [{"podSelector": _pods(bot, names)}], "ports": _ports(ports)}
         for ports, names in callers.items()
-        if ports and names
+        if ports
     ]
     operator = [workload.ports[name] for name in ASKED_BY_OPERATOR if name in workload.ports]
     if operator:
@@ -139,7 +142,7 @@ def _ingress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequenc
 def _egress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequence[Workload]) -> list[Manifest]:
     rules: list[Manifest] = []
     for other in workloads:
-        ports = [other.ports[name] for name in _asked(workload, other)]
+        ports = [other.ports[name] for name in _asked(workload.services, other)]
         if ports and (other.name != workload.name or RELEASE in _components(workload)):
             rules.append({"to": [{"podSelector": _pods(bot, [other.name])}], "ports": _ports(ports)})
     use = storage_use(bot, workload)

@@ -1,8 +1,6 @@
 """The pod of a workload: one container that runs its services, and what it may see.
 
-A pod sees what its services need and nothing else: the key that signs service tokens goes to every pod, the gateway's
-API key to the gateway's, the keys of an account at an exchange to execution and market-data. Nothing in a template
-changes with the operator's version, with `suspended` or with `emergencyStop`.
+Nothing in a template changes with the operator's version, with `suspended` or with `emergencyStop`.
 
 Several services share a container and a kubelet asks one address per probe: `/processz` of the first service answers
 for the whole process (ready when every service in it is), and `/healthz` for its event loop, which all of them share.
@@ -12,8 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tradewind.contracts.api.v1alpha1 import Profile, TradingBot, Venue
-from tradewind.kernel.security import SERVICE_KEY_FILE, SIMULATED_VENUE_KEY_FILE
+from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
 from tradewind.plan import Workload
 from tradewind_operator.manifests.hashes import config_hash
 from tradewind_operator.manifests.names import (
@@ -25,28 +22,26 @@ from tradewind_operator.manifests.names import (
     selector,
 )
 from tradewind_operator.manifests.options import WorkloadOptions, options_of
-from tradewind_operator.manifests.secrets import API_KEY_FILE, KEYS
+from tradewind_operator.manifests.secrets import API_KEY_FILE
 from tradewind_operator.manifests.site import Manifest, Site
 from tradewind_operator.manifests.storage import (
     STATE_DIRECTORY,
     storage_environment,
     storage_use,
-    storage_volumes,
+)
+from tradewind_operator.manifests.volumes import (
+    CREDENTIALS_DIRECTORY,
+    KEY_DIRECTORY,
+    MANIFEST_DIRECTORY,
+    MANIFEST_FILE,
+    credentials_of,
+    volumes_of,
 )
 
-MANIFEST = "manifest"
-MANIFEST_FILE = "bot.yaml"
-MANIFEST_DIRECTORY = "/etc/tradewind"
-KEY_DIRECTORY = "/run/tradewind/keys"
-CREDENTIALS_DIRECTORY = "/run/tradewind/credentials"
 USER = 10_001
 GRACE_SECONDS = 30
 GRACE_SECONDS_OF_ORDERS = 60
 
-SEE_CREDENTIALS = ("execution", "market-data")
-SEE_VENUE_KEY = ("execution", "market-data", "sim-exchange")
-
-_FILE_MODE = 0o440
 _SPREAD_OVER = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 _DOWNWARD = (("POD_NAME", "metadata.name"), ("POD_NODE", "spec.nodeName"), ("POD_UID", "metadata.uid"))
 
@@ -54,7 +49,7 @@ _DOWNWARD = (("POD_NAME", "metadata.name"), ("POD_NODE", "spec.nodeName"), ("POD
 def pod_template(bot: TradingBot, site: Site, workload: Workload) -> Manifest:
     """The template of the pods of `workload`; raises `ConfigErrors` where its services disagree about the pod."""
     options = options_of(bot, workload)
-    volumes = _volumes(bot, workload)
+    volumes = volumes_of(bot, workload)
     annotations = {CONFIG_ANNOTATION: config_hash(bot)}
     if RESTART_ANNOTATION in bot.metadata.annotations:
         annotations[RESTART_ANNOTATION] = bot.metadata.annotations[RESTART_ANNOTATION]
@@ -119,7 +114,7 @@ def environment(bot: TradingBot, site: Site, workload: Workload) -> list[Manifes
         variables["TRADEWIND_PEER_ADDRESS"] = f"http://{bot.metadata.name}-{{service}}:{{port}}"
     if "gateway" in workload.services:
         variables["TRADEWIND_GATEWAY__API_KEY_FILE"] = f"{KEY_DIRECTORY}/{API_KEY_FILE}"
-    if _credentials(bot, workload):
+    if credentials_of(bot, workload):
         variables["TRADEWIND_CREDENTIALS_DIRECTORY"] = CREDENTIALS_DIRECTORY
     variables |= storage_environment(storage_use(bot, workload))
     plain = [{"name": name, "value": value} for name, value in variables.items()]
@@ -202,55 +197,6 @@ def _migration(bot: TradingBot, site: Site, workload: Workload, mounts: list[Man
         "securityContext": container_security(),
         "volumeMounts": mounts,
     }
-
-
-def _volumes(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, Manifest]]:
-    """Each volume with its mount."""
-    fixed: list[tuple[Manifest, str]] = [
-        (
-            {"name": MANIFEST, "configMap": {"name": child_name(bot, MANIFEST), "defaultMode": 0o444}},
-            MANIFEST_DIRECTORY,
-        ),
-        ({"name": KEYS, "secret": _key_source(bot, workload)}, KEY_DIRECTORY),
-        *_credentials(bot, workload),
-    ]
-    read = [(volume, {"name": volume["name"], "mountPath": path, "readOnly": True}) for volume, path in fixed]
-    scratch: tuple[Manifest, Manifest] = (
-        {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-        {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  (the one place that everybody expects to be writable)
-    )
-    return [*read, *storage_volumes(bot, storage_use(bot, workload)), scratch]
-
-
-def _key_source(bot: TradingBot, workload: Workload) -> Manifest:
-    files = [SERVICE_KEY_FILE]
-    simulated = any(exchange.venue is Venue.SIMULATED for exchange in bot.spec.exchanges)
-    if simulated and set(SEE_VENUE_KEY) & set(workload.services):
-        files.append(SIMULATED_VENUE_KEY_FILE)
-    if "gateway" in workload.services:
-        files.append(API_KEY_FILE)
-    return {
-        "secretName": child_name(bot, KEYS),
-        "defaultMode": _FILE_MODE,
-        "items": [{"key": file, "path": file} for file in files],
-    }
-
-
-def _credentials(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, str]]:
-    """The Secrets of the exchanges, each with its folder, for those who talk to exchanges."""
-    if not set(SEE_CREDENTIALS) & set(workload.services):
-        return []
-    return [
-        (
-            {
-                "name": f"credentials-{exchange.name}",
-                "secret": {"secretName": exchange.credentials_secret_ref.name, "defaultMode": _FILE_MODE},
-            },
-            f"{CREDENTIALS_DIRECTORY}/{exchange.name}",
-        )
-        for exchange in bot.spec.exchanges
-        if exchange.credentials_secret_ref is not None
-    ]
 
 
 def _placement(bot: TradingBot, workload: Workload, options: WorkloadOptions) -> Manifest:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.plan import plan
 from tradewind_operator.manifests.names import RELEASE, metadata, pod_labels
-from tradewind_operator.manifests.pods import MANIFEST_DIRECTORY, MANIFEST_FILE, pod_template
+from tradewind_operator.manifests.pods import pod_template
 from tradewind_operator.manifests.site import Manifest, Site
+from tradewind_operator.manifests.volumes import MANIFEST_DIRECTORY, MANIFEST_FILE
 
 DEADLINE_SECONDS = 120
 KEPT_SECONDS = 3600

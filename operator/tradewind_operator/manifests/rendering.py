@@ -9,16 +9,18 @@ import json
 from collections.abc import Sequence
 
 from tradewind import catalog
-from tradewind.contracts.api.document import bot_document
+from tradewind.contracts.api.document import brief_document
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigError, ConfigErrors
 from tradewind.plan import Workload, plan
 from tradewind_operator.manifests.names import WHOLE, metadata, selector
 from tradewind_operator.manifests.network import ASKED_BY_OPERATOR, network_policies
-from tradewind_operator.manifests.pods import MANIFEST, MANIFEST_FILE
 from tradewind_operator.manifests.site import Manifest, Site
 from tradewind_operator.manifests.storage import state_claim, storage_use
+from tradewind_operator.manifests.volumes import MANIFEST, MANIFEST_FILE
 from tradewind_operator.manifests.workloads import autoscaler, deployment, disruption_budget, is_autoscaled
+
+_NOT_FOR_PODS = ("services", "suspended")
 
 
 def render(bot: TradingBot, site: Site) -> tuple[Manifest, ...]:
@@ -54,9 +56,15 @@ def _account(bot: TradingBot, site: Site) -> Manifest:
 
 
 def _bot_file(bot: TradingBot, site: Site) -> Manifest:
-    """What pods read as `bot.yaml`: the manifest with all defaults, as JSON, which is YAML and is written fast."""
+    """What pods read as `bot.yaml`, as JSON, which is YAML and is written fast.
+
+    Without what is as by default: the pods may be of an older image, which refuses a file with fields that it does not
+    know. Without what is the operator's matter: a pod that starts when a bot is resumed may still read the old file.
+    """
     identity = {"name": bot.metadata.name, "namespace": bot.metadata.namespace}
-    document = {**bot_document(bot), "metadata": identity}
+    document = brief_document(bot)
+    spec = {name: value for name, value in document["spec"].items() if name not in _NOT_FOR_PODS}
+    document |= {"metadata": identity, "spec": spec}
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from tradewind.cli import config, operator, release, render, run, serve, services, sim_exchange, version
+from tradewind.cli import config, migrate, operator, release, render, run, serve, services, sim_exchange, version
 from tradewind.domain.errors import ConfigError, MachineError, NotFoundError, TemporaryError, TradewindError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("services")(services.services)
 app.command("sim-exchange")(sim_exchange.sim_exchange)
 app.command("render")(render.render)
 app.command("release")(release.release)
+app.command("migrate")(migrate.migrate)
 app.command("version")(version.version)
 app.add_typer(config.app, name="config")
 app.add_typer(operator.app, name="operator")

@@ -49,6 +49,7 @@ async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output)
     from tradewind.cli.session import (  # noqa: PLC0415
         Progress,
         Session,
+        check_place,
         check_same_bot,
         fresh_directory,
         resumable_directory,
@@ -59,6 +60,7 @@ async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output)
     from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
     from tradewind.topology.result import collect  # noqa: PLC0415
 
+    check_place(bot)
     path = resumable_directory(resume) if resume is not None else fresh_directory(root, bot)
     if resume is not None:
         check_same_bot(bot, path, whole=True)

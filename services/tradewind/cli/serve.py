@@ -57,10 +57,17 @@ def _closed(names: list[str]) -> list[str]:
 
 
 async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None) -> None:
-    from tradewind.cli.session import Session, bot_directory, check_same_bot, state_of  # noqa: PLC0415
+    from tradewind.cli.session import (  # noqa: PLC0415
+        Session,
+        bot_directory,
+        check_place,
+        check_same_bot,
+        state_of,
+    )
     from tradewind.kernel.state_directory import MANIFEST  # noqa: PLC0415
     from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
 
+    check_place(bot)
     path: Path = bot_directory(settings.state_directory, bot) / "serve"
     fresh = not (path / MANIFEST).is_file()
     if not fresh:

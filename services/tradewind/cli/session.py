@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from tradewind.contracts.api.cluster import cluster_only
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.api.transitions import FIXED, fixed_part
 from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -69,6 +71,17 @@ def _part(bot: TradingBot, field: str) -> Any:
         data = bot.spec.data.model_copy(update={"speed": "max"})
         return bot.spec.model_copy(update={"data": data})
     return bot.key if field == "metadata" else fixed_part(bot.spec, field)
+
+
+def check_place(bot: TradingBot) -> None:
+    """Say on stderr what of `bot` means nothing in one process; raises `ConfigError` for a bot that is suspended."""
+    if bot.spec.suspended:
+        allowed = "false: a bot that is suspended does not run, here as on a cluster"
+        raise ConfigError("spec.suspended", "true", allowed, "remove it, or add --set spec.suspended=false")
+    fields = cluster_only(bot)
+    # In a pod they have done their work already.
+    if fields and "KUBERNETES_SERVICE_HOST" not in os.environ:
+        print(f"note: without a cluster nothing comes of {', '.join(fields)}", file=sys.stderr)
 
 
 class Session:

@@ -19,7 +19,7 @@ from typing import Any
 
 import jwt
 
-from tradewind.domain.errors import ConfigError, TradewindError
+from tradewind.domain.errors import ConfigError, MachineError, TradewindError
 from tradewind.kernel.clock import Clock, SystemClock
 
 SERVICE_HEADER = "X-Service-Auth"
@@ -104,10 +104,7 @@ class ServiceTokens:
 
 def load_service_key(directory: Path) -> bytes:
     """The signing key in `directory`; the first call makes it."""
-    path = directory / SERVICE_KEY_FILE
-    if not path.exists():
-        write_private(path, secrets.token_bytes(_SHORTEST_KEY).hex())
-    return path.read_bytes().strip()
+    return _key(directory / SERVICE_KEY_FILE, lambda: secrets.token_bytes(_SHORTEST_KEY).hex()).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +117,21 @@ class VenueKey:
 
 def load_simulated_venue_key(directory: Path) -> VenueKey:
     """The key at the simulated venue of the bot whose state is in `directory`; the first call makes it."""
-    path = directory / SIMULATED_VENUE_KEY_FILE
-    if not path.exists():
-        write_private(path, f"{secrets.token_hex(32)} {secrets.token_hex(32)}")
-    api_key, secret = path.read_text().split()
+    text = _key(directory / SIMULATED_VENUE_KEY_FILE, lambda: f"{secrets.token_hex(32)} {secrets.token_hex(32)}")
+    api_key, secret = text.split()
     return VenueKey(api_key, secret)
+
+
+def _key(path: Path, make: Callable[[], str]) -> str:
+    """The key in the file, made if there is none; raises `MachineError` where it can be neither read nor made."""
+    try:
+        if not path.exists():
+            write_private(path, make())
+        return path.read_text().strip()
+    except OSError as error:
+        allowed = f"a readable file with a key, or a folder in which one can be made ({error.strerror})"
+        fix = "make it readable for this user, or leave TRADEWIND_KEY_DIRECTORY out"
+        raise MachineError(path.name, str(path), allowed, fix) from error
 
 
 def write_private(path: Path, text: str) -> None:

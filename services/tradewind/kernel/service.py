@@ -96,6 +96,11 @@ class Context:
     def __post_init__(self) -> None:
         self.key = self.bot.key
 
+    @property
+    def key_directory(self) -> Path:
+        """Where the keys lie that the services of the bot share."""
+        return self.settings.key_directory or self.data_directory
+
 
 async def _nothing() -> None:
     """The default of `load`, `drain` and `close`: a service without tables, unfinished work or connections."""

@@ -72,6 +72,8 @@ def _state_home() -> Path:
 class Settings(BaseSettings):
     """The settings of one process; `Settings()` reads the environment and raises `VariablesError` for what is wrong.
 
+    `key_directory` has the keys that the services of a bot share, where they are given and not made beside its state.
+    `database_url_file` is a file with the address of a database, which `tradewind migrate` brings up to date.
     `ports` holds only what differs from the catalog. `log_level` None leaves the choice to the command.
     """
 
@@ -80,6 +82,8 @@ class Settings(BaseSettings):
     )
 
     state_directory: Path = Field(default_factory=_state_home)
+    key_directory: Path | None = None
+    database_url_file: Path | None = None
     host: str = "127.0.0.1"
     ports: dict[str, Port] = Field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] | None = None

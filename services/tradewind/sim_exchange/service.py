@@ -67,7 +67,7 @@ class _Venue:
             faults=faults,
         )
         await exchange.load()
-        key = load_simulated_venue_key(context.data_directory)
+        key = load_simulated_venue_key(context.key_directory)
         # Time stands still between two ticks, so a limit per simulated minute would be one per recorded minute.
         settings = WireSettings(credentials=Credentials(key.api_key, key.secret), rate_limits=False)
         self._application = application(exchange, settings, faults)

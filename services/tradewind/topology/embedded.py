@@ -126,7 +126,8 @@ class EmbeddedBot:
         networked = any(catalog.service(name).networked for name in self._wanted())
         if self.options.listen is None and not networked:
             return
-        tokens = ServiceTokens(load_service_key(self.directory.path), self.options.clock)
+        keys = self.options.settings.key_directory or self.directory.path
+        tokens = ServiceTokens(load_service_key(keys), self.options.clock)
         listener = self.options.listen or Listener(ports=dict.fromkeys(catalog.by_name(), 0))
         self.servers = ServiceServers(listener, self.runners, tokens, networked_only=self.options.listen is None)
 

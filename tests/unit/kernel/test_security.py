@@ -7,7 +7,7 @@ import stat
 import jwt
 import pytest
 
-from tradewind.domain.errors import ConfigError
+from tradewind.domain.errors import ConfigError, MachineError
 from tradewind.kernel.security import (
     TOKEN_LIFETIME,
     ApiKey,
@@ -118,6 +118,13 @@ def test_the_signing_key_is_made_once_and_is_this_users_alone(tmp_path):
     assert load_service_key(tmp_path) == first
     assert len(first) >= 32
     assert stat.S_IMODE((tmp_path / "service-token.key").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("load", [load_service_key, load_simulated_venue_key])
+def test_a_key_that_can_be_neither_read_nor_made_is_told(load, tmp_path):
+    """A pod whose Secret is not there says which file it wants, in one line."""
+    with pytest.raises(MachineError, match=r"\.key: received .*allowed: a readable file.*TRADEWIND_KEY_DIRECTORY"):
+        load(tmp_path / "absent")
 
 
 def test_the_key_of_the_simulated_venue_is_made_once_and_is_this_users_alone(tmp_path):

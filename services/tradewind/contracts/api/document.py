@@ -90,6 +90,14 @@ def bot_document(bot: TradingBot) -> dict[str, Any]:
     return bot.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+def brief_document(bot: TradingBot) -> dict[str, Any]:
+    """The bot as the wire's mapping without what is as by default; parsing it gives an equal bot.
+
+    A version that knows fewer fields can read it, unless the bot makes use of a newer one.
+    """
+    return bot.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
 def dump_bot(bot: TradingBot) -> str:
     """The bot as YAML with every effective value; parsing it gives an equal bot."""
     return yaml.dump(bot_document(bot), Dumper=ManifestDumper, sort_keys=False, allow_unicode=True, width=100)

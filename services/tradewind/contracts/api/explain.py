@@ -104,6 +104,8 @@ def _fix(kind: str, received: Any, node: Node | None) -> str:
         "less_than_equal": "write {maximum} or less",
         "too_long": "keep {maxItems} and remove the others",
     }
+    if kind == "too_long" and "maxProperties" in node:
+        return f"keep {node['maxProperties']} and remove the others"
     if kind in fixes:
         return fixes[kind].format_map(node)
     if kind == "too_short":

@@ -9,12 +9,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonValue
 
 from tradewind.contracts.api.part import ListAtomic, ListMap, Part, Whole
 from tradewind.contracts.api.problems import Problem, refusal
-from tradewind.contracts.api.text import LabelValue, QualifiedName, SecretName
+from tradewind.contracts.api.text import AnnotationValue, LabelValue, QualifiedName, SecretName
 
 OUR_DOMAINS = ("app.kubernetes.io/", "tradewind.dev/")
 
@@ -37,7 +37,6 @@ _OURS_RULE: JsonValue = {
 _BOUNDED = {"maxProperties": 32}
 _NAMED: dict[str, JsonValue] = {**_BOUNDED, "x-kubernetes-validations": [_OURS_RULE]}
 
-AnnotationValue = Annotated[str, Strict(), Field(max_length=4096)]
 Labels = Annotated[
     dict[QualifiedName, LabelValue], Field(max_length=32, json_schema_extra=_NAMED), AfterValidator(_not_ours)
 ]

@@ -129,7 +129,8 @@ def _either(values: list[Any]) -> str:
 def _object_words(node: Node) -> str:
     if "properties" in node:
         return f"a mapping with the fields {', '.join(node['properties'])}"
-    return "a mapping of names to values"
+    most = f", at most {node['maxProperties']}" if "maxProperties" in node else ""
+    return f"a mapping of names to values{most}"
 
 
 def _list_words(node: Node) -> str:

@@ -125,6 +125,8 @@ LabelValue = Annotated[
     str, Text("letters, digits and inner - _ . , at most 63 characters", "research", f"({_WORD})?", 63)
 ]
 
+AnnotationValue = Annotated[str, Text("text of at most 4096 characters", "a note", "[\\s\\S]*", 4096)]
+
 Currency = Annotated[str, Text("2 to 10 capital letters or digits", "EUR", "[A-Z0-9]{2,10}", 10, str.upper)]
 Pair = Annotated[
     str,

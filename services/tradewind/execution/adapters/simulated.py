@@ -55,7 +55,7 @@ class SimulatedVenue:
         if self._venue is not None:
             await self._venue.measure_clock()
             return
-        key = load_simulated_venue_key(self._context.data_directory)
+        key = load_simulated_venue_key(self._context.key_directory)
         url = self._context.address("sim-exchange")
         settings = ClientSettings(
             "binance",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import Depends, FastAPI
 
 from tradewind import __version__, catalog
@@ -14,8 +16,16 @@ from tradewind.kernel.security import ServiceTokens
 from tradewind.kernel.service import ServiceRunner
 
 
-def create_app(runner: ServiceRunner, tokens: ServiceTokens, *, documented: bool = True) -> FastAPI:
+def create_app(
+    runner: ServiceRunner,
+    tokens: ServiceTokens,
+    *,
+    documented: bool = True,
+    process: Mapping[str, ServiceRunner] | None = None,
+) -> FastAPI:
     """What the service of `runner` answers over HTTP, from before it loads until after it has stopped.
+
+    `process` is every service of this process, without it the one alone.
 
     Its own routes want a service token, except those of the public service, which knows its callers by itself.
     """
@@ -34,7 +44,7 @@ def create_app(runner: ServiceRunner, tokens: ServiceTokens, *, documented: bool
     app.add_middleware(RequestMiddleware, context=runner.context)
     for kind in HANDLED:
         app.add_exception_handler(kind, handle)
-    app.include_router(health_router(runner))
+    app.include_router(health_router(runner, process or {spec.name: runner}))
     if documented:
         add_documentation(app, service)
     if service.router is not None:

@@ -1,11 +1,13 @@
 """The probes and what Prometheus reads: answered by every service, without a token, before it has loaded anything.
 
 `/healthz` depends on nothing, so that a dependency's trouble never restarts a process. `/readyz` names every reason
-not to be sent traffic, and is 503 from the moment the service is told to stop.
+not to be sent traffic, and is 503 from the moment the service is told to stop. A kubelet asks one address of a
+container, which may run several services: `/processz` of any of them answers for all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
@@ -30,6 +32,13 @@ class Readiness(Answer):
     reasons: dict[str, str]
 
 
+class ProcessReadiness(Answer):
+    """Whether every service of this process does its work now, and by service and name why not."""
+
+    ready: bool
+    services: dict[str, dict[str, str]]
+
+
 class Health(Answer):
     """The short answer."""
 
@@ -39,8 +48,8 @@ class Health(Answer):
     timestamp: WallTime
 
 
-def health_router(runner: ServiceRunner) -> APIRouter:
-    """The routes of one service."""
+def health_router(runner: ServiceRunner, process: Mapping[str, ServiceRunner]) -> APIRouter:
+    """The routes of one service; `process` is every service that runs beside it, itself included."""
     context = runner.context
     router = APIRouter(tags=["health"])
 
@@ -55,6 +64,12 @@ def health_router(runner: ServiceRunner) -> APIRouter:
         reasons = dict(runner.unready())
         body = Readiness(ready=not reasons, state=runner.state.value, reasons=reasons)
         return JsonResponse(body, 503 if reasons else 200)
+
+    @router.get("/processz", response_model=ProcessReadiness, responses={503: {"model": ProcessReadiness}})
+    async def processz() -> Response:
+        """Whether every service of this process does its work; 503 names every reason why not, by service."""
+        services = {name: reasons for name, one in process.items() if (reasons := dict(one.unready()))}
+        return JsonResponse(ProcessReadiness(ready=not services, services=services), 503 if services else 200)
 
     @router.get("/health")
     async def health() -> Health:

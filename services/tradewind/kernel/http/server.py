@@ -80,7 +80,7 @@ class ServiceServers:
         for name, one in sockets.items():
             self.addresses[name] = _address(one)
             runner = self._runners[name]
-            app: Any = create_app(runner, self._tokens, documented=self._listener.documented)
+            app: Any = create_app(runner, self._tokens, documented=self._listener.documented, process=self._runners)
             mounted = runner.service.mount is not None
             server = _Server(_configuration(Mounted(app, runner) if mounted else app, websockets=mounted))
             self._servers.append(server)

@@ -77,7 +77,7 @@ class VenueClock:
         async with self._connecting:
             if self._client is not None:
                 return
-            key = load_simulated_venue_key(self._context.data_directory)
+            key = load_simulated_venue_key(self._context.key_directory)
             url = self._context.address("sim-exchange")
             settings = ClientSettings("binance", key.api_key, key.secret, rest_url=url, rate_limit=False)
             # Importing ccxt takes seconds, in which others of this process must go on.

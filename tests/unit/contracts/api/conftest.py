@@ -82,6 +82,8 @@ def at_simulated(*faults: Any) -> list[dict[str, Any]]:
 
 
 FAULT = "spec.exchanges[0].faults[0]"
+KEYS = "spec.exchanges[0].credentialsSecretRef"
+SERVICE = "spec.services[0]"
 
 MALFORMED = (
     # the envelope
@@ -402,6 +404,277 @@ MALFORMED = (
         "write a decimal that is above 0 and below 1",
         "CEL",
     ),
+    # decimals of each kind, at the end of their range
+    Malformed("spec.exchanges.0.fees.taker", "1", "spec.exchanges[0].fees.taker", "below 1", "0.0025", "CEL"),
+    Malformed("spec.risk.takeProfit", {"distance": "0"}, "spec.risk.takeProfit.distance", ABOVE, "0.10", "CEL"),
+    Malformed("spec.capital.stakeAmount", "0", "spec.capital.stakeAmount", "Unlimited, or a decimal", "100", "CEL"),
+    # texts that no form was made for
+    Malformed("metadata.name", "mömentum", "metadata.name", NAME, "write m-mentum"),
+    Malformed("spec.pairs.include", ["\u0412\u0422\u0421/EUR"], "spec.pairs.include[0]", PAIR, "such as BTC/EUR"),
+    Malformed(
+        "spec.capital.startingBalance", "\u0661\u0660", "spec.capital.startingBalance", ABOVE, "digits in quotes"
+    ),
+    Malformed("spec.capital.startingBalance", "1" * 33, "spec.capital.startingBalance", ABOVE, "digits in quotes"),
+    Malformed("spec.strategies.0.kind", "E" * 1_000_000, "spec.strategies[0].kind", "letters and digits", "EmaCross"),
+    Malformed("spec.data.path", "x" * 1025, "spec.data.path", "at most 1024 characters", "sample:bitvavo-2022"),
+    # the cluster
+    Malformed("spec.suspended", "no", "spec.suspended", "true or false", "write false"),
+    Malformed("spec.deletionPolicy", "Sell", "spec.deletionPolicy", "CancelOrders, Flatten or Leave", "write "),
+    Malformed(
+        "spec.exchanges.0.credentialsSecretRef", {}, f"{KEYS}.name", "the name of an object", "add for example name:"
+    ),
+    Malformed(
+        "spec.exchanges.0.credentialsSecretRef", {"name": "My Keys"}, f"{KEYS}.name", "the name of an", "write my-keys"
+    ),
+    Malformed(
+        "spec.exchanges.0.credentialsSecretRef",
+        {"name": "keys", "namespace": "x"},
+        f"{KEYS}.namespace",
+        "only the fields name",
+        "",
+        "Pruned",
+    ),
+    Malformed("spec.services", {"engine": {}}, "spec.services", "a list of 0 to 8 items", "make it a list"),
+    Malformed("spec.services", [{"name": "engin"}], f"{SERVICE}.name", "gateway, engine, market-data", "write engine"),
+    Malformed("spec.services", [{}], f"{SERVICE}.name", "gateway, engine, market-data", "add for example name:"),
+    Malformed(
+        "spec.services",
+        [{"name": "engine"}, {"name": "engine"}],
+        "spec.services[1].name",
+        "a name that no other item of this list has",
+        "give it another",
+        "List",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "autoscaling": {}}],
+        f"{SERVICE}.autoscaling",
+        "autoscaling only for gateway and strategy",
+        "remove it",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "gateway", "autoscaling": {"minReplicas": 5}}],
+        f"{SERVICE}.autoscaling.minReplicas",
+        "at most maxReplicas (4)",
+        "lower it, or raise maxReplicas",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "gateway", "autoscaling": {"maxReplicas": 0}}],
+        f"{SERVICE}.autoscaling.maxReplicas",
+        "a whole number from 1 to 20",
+        "write 1 or more",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "gateway", "autoscaling": {"targetCPUUtilization": "70%"}}],
+        f"{SERVICE}.autoscaling.targetCPUUtilization",
+        "a whole number from 10 to 95",
+        "write for example",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "resources": {"requests": {"cpu": 1}}}],
+        f"{SERVICE}.resources.requests.cpu",
+        "an amount of processor such as 250m",
+        'put it in quotes: "1"',
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "resources": {"requests": {"cpu": "0"}}}],
+        f"{SERVICE}.resources.requests.cpu",
+        "above 0",
+        "such as 250m",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "resources": {"requests": {"memory": "512mb"}}}],
+        f"{SERVICE}.resources.requests.memory",
+        "an amount of memory in Ki, Mi, Gi",
+        "write 512Mi",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "resources": {"limits": {"memory": "1m"}}}],
+        f"{SERVICE}.resources.limits.memory",
+        "an amount of memory in Ki, Mi, Gi",
+        "write 1Mi",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "resources": {"requests": {"gpu": "1"}}}],
+        f"{SERVICE}.resources.requests.gpu",
+        "only the fields cpu, memory",
+        "",
+        "Pruned",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "resources": {"requests": {"cpu": "500m"}, "limits": {"cpu": "0.25"}}}],
+        f"{SERVICE}.resources.requests.cpu",
+        "at most limits.cpu (0.25)",
+        "lower it, or raise the limit",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "resources": {"requests": {"memory": "1Gi"}, "limits": {"memory": "1000Mi"}}}],
+        f"{SERVICE}.resources.requests.memory",
+        "at most limits.memory (1000Mi)",
+        "lower it, or raise the limit",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "env": [{"name": "TRADEWIND_STATE_DIRECTORY", "value": "/tmp"}]}],
+        f"{SERVICE}.env[0].name",
+        "a variable that the operator does not set itself",
+        "remove this entry",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "env": [{"name": "TRADEWIND_PORTS__ENGINE", "value": "1"}]}],
+        f"{SERVICE}.env[0].name",
+        "a variable that the operator does not set itself",
+        "remove this entry",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "env": [{"name": "A B", "value": "1"}]}],
+        f"{SERVICE}.env[0].name",
+        "letters, digits and underscores",
+        "such as TRADEWIND_LOG_LEVEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "env": [{"name": "A", "value": 1}]}],
+        f"{SERVICE}.env[0].value",
+        "text on one line",
+        'put it in quotes: "1"',
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "env": [{"name": "A", "value": "x" * 4097}]}],
+        f"{SERVICE}.env[0].value",
+        "text on one line of at most 4096 characters",
+        "",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}],
+        f"{SERVICE}.env[1].name",
+        "a name that no other item of this list has",
+        "give it another",
+        "List",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "podTemplate": {"spec": {"containers": []}}}],
+        f"{SERVICE}.podTemplate.spec.containers",
+        "only the fields nodeSelector, tolerations",
+        "remove it",
+        "Pruned",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "podTemplate": {"metadata": {"labels": {"tradewind.dev/bot": "x"}}}}],
+        f"{SERVICE}.podTemplate.metadata.labels[tradewind.dev/bot]",
+        "names outside app.kubernetes.io/ and tradewind.dev/",
+        "remove it",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "podTemplate": {"metadata": {"labels": {"team": "a b"}}}}],
+        f"{SERVICE}.podTemplate.metadata.labels.team",
+        "letters, digits and inner - _ .",
+        "such as research",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "podTemplate": {"metadata": {"labels": {f"l{n}": "" for n in range(33)}}}}],
+        f"{SERVICE}.podTemplate.metadata.labels",
+        "a mapping of names to values, at most 32",
+        "keep 32 and remove the others",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "podTemplate": {"metadata": {"annotations": {"note": "x" * 4097}}}}],
+        f"{SERVICE}.podTemplate.metadata.annotations.note",
+        "text of at most 4096 characters",
+        "",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "podTemplate": {"spec": {"tolerations": [{"operator": "Exists", "value": "x"}]}}}],
+        f"{SERVICE}.podTemplate.spec.tolerations[0].value",
+        "a value only with the operator Equal",
+        "remove it",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [{"name": "engine", "podTemplate": {"spec": {"tolerations": [{"value": "x"}]}}}],
+        f"{SERVICE}.podTemplate.spec.tolerations[0].key",
+        "the key of a taint",
+        "add key, or set operator: Exists",
+        "CEL",
+    ),
+    Malformed(
+        "spec.services",
+        [
+            {
+                "name": "engine",
+                "podTemplate": {"spec": {"topologySpreadConstraints": [{"topologyKey": "a"}, {"topologyKey": "a"}]}},
+            }
+        ],
+        f"{SERVICE}.podTemplate.spec.topologySpreadConstraints[1].topologyKey",
+        "a topologyKey that no other item of this list has",
+        "give it another",
+        "List",
+    ),
+    Malformed(
+        "spec.telemetry",
+        {"otlpEndpoint": "jaeger:4318"},
+        "spec.telemetry.otlpEndpoint",
+        "an address that begins with http:// or https://",
+        "such as http://jaeger:4318",
+    ),
+    Malformed(
+        "spec.telemetry",
+        {"otlpEndpoint": "http://me:secret@jaeger"},
+        "spec.telemetry.otlpEndpoint",
+        "without user or password",
+        "such as http://jaeger:4318",
+    ),
+    Malformed(
+        "spec.telemetry",
+        {"samplingRatio": "1.5"},
+        "spec.telemetry.samplingRatio",
+        "a decimal as a string, at least 0 and at most 1",
+        "write",
+        "CEL",
+    ),
+    Malformed(
+        "spec.storage",
+        {"postgresSecretRef": "pg"},
+        "spec.storage.postgresSecretRef",
+        "a mapping with the fields name",
+        "write for example",
+    ),
+    Malformed(
+        "spec.storage",
+        {"mongoSecretRef": {"name": "x"}},
+        "spec.storage.mongoSecretRef",
+        "only the fields postgresSecretRef, redisSecretRef",
+        "",
+        "Pruned",
+    ),
 )
 
 
@@ -490,7 +763,7 @@ _SPECS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     },
     optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
 )
-_DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "apiVersion": st.just(MINIMAL["apiVersion"]),
         "kind": st.just(MINIMAL["kind"]),
@@ -506,4 +779,4 @@ _DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 @pytest.fixture(scope="session")
 def documents() -> st.SearchStrategy[dict[str, Any]]:
     """Valid documents of every kind."""
-    return _DOCUMENTS
+    return DOCUMENTS

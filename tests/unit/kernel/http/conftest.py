@@ -161,7 +161,13 @@ def make_runner(tmp_path: Path) -> Callable[..., ServiceRunner]:
 def serve(make_runner: Callable[..., ServiceRunner]) -> Callable[..., Asked]:
     """Make the application of a service: `serve(routes)`, where `routes` fills a router."""
 
-    def make(fill: Callable[[APIRouter], None] | None = None, *, documented: bool = True, **service: Any) -> Asked:
+    def make(
+        fill: Callable[[APIRouter], None] | None = None,
+        *,
+        documented: bool = True,
+        beside: Mapping[str, ServiceRunner] | None = None,
+        **service: Any,
+    ) -> Asked:
         def router() -> APIRouter:
             routes = APIRouter()
             if fill is not None:
@@ -169,6 +175,7 @@ def serve(make_runner: Callable[..., ServiceRunner]) -> Callable[..., Asked]:
             return routes
 
         runner = make_runner("portfolio", router=router, **service)
-        return Asked(create_app(runner, TOKENS, documented=documented), runner)
+        process = {"portfolio": runner, **beside} if beside else None
+        return Asked(create_app(runner, TOKENS, documented=documented, process=process), runner)
 
     return make

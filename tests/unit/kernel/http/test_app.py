@@ -259,6 +259,23 @@ async def test_a_service_that_does_not_run_is_not_ready_and_answers_nothing_else
     assert state.value in reply.json["detail"]
 
 
+async def test_one_probe_answers_for_every_service_of_the_process(serve, make_runner):
+    """A kubelet asks one address of a container; each service that is not ready is named with its reasons."""
+    missing = {"feed": "no candle for 3 minutes"}
+    strategy = make_runner("strategy", ready=lambda: missing)
+    asked = serve(beside={"strategy": strategy})
+
+    reply = await asked("GET", "/processz", token=False)
+    assert (reply.status, reply.json) == (503, {"ready": False, "services": {"strategy": missing}})
+    assert (await asked("GET", "/readyz", token=False)).status == 200
+
+    missing.clear()
+    assert (await asked("GET", "/processz", token=False)).json == {"ready": True, "services": {}}
+    strategy.state = ServiceState.STOPPING
+    reply = await asked("GET", "/processz", token=False)
+    assert (reply.status, reply.json["services"]) == (503, {"strategy": {"service": "Stopping"}})
+
+
 # --------------------------------------------------------------------------------------------------------------- access
 
 
