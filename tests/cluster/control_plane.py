@@ -143,9 +143,9 @@ class ControlPlane:
         return self._layout.url
 
     @property
-    def certificate_authority(self) -> Path:
-        """The certificate (PEM) by which the API server is recognised."""
-        return self._layout.certificates / "authority.crt"
+    def certificates(self) -> Path:
+        """Their directory; by `authority.crt` (PEM) the API server is recognised."""
+        return self._layout.certificates
 
     @property
     def kubeconfig(self) -> Path:
@@ -158,7 +158,7 @@ class ControlPlane:
         return str(self.create(path, {"spec": {"expirationSeconds": 3600}})["status"]["token"])
 
     def kubeconfig_for(self, namespace: str, service_account: str, server: str | None = None) -> Path:
-        """A kubeconfig with a token of a service account; `server` is the address of a proxy instead (HTTP)."""
+        """A kubeconfig with a token of a service account; `server` is the address of a proxy (`proxy.py`)."""
         file = self.directory / f"{namespace}.{service_account}.{uuid.uuid4().hex[:8]}.kubeconfig"
         user = {"token": self.token_for(namespace, service_account)}
         components.write_kubeconfig(self._layout, file, user, namespace, server)
