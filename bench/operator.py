@@ -15,11 +15,8 @@ The control plane plays kubelets too, so Deployments become pods while this is m
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
-import platform
 import signal
 import subprocess
 import sys
@@ -31,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from tradewind_operator.apiclient import METADATA_LIST, ApiClient
-from tradewind_operator.desired import desired, manifests, model_of
 from tradewind_operator.bots import read_bot
-from tradewind_operator.framework import kopf
-from tradewind_operator.kinds import BY_KIND, CHILDREN, LEASE, SELECTOR, TRADING_BOT, Resource
+from tradewind_operator.desired import manifests, model_of
+from tradewind_operator.kinds import BY_KIND, CHILDREN, SELECTOR, TRADING_BOT, Resource
 from tradewind_operator.manifests import Site
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -91,7 +88,9 @@ class Cluster:
 
 
 @contextmanager
-def operator(*, identity: str = "one", namespace: str = NAMESPACE, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+def operator(
+    *, identity: str = "one", namespace: str = NAMESPACE, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """An operator process; it is ended with the block."""
     log = Path(tempfile.gettempdir()) / f"tradewind-bench-operator-{os.getpid()}-{identity}.log"
     environment = {
@@ -105,7 +104,10 @@ def operator(*, identity: str = "one", namespace: str = NAMESPACE, **variables: 
     }
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("tradewind")), "operator", "run"], env=environment, stderr=file, stdout=file
+            [str(Path(sys.executable).with_name("tradewind")), "operator", "run"],
+            env=environment,
+            stderr=file,
+            stdout=file,
         )
     try:
         yield process

@@ -223,7 +223,9 @@ class ApiClient:
                     yield response
                     return
             except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
-                raise ApiError(0, type(error).__name__, f"{method} {path}: {str(error) or type(error).__name__}") from error
+                raise ApiError(
+                    0, type(error).__name__, f"{method} {path}: {str(error) or type(error).__name__}"
+                ) from error
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._info is None:

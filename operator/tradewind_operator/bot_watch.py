@@ -11,6 +11,7 @@ disturbed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
@@ -40,6 +41,8 @@ class BotWatch:
         self._stop = threading.Event()
         self._ended = asyncio.Event()
         self._log = structlog.get_logger().bind(service="operator")
+        # It calls each attempt that it repeats an error; what it gives up is told below.
+        logging.getLogger("kopf").setLevel(logging.CRITICAL)
 
     async def run(self) -> None:
         """Watch until cancelled."""

@@ -14,7 +14,7 @@ import structlog
 
 from tradewind.catalog import by_name
 from tradewind.contracts.api.v1alpha1 import TradingBot
-from tradewind.domain.errors import ConfigError, ConfigErrors, TemporaryError
+from tradewind.domain.errors import ConfigErrors, TemporaryError
 from tradewind.kernel.telemetry.tracing import Tracer
 from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
 from tradewind_operator.applying import Applying, ChildConflictError
@@ -32,7 +32,6 @@ from tradewind_operator.told import Told
 from tradewind_operator.workqueue import WorkQueue
 
 STATUS_MANAGER = f"{OPERATOR}-status"
-PAPER = "Paper"
 _SERVICES = by_name()
 APPLIED = Condition("Reconciled", "True", "Applied", "all children are as the spec says")
 NAMESPACE_ENDING = "because it is being terminated"
@@ -112,7 +111,7 @@ class Reconciler:
         try:
             reconciled = await self._apply(bot, site)
             result = "success"
-        except (ConfigError, ConfigErrors) as error:
+        except ConfigErrors as error:
             reconciled, result = _refused("InvalidSpec", str(error)), "invalid"
         except ChildConflictError as error:
             reconciled, result = _refused("ChildConflict", str(error)), "conflict"
@@ -136,10 +135,6 @@ class Reconciler:
         if known is not None and not fresh and self._unchanged(bot, known):
             return APPLIED
         model = model_of(bot)
-        if model.spec.mode.value != PAPER and not site.allow_live:
-            raise ConfigError(
-                "spec.mode", model.spec.mode.value, "Paper", "install the operator with allowLive, or leave it at Paper"
-            )
         bodies = manifests(model, bot, site)
         wanted = desired(bot, model, bodies)
         facts = TradingBotFacts(model)

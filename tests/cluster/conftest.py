@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.operators import DEFINITION, Cluster, Operator, grant
 from tests.cluster.proxy import Proxy
 from tests.cluster.toolchain import TOOLS, ToolchainError, find_programs, present_programs, say
 
@@ -68,3 +69,40 @@ def proxy(control_plane):
     """Stands between a client and the API server of this worker, and misbehaves on command."""
     with Proxy(control_plane.url, control_plane.certificates) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def definition(control_plane):
+    """The resource definition, established."""
+    control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITION))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd/tradingbots.tradewind.dev", "--timeout=30s")
+
+
+@pytest.fixture
+def cluster(control_plane, definition, namespace):
+    """The control plane, with a namespace in which an operator may work."""
+    grant(control_plane, namespace)
+    return Cluster(control_plane, namespace)
+
+
+@pytest.fixture
+def operators(cluster, tmp_path):
+    """Makes operators of this test's namespace; at the end they are stopped, and none may have logged an error."""
+    made = []
+
+    def make(**options):
+        options.setdefault("namespaces", (cluster.namespace,))
+        made.append(Operator(cluster.plane, directory=tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+    errors = {one.identity: one.errors() for one in made}
+    assert not any(errors.values()), errors
+
+
+@pytest.fixture
+def operator(operators):
+    """An operator that leads."""
+    return operators().lead()

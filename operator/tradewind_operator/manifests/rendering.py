@@ -87,12 +87,16 @@ def _services(bot: TradingBot, site: Site, workloads: Sequence[Workload]) -> lis
 
 
 def _service(bot: TradingBot, site: Site, workload: Workload, name: str) -> Manifest:
+    # Nothing is balanced over one pod: its name leads to it directly. An address of the cluster costs the API server
+    # more than all the rest of a bot (it gives out some fifty a second), so only those have one that need it.
+    headless = {} if workload.scalable or catalog.service(name).public else {"clusterIP": "None"}
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": metadata(bot, site, name, name),
         "spec": {
             "type": "ClusterIP",
+            **headless,
             "selector": selector(bot, workload.name),
             # An emergency stop must reach the one engine also when it says that it is not ready.
             "publishNotReadyAddresses": not workload.scalable,

@@ -1,0 +1,72 @@
+"""`kubectl apply` makes the children that the plan asks for, and they stay so."""
+
+from __future__ import annotations
+
+import pytest
+from tests.cluster.operators import bot, volumes
+
+from tradewind.contracts.api.document import read_resource
+from tradewind_operator.manifests import Site, render
+
+
+def names(model, wired=False):
+    """What should be there, by the pure rendering, and the keys."""
+    site = Site(image="any", operator_namespace="any", storage_wired=wired, version="1")
+    found = {(one["kind"], one["metadata"]["name"]) for one in render(model, site)}
+    return found | {("Secret", f"{model.metadata.name}-keys")}
+
+
+@pytest.mark.parametrize("profile", ["Minimal", "Standard", "Full"])
+def test_an_applied_bot_has_exactly_the_children_of_its_plan(cluster, operator, profile):
+    stored = cluster.apply(bot("momentum", cluster.namespace, profile))
+    cluster.wait_for("momentum", "Reconciled", "True", "Applied")
+    found = cluster.children("momentum")
+    assert set(found) == names(read_resource(stored))
+    for child in found.values():
+        (owner,) = child["metadata"]["ownerReferences"]
+        assert owner["uid"] == stored["metadata"]["uid"]
+        assert owner["controller"]
+
+
+def test_a_bot_with_its_volume_becomes_ready(cluster, operator):
+    volumes(cluster.plane, 1)
+    cluster.apply(bot("momentum", cluster.namespace))
+    cluster.plane.kubectl("wait", "--for=condition=Ready", "tb/momentum", "-n", cluster.namespace, "--timeout=60s")
+    row = cluster.plane.kubectl("get", "tb", "momentum", "-n", cluster.namespace, "--no-headers").split()
+    assert row[:6] == ["momentum", "True", "Paper", "Minimal", "paper", "reversion"]
+    services = cluster.get("TradingBot", "momentum")["status"]["services"]
+    assert {one["name"]: (one["ready"], one["desired"]) for one in services} == dict.fromkeys(
+        ("gateway", "engine", "market-data", "portfolio", "strategy", "execution", "monitoring"), (1, 1)
+    )
+    assert ("Normal", "Ready", "all 1 workloads are ready") in cluster.events("momentum")
+
+
+def test_without_storage_a_full_bot_says_what_is_missing(cluster, operator):
+    cluster.apply(bot("momentum", cluster.namespace, "Full"))
+    cluster.wait_for("momentum", "Ready", "False", "StorageMissing")
+    assert cluster.condition("momentum", "Reconciled")["status"] == "True"
+
+
+def test_a_deleted_bot_takes_its_children_with_it(cluster, operator):
+    cluster.apply(bot("momentum", cluster.namespace))
+    cluster.wait_for("momentum", "Reconciled", "True")
+    cluster.delete("TradingBot", "momentum")
+    cluster.wait("everything is gone", lambda: not cluster.children("momentum"), 90)
+
+
+def test_a_spec_that_only_the_plan_can_refuse_keeps_the_last_good_state(cluster, operator):
+    good = bot("momentum", cluster.namespace)
+    cluster.apply(good)
+    cluster.wait_for("momentum", "Reconciled", "True")
+    before = cluster.get("Deployment", "momentum-bot")["metadata"]["generation"]
+    bad = bot("momentum", cluster.namespace)
+    bad["spec"]["strategies"][0]["kind"] = "Clairvoyance"
+    cluster.apply(bad)
+    cluster.wait_for("momentum", "Reconciled", "False", "InvalidSpec")
+    message = cluster.condition("momentum", "Reconciled")["message"]
+    assert "spec.strategies[0].kind" in message
+    assert "Clairvoyance" in message
+    assert any(reason == "InvalidSpec" for _, reason, _ in cluster.events("momentum"))
+    assert cluster.get("Deployment", "momentum-bot")["metadata"]["generation"] == before
+    cluster.apply(good)
+    cluster.wait_for("momentum", "Reconciled", "True", "Applied")
