@@ -87,9 +87,11 @@ def _services(bot: TradingBot, site: Site, workloads: Sequence[Workload]) -> lis
 
 
 def _service(bot: TradingBot, site: Site, workload: Workload, name: str) -> Manifest:
-    # Nothing is balanced over one pod: its name leads to it directly. An address of the cluster costs the API server
-    # more than all the rest of a bot (it gives out some fifty a second), so only those have one that need it.
-    headless = {} if workload.scalable or catalog.service(name).public else {"clusterIP": "None"}
+    # Nothing is balanced over a singleton: its name leads to its pod directly. An address of the cluster costs the API
+    # server more than all the rest of a bot (it gives out some fifty a second), so only those have one that need it.
+    # It cannot be changed, so the profile must not decide about it.
+    singleton = catalog.service(name).scaling is catalog.Scaling.SINGLETON
+    headless = {"clusterIP": "None"} if singleton else {}
     return {
         "apiVersion": "v1",
         "kind": "Service",

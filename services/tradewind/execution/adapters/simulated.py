@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order import Fill, Order
 from tradewind.execution.adapters.ccxt.stream import CcxtUserStream
 from tradewind.execution.adapters.ccxt.venue import CcxtVenue, open_venue
@@ -44,7 +45,8 @@ class SimulatedVenue:
 
     @property
     def _there(self) -> CcxtVenue:
-        assert self._venue is not None, "not started"
+        if self._venue is None:
+            raise TemporaryError("the venue is not connected yet")
         return self._venue
 
     def load(self, connection: Connection) -> None:
