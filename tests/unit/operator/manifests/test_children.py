@@ -247,6 +247,15 @@ def test_live_money_needs_the_installations_word(make_bot, site):
         render(live, site)
 
 
+def test_a_service_that_the_bot_does_not_use_cannot_be_spoken_of(rendered):
+    """Memory for a simulated exchange that does not run would be ignored without a word."""
+    services = [{"name": "gateway"}, {"name": "sim-exchange", "resources": {}}]
+
+    with pytest.raises(ConfigErrors, match=r"spec\.services\[1\]\.name: received sim-exchange; allowed: .*gateway"):
+        rendered(exchanges=[{"name": "bitvavo"}], services=services)
+    assert rendered(services=services)
+
+
 def test_the_last_resort_is_executions_pod_with_another_command(rendered, make_bot, site):
     """It sees what execution sees, runs once, ends by itself, and no Service takes its pod for execution's."""
     for profile in PROFILES:
