@@ -70,6 +70,7 @@ def prepare(layout: Layout) -> None:
     names = (LOOPBACK, "10.96.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
     authority = Authority("authority", layout.certificates)
     authority.issue(API_SERVER, API_SERVER, hosts=names)
+    authority.issue("proxy", "proxy", hosts=names)
     authority.issue("admin", "admin", ADMINISTRATORS)
     for name in (CONTROLLER_MANAGER, SCHEDULER):
         authority.issue(name, f"system:{name}")
@@ -89,10 +90,9 @@ def prepare(layout: Layout) -> None:
 def write_kubeconfig(
     layout: Layout, file: Path, user: Mapping[str, str], namespace: str = "default", server: str | None = None
 ) -> None:
-    """A kubeconfig for `user` (the content of `users[].user`); `server` is another way to the API server, by HTTP."""
-    cluster = {"server": server or layout.url}
-    if server is None:
-        cluster["certificate-authority-data"] = _encoded(layout.certificates / "authority.crt")
+    """A kubeconfig for `user` (the content of `users[].user`); `server` is a proxy."""
+    authority = _encoded(layout.certificates / "authority.crt")
+    cluster = {"server": server or layout.url, "certificate-authority-data": authority}
     # JSON is YAML, and is written without a library.
     content = {
         "apiVersion": "v1",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.proxy import Proxy
 from tests.cluster.toolchain import TOOLS, ToolchainError, find_programs, present_programs, say
 
 HERE = Path(__file__).parent
@@ -60,3 +61,10 @@ def namespace(control_plane):
     name = control_plane.create_namespace()
     yield name
     control_plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def proxy(control_plane):
+    """Stands between a client and the API server of this worker, and misbehaves on command."""
+    with Proxy(control_plane.url, control_plane.certificates) as running:
+        yield running

@@ -84,18 +84,22 @@ class ControlPlane:
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)
 
     def restart(self, component: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """Ends a component by the signal `how`, starts it again, and returns when it answers."""
+        """Ends a component by the signal `how`, starts it again, and returns when it answers.
+
+        kube-apiserver takes half a minute to end by SIGTERM, because it waits for its watches, and two seconds to come
+        back after SIGKILL. The longer it was away, the longer controllers, scheduler and kwok wait between their tries.
+        """
         self.end(component, how)
         self.begin(component)
 
     def end(self, component: str, how: signal.Signals = signal.SIGKILL) -> None:
         """Ends one component, for `begin` to start it again."""
-        self._processes[component].stop(how)
+        self._processes[component].stop(how, patience=60)
 
     def begin(self, component: str) -> None:
         """Starts a component that was ended; returns when it answers."""
         self._processes[component].start()
-        self._until(f"{component} is ready", self._is_ready(component))
+        self.wait_until(f"{component} is ready", self._is_ready(component))
 
     def pause(self, component: str) -> None:
         """Stops a component in its tracks (SIGSTOP): its connections stay open and nobody answers on them."""
@@ -120,7 +124,7 @@ class ControlPlane:
             "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
                      "versionPriority": 100, "insecureSkipTLSVerify": True, "service": service},
         })  # fmt: skip
-        self._until("metrics-server is ready", self._is_ready(components.METRICS_SERVER))
+        self.wait_until("metrics-server is ready", self._is_ready(components.METRICS_SERVER))
 
     @property
     def pids(self) -> dict[str, int]:
@@ -139,9 +143,9 @@ class ControlPlane:
         return self._layout.url
 
     @property
-    def certificate_authority(self) -> Path:
-        """The certificate (PEM) by which the API server is recognised."""
-        return self._layout.certificates / "authority.crt"
+    def certificates(self) -> Path:
+        """Their directory; by `authority.crt` (PEM) the API server is recognised."""
+        return self._layout.certificates
 
     @property
     def kubeconfig(self) -> Path:
@@ -154,7 +158,7 @@ class ControlPlane:
         return str(self.create(path, {"spec": {"expirationSeconds": 3600}})["status"]["token"])
 
     def kubeconfig_for(self, namespace: str, service_account: str, server: str | None = None) -> Path:
-        """A kubeconfig with a token of a service account; `server` is the address of a proxy instead (HTTP)."""
+        """A kubeconfig with a token of a service account; `server` is the address of a proxy (`proxy.py`)."""
         file = self.directory / f"{namespace}.{service_account}.{uuid.uuid4().hex[:8]}.kubeconfig"
         user = {"token": self.token_for(namespace, service_account)}
         components.write_kubeconfig(self._layout, file, user, namespace, server)
@@ -181,12 +185,32 @@ class ControlPlane:
         name = f"{prefix}-{uuid.uuid4().hex[:8]}"
         self.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": dict(labels or {})}})
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        self._until(f"namespace {name} has its service account", lambda: self.request("GET", account)[0] == 200)
+        self.wait_until(f"namespace {name} has its service account", lambda: self.request("GET", account)[0] == 200)
         return name
 
     def writes(self, since: datetime | None = None) -> list[Write]:
         """What clients other than the control plane itself wanted to change, from `since` on (`audit.py`)."""
         return read_writes(self._layout.audit_log, since)
+
+    def wait_until(self, what: str, holds: Callable[[], bool], patience: float = 90.0) -> None:
+        """Asks until `holds()`; an API server that cannot be reached is asked again.
+
+        Raises:
+            ControlPlaneError: it took more than `patience` seconds, or a component ended meanwhile.
+        """
+        started = {name for name, process in self._processes.items() if process.pid is not None}
+        end = time.monotonic() + patience
+        while True:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if holds():
+                    return
+            for name in started:
+                if self._processes[name].pid is None:
+                    raise ControlPlaneError(f"{name} has ended. Its log:\n{self._processes[name].tail()}")
+            if time.monotonic() > end:
+                tails = "\n".join(f"--- {name}\n{self._processes[name].tail(5)}" for name in started)
+                raise ControlPlaneError(f"it took more than {patience:.0f} s until {what}. The logs:\n{tails}")
+            time.sleep(0.05)
 
     # ----------------------------------------------------------------------------------------------------------- inside
 
@@ -202,14 +226,14 @@ class ControlPlane:
             self._processes[name] = Process(name, command, self.directory / "logs" / f"{name}.log")
         for name in _ALWAYS:
             self._processes[name].start()
-        self._until("the API server is ready", self._is_ready(components.API_SERVER))
+        self.wait_until("the API server is ready", self._is_ready(components.API_SERVER))
         for name in _AFTER_THE_API_SERVER:
             self._processes[name].start()
         for number in range(1, self._nodes + 1):
             self.create("/api/v1/nodes", _node(f"node-{number}"))
-        self._until("the nodes are Ready", self._nodes_are_ready)
+        self.wait_until("the nodes are Ready", self._nodes_are_ready)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
-        self._until("the default service account is there", lambda: self.request("GET", account)[0] == 200)
+        self.wait_until("the default service account is there", lambda: self.request("GET", account)[0] == 200)
 
     def _is_ready(self, component: str) -> Callable[[], bool]:
         paths = {
@@ -225,21 +249,6 @@ class ControlPlane:
         conditions = [condition for node in nodes for condition in node["status"].get("conditions", [])]
         ready = [each for each in conditions if each["type"] == "Ready" and each["status"] == "True"]
         return len(ready) == self._nodes
-
-    def _until(self, what: str, holds: Callable[[], bool], patience: float = 90.0) -> None:
-        started = {name for name, process in self._processes.items() if process.pid is not None}
-        end = time.monotonic() + patience
-        while True:
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if holds():
-                    return
-            for name in started:
-                if self._processes[name].pid is None:
-                    raise ControlPlaneError(f"{name} has ended. Its log:\n{self._processes[name].tail()}")
-            if time.monotonic() > end:
-                tails = "\n".join(f"--- {name}\n{self._processes[name].tail(5)}" for name in started)
-                raise ControlPlaneError(f"it took more than {patience:.0f} s until {what}. The logs:\n{tails}")
-            time.sleep(0.05)
 
 
 def _node(name: str) -> dict[str, object]:

@@ -1,8 +1,9 @@
-"""A bad day between a client and the API server: an HTTP proxy that misbehaves on command.
+"""A bad day between a client and the API server: a proxy that misbehaves on command.
 
-The client talks plain HTTP to it with its token, which is passed on over TLS; so everything that the API server knows
-about who may do what stays true (`ControlPlane.kubeconfig_for(..., server=proxy.url)`). Unless told otherwise the proxy
-passes everything on as it is. Which requests are hit is drawn from a seed.
+It ends the client's TLS with a certificate of the same authority and passes the client's token on, so everything that
+the API server knows about who may do what stays true (`ControlPlane.kubeconfig_for(..., server=proxy.url)`); clients
+with certificates cannot use it. Unless told otherwise it passes everything on as it is. Which requests are hit is drawn
+from a seed.
 
 It runs in a thread with an event loop of its own, so that tests may block, and may be asynchronous, as they like.
 """
@@ -16,7 +17,7 @@ import random
 import ssl
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
@@ -43,24 +44,26 @@ class _Fault:
 
 
 class Proxy:
-    """Stands before the API server at `upstream`, recognised by `certificate_authority` (PEM).
+    """Stands before the API server at `upstream`; `certificates` is the directory of the control plane's.
 
     Attributes:
         answers: how many answers clients got, by status; 0 counts those that never came (cut or lost).
         watches_begun: how many watches were asked for.
     """
 
-    def __init__(self, upstream: str, certificate_authority: Path, seed: int = 0) -> None:
+    def __init__(self, upstream: str, certificates: Path, seed: int = 0) -> None:
         self.answers: Counter[int] = Counter()
         self.watches_begun = 0
         self._upstream = upstream
-        self._context = ssl.create_default_context(cafile=str(certificate_authority))
+        self._to_upstream = ssl.create_default_context(cafile=str(certificates / "authority.crt"))
+        self._to_clients = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._to_clients.load_cert_chain(certificates / "proxy.crt", certificates / "proxy.key")
         self._random = random.Random(seed)
         self._faults: list[_Fault] = []
         self._losses: list[_Fault] = []
         self._to_expire = 0
-        self._open: set[web.Request] = set()
-        self._watches: dict[web.Request, asyncio.Task[None]] = {}
+        self._busy: set[asyncio.Transport] = set()
+        self._watches: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._flowing = asyncio.Event()
@@ -79,7 +82,7 @@ class Proxy:
     @property
     def url(self) -> str:
         """Where clients reach it."""
-        return f"http://{LOOPBACK}:{self._port}"
+        return f"https://{LOOPBACK}:{self._port}"
 
     # ---------------------------------------------------------------------------------------------------- misbehaving
 
@@ -111,7 +114,7 @@ class Proxy:
         """Ends all watches that are open, as an API server does from time to time; how many that were."""
 
         def drop() -> int:
-            for task in self._watches.values():
+            for task in self._watches:
                 task.cancel()
             return len(self._watches)
 
@@ -138,10 +141,9 @@ class Proxy:
         """Aborts every request that is under way, watches too; how many that were."""
 
         def cut() -> int:
-            transports = [request.transport for request in self._open if request.transport is not None]
-            for transport in transports:
+            for transport in self._busy:
                 transport.abort()
-            return len(transports)
+            return len(self._busy)
 
         return self._call(cut)
 
@@ -155,13 +157,13 @@ class Proxy:
 
     async def _begin(self) -> None:
         self._flowing.set()
-        connector = TCPConnector(ssl=self._context, limit=0)
+        connector = TCPConnector(ssl=self._to_upstream, limit=0)
         self._session = ClientSession(connector=connector, auto_decompress=False, timeout=ClientTimeout(total=None))
         application = web.Application(client_max_size=_LARGEST_BODY)
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, 0).start()
+        await web.TCPSite(self._runner, LOOPBACK, 0, ssl_context=self._to_clients).start()
         self._port = self._runner.addresses[0][1]
 
     async def _end(self) -> None:
@@ -173,25 +175,31 @@ class Proxy:
         return fault.matching(request.method, request.path) and self._random.random() < fault.share
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        self._open.add(request)
+        transport = request.transport
+        assert transport is not None, "a request that is handled has a connection"
+        self._busy.add(transport)
         status = 0
         try:
             fault = next((each for each in self._faults if self._is_hit(each, request)), None)
             answer = await self._pass_on(request) if fault is None else _refusal(fault)
-            if request.transport is not None and not request.transport.is_closing():
+            if not transport.is_closing():
                 status = answer.status
             return answer
         finally:
-            self._open.discard(request)
+            self._busy.discard(transport)
             self.answers[status] += 1
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _OF_ONE_CONNECTION}
         url = URL(self._upstream + request.raw_path, encoded=True)
         body = await request.read()
         try:
             async with self._session.request(
-                request.method, url, headers=headers, data=body, allow_redirects=False
+                request.method,
+                url,
+                headers=_passed_on(request.headers),
+                skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+                data=body or None,
+                allow_redirects=False,
             ) as upstream:
                 if request.query.get("watch") in {"1", "true"} and upstream.status == 200:
                     return await self._watch(request, upstream)
@@ -200,22 +208,22 @@ class Proxy:
             return web.json_response({"kind": "Status", "code": 502, "message": f"upstream: {error}"}, status=502)
         if any(self._is_hit(each, request) for each in self._losses) and request.transport is not None:
             request.transport.abort()
-        return web.Response(status=upstream.status, headers=_passed_on(upstream), body=content)
+        return web.Response(status=upstream.status, headers=_passed_on(upstream.headers), body=content)
 
     async def _watch(self, request: web.Request, upstream: ClientResponse) -> web.StreamResponse:
         self.watches_begun += 1
-        answer = web.StreamResponse(status=200, headers=_passed_on(upstream))
+        answer = web.StreamResponse(status=200, headers=_passed_on(upstream.headers))
         await answer.prepare(request)
         if self._to_expire > 0:
             self._to_expire -= 1
             await answer.write(_EXPIRED)
             return answer
         relay = asyncio.create_task(self._relay(upstream, answer))
-        self._watches[request] = relay
+        self._watches.add(relay)
         try:
             await asyncio.wait({relay})
         finally:
-            del self._watches[request]
+            self._watches.discard(relay)
             relay.cancel()
         return answer
 
@@ -240,8 +248,9 @@ class Proxy:
             delivery.cancel()
 
 
-def _passed_on(upstream: ClientResponse) -> dict[str, str]:
-    return {name: value for name, value in upstream.headers.items() if name.lower() not in _OF_ONE_CONNECTION}
+def _passed_on(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    # A list, because a header may stand more than once (kubectl asks for several formats so).
+    return [(name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_CONNECTION]
 
 
 def _status(code: int, reason: str, message: str) -> dict[str, object]:

@@ -1,0 +1,64 @@
+"""The CustomResourceDefinition in `manifests/crds`, as a Kubernetes API server takes it."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.cluster.clients import KubectlError
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+DEFINITION = MANIFESTS / "crds" / "tradingbots.yaml"
+SAMPLES = sorted((MANIFESTS / "samples").glob("*.yaml"))
+NAME = "crd/tradingbots.tradewind.dev"
+
+
+@pytest.fixture(scope="session")
+def established(control_plane):
+    """The definition is in force."""
+    control_plane.kubectl("apply", "--server-side", "-f", str(DEFINITION))
+    control_plane.kubectl("wait", "--for=condition=Established", NAME, "--timeout=30s")
+    path = "/apis/tradewind.dev/v1alpha1/tradingbots"
+    control_plane.wait_until("trading bots are served", lambda: control_plane.request("GET", path)[0] == 200)
+
+
+def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane, established):
+    """It is structural, its names are accepted and no rule is beyond what CEL may cost."""
+    problems = "jsonpath={.status.conditions[?(@.type=='NonStructuralSchema')].message}"
+
+    assert "" == control_plane.kubectl("get", NAME, "-o", problems)
+    assert "tradingbots.tradewind.dev" in control_plane.kubectl("get", "crd", "-o", "name")
+
+
+def test_a_rule_that_costs_too_much_is_refused(control_plane, established):
+    """The estimate of what rules cost is the API server's own, so passing it means something."""
+    definition = copy.deepcopy(yaml.safe_load(DEFINITION.read_text()))
+    spec = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"]["labels"] = {"type": "array", "items": {"type": "string"}}
+    rule = "!has(self.labels) || self.labels.all(a, self.labels.all(b, self.labels.all(c, a + b != c)))"
+    spec.setdefault("x-kubernetes-validations", []).append({"rule": rule})
+
+    with pytest.raises(KubectlError, match=r"(?i)estimated rule cost.*exceeds budget"):
+        control_plane.kubectl("replace", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(definition))
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_every_sample_is_accepted(control_plane, namespace, established, sample):
+    """What the documentation shows can be applied as it stands."""
+    arguments = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", str(sample), "-o", "name")
+
+    name = yaml.safe_load(sample.read_text())["metadata"]["name"]
+    assert f"tradingbot.tradewind.dev/{name}" == control_plane.kubectl("-n", namespace, *arguments).strip()
+
+
+def test_an_unknown_field_is_refused(control_plane, namespace, established):
+    """A misspelt field never silently means nothing."""
+    bot = yaml.safe_load(SAMPLES[0].read_text())
+    bot["spec"]["strategys"] = []
+
+    with pytest.raises(KubectlError, match="strategys"):
+        control_plane.kubectl("-n", namespace, "apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(bot))
+    with pytest.raises(KubectlError, match="strategys"):
+        control_plane.kubectl("-n", namespace, "create", "-f", "-", stdin=yaml.safe_dump(bot))
