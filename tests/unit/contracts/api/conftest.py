@@ -537,7 +537,7 @@ MALFORMED = (
     ),
     Malformed(
         "spec.services",
-        [{"name": "engine", "env": [{"name": "TRADEWIND_PORTS__ENGINE", "value": "1"}]}],
+        [{"name": "engine", "env": [{"name": "TRADEWIND_CREDENTIALS__BINANCE__SECRET", "value": "1"}]}],
         f"{SERVICE}.env[0].name",
         "a variable that the operator does not set itself",
         "remove this entry",
