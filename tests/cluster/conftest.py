@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.operators import DEFINITION, Cluster, Operator, grant
+from tests.cluster.pins import TOOLS, ToolchainError
 from tests.cluster.proxy import Proxy
-from tests.cluster.toolchain import TOOLS, ToolchainError, find_programs, present_programs, say
+from tests.cluster.toolchain import find_programs, present_programs, say
 
 HERE = Path(__file__).parent
 BUILD_PATIENCE = 2400

@@ -27,7 +27,7 @@ from typing import Any, Self
 from tests.cluster import components
 from tests.cluster.audit import Write, read_writes
 from tests.cluster.clients import AdministratorClient, run_kubectl
-from tests.cluster.processes import Process, reserved_ports
+from tests.cluster.processes import Process, is_listening, reserved_ports
 from tests.cluster.toolchain import find_programs
 
 NODE_CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "20000"}
@@ -84,7 +84,7 @@ class ControlPlane:
         shutil.rmtree(self.directory / "etcd", ignore_errors=True)
 
     def restart(self, component: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """Ends a component by the signal `how`, starts it again, and returns when it answers.
+        """Ends a component by the signal `how`, starts it again, and returns when it serves.
 
         kube-apiserver takes half a minute to end by SIGTERM, because it waits for its watches, and two seconds to come
         back after SIGKILL. The longer it was away, the longer controllers, scheduler and kwok wait between their tries.
@@ -97,9 +97,10 @@ class ControlPlane:
         self._processes[component].stop(how, patience=60)
 
     def begin(self, component: str) -> None:
-        """Starts a component that was ended; returns when it answers."""
+        """Starts a component that was ended; returns when the API server is ready and the component listens."""
         self._processes[component].start()
-        self.wait_until(f"{component} is ready", self._is_ready(component))
+        self.wait_until(f"{component} listens", lambda: is_listening(self._layout.ports[component]))
+        self.wait_until("the API server is ready", self._serves("/readyz"))
 
     def pause(self, component: str) -> None:
         """Stops a component in its tracks (SIGSTOP): its connections stay open and nobody answers on them."""
@@ -110,7 +111,9 @@ class ControlPlane:
         self._processes[component].resume()
 
     def start_metrics_server(self) -> None:
-        """Adds metrics-server: autoscalers then act on the usage that the annotations of pods claim (`kwok.yaml`)."""
+        """Adds metrics-server, unless it runs: autoscalers then act on the usage that annotations of pods claim."""
+        if components.METRICS_SERVER in self.pids:
+            return
         self._processes[components.METRICS_SERVER].start()
         port = self._layout.ports[components.METRICS_SERVER]
         service = {"name": "metrics-server", "namespace": "kube-system", "port": port}
@@ -124,7 +127,7 @@ class ControlPlane:
             "spec": {"group": "metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
                      "versionPriority": 100, "insecureSkipTLSVerify": True, "service": service},
         })  # fmt: skip
-        self.wait_until("metrics-server is ready", self._is_ready(components.METRICS_SERVER))
+        self.wait_until("metrics-server is ready", self._serves("/apis/metrics.k8s.io/v1beta1"))
 
     @property
     def pids(self) -> dict[str, int]:
@@ -185,7 +188,7 @@ class ControlPlane:
         name = f"{prefix}-{uuid.uuid4().hex[:8]}"
         self.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": dict(labels or {})}})
         account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-        self.wait_until(f"namespace {name} has its service account", lambda: self.request("GET", account)[0] == 200)
+        self.wait_until(f"namespace {name} has its service account", self._serves(account))
         return name
 
     def writes(self, since: datetime | None = None) -> list[Write]:
@@ -226,23 +229,17 @@ class ControlPlane:
             self._processes[name] = Process(name, command, self.directory / "logs" / f"{name}.log")
         for name in _ALWAYS:
             self._processes[name].start()
-        self.wait_until("the API server is ready", self._is_ready(components.API_SERVER))
+        self.wait_until("the API server is ready", self._serves("/readyz"))
         for name in _AFTER_THE_API_SERVER:
             self._processes[name].start()
         for number in range(1, self._nodes + 1):
             self.create("/api/v1/nodes", _node(f"node-{number}"))
         self.wait_until("the nodes are Ready", self._nodes_are_ready)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
-        self.wait_until("the default service account is there", lambda: self.request("GET", account)[0] == 200)
+        self.wait_until("the default service account is there", self._serves(account))
 
-    def _is_ready(self, component: str) -> Callable[[], bool]:
-        paths = {
-            components.METRICS_SERVER: "/apis/metrics.k8s.io/v1beta1",
-            components.API_SERVER: "/readyz",
-            components.ETCD: "/readyz",
-        }
-        path = paths.get(component)
-        return lambda: path is None or self.request("GET", path)[0] == 200
+    def _serves(self, path: str) -> Callable[[], bool]:
+        return lambda: bool(self.request("GET", path)[0] == 200)
 
     def _nodes_are_ready(self) -> bool:
         nodes = self.request("GET", "/api/v1/nodes")[1]["items"]

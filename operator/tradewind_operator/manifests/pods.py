@@ -30,11 +30,10 @@ from tradewind_operator.manifests.storage import (
     storage_use,
 )
 from tradewind_operator.manifests.volumes import (
-    CREDENTIALS_DIRECTORY,
     KEY_DIRECTORY,
     MANIFEST_DIRECTORY,
     MANIFEST_FILE,
-    credentials_of,
+    credentials_environment,
     volumes_of,
 )
 
@@ -114,8 +113,7 @@ def environment(bot: TradingBot, site: Site, workload: Workload) -> list[Manifes
         variables["TRADEWIND_PEER_ADDRESS"] = f"http://{bot.metadata.name}-{{service}}:{{port}}"
     if "gateway" in workload.services:
         variables["TRADEWIND_GATEWAY__API_KEY_FILE"] = f"{KEY_DIRECTORY}/{API_KEY_FILE}"
-    if credentials_of(bot, workload):
-        variables["TRADEWIND_CREDENTIALS_DIRECTORY"] = CREDENTIALS_DIRECTORY
+    variables |= credentials_environment(bot, workload)
     variables |= storage_environment(storage_use(bot, workload))
     plain = [{"name": name, "value": value} for name, value in variables.items()]
     return [*plain, *_tracing(bot, site, workload)]
@@ -148,7 +146,9 @@ def _pod_security() -> Manifest:
 
 def _arguments(bot: TradingBot, workload: Workload) -> list[str]:
     whole = [] if bot.spec.profile is Profile.MINIMAL else ["--services", ",".join(workload.services)]
-    return ["serve", f"{MANIFEST_DIRECTORY}/{MANIFEST_FILE}", *whole]
+    # The installation has allowed it, or this bot would not have been rendered.
+    live = ["--live"] if str(bot.spec.mode) == "Live" else []
+    return ["serve", f"{MANIFEST_DIRECTORY}/{MANIFEST_FILE}", *whole, *live]
 
 
 def _image(site: Site) -> Manifest:

@@ -26,8 +26,9 @@ _NOT_FOR_PODS = ("services", "suspended")
 def render(bot: TradingBot, site: Site) -> tuple[Manifest, ...]:
     """The children of `bot` on `site`; raises `ConfigErrors` for what only the whole can tell is wrong."""
     _check_live(bot, site)
-    order = catalog.start_order()
-    workloads = sorted(plan(bot), key=lambda one: max(order.index(name) for name in one.services))
+    order, planned = catalog.start_order(), plan(bot)
+    _check_services(bot, planned)
+    workloads = sorted(planned, key=lambda one: max(order.index(name) for name in one.services))
     children = [_account(bot, site), _bot_file(bot, site)]
     if any(storage_use(bot, one).volume for one in workloads):
         children.append(state_claim(bot, site))
@@ -43,6 +44,23 @@ def _check_live(bot: TradingBot, site: Site) -> None:
         allowed = "Paper: this installation does not trade with real money"
         fix = "leave it at Paper, or let whoever installed the operator set allowLive"
         raise ConfigErrors([ConfigError("spec.mode", "Live", allowed, fix)])
+
+
+def _check_services(bot: TradingBot, workloads: Sequence[Workload]) -> None:
+    """What is said of a service that does not run for this bot would silently do nothing."""
+    running = [name for workload in workloads for name in workload.services]
+    errors = [
+        ConfigError(
+            f"spec.services[{index}].name",
+            one.name.value,
+            f"services that this bot uses: {', '.join(running)}",
+            "remove it",
+        )
+        for index, one in enumerate(bot.spec.services)
+        if one.name.value not in running
+    ]
+    if errors:
+        raise ConfigErrors(errors)
 
 
 def _account(bot: TradingBot, site: Site) -> Manifest:

@@ -20,9 +20,20 @@ MANIFEST_DIRECTORY = "/etc/tradewind"
 KEY_DIRECTORY = "/run/tradewind/keys"
 CREDENTIALS_DIRECTORY = "/run/tradewind/credentials"
 FILE_MODE = 0o440
+_CREDENTIALS = "credentials-"
 
 SEE_CREDENTIALS = ("execution", "market-data")
 SEE_VENUE_KEY = ("execution", "market-data", "sim-exchange")
+
+
+def credentials_environment(bot: TradingBot, workload: Workload) -> dict[str, str]:
+    """The variables that name the files of each account's keys: `api-key` and `secret` in the Secret."""
+    folders = {volume["name"].removeprefix(_CREDENTIALS): path for volume, path in credentials_of(bot, workload)}
+    return {
+        f"TRADEWIND_CREDENTIALS__{name.upper().replace('-', '_')}__{part}_FILE": f"{path}/{file}"
+        for name, path in folders.items()
+        for part, file in (("API_KEY", "api-key"), ("SECRET", "secret"))
+    }
 
 
 def volumes_of(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, Manifest]]:
@@ -64,7 +75,7 @@ def credentials_of(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, 
     return [
         (
             {
-                "name": f"credentials-{exchange.name}",
+                "name": f"{_CREDENTIALS}{exchange.name}",
                 "secret": {"secretName": exchange.credentials_secret_ref.name, "defaultMode": FILE_MODE},
             },
             f"{CREDENTIALS_DIRECTORY}/{exchange.name}",

@@ -34,7 +34,6 @@ OURS = (
     "POD_NODE",
     "POD_UID",
     "TRADEWIND_BUS_URL_FILE",
-    "TRADEWIND_CREDENTIALS_DIRECTORY",
     "TRADEWIND_DATABASE_URL_FILE",
     "TRADEWIND_ENVIRONMENT",
     "TRADEWIND_GATEWAY__API_KEY_FILE",
@@ -44,7 +43,8 @@ OURS = (
     "TRADEWIND_PEER_ADDRESS",
     "TRADEWIND_STATE_DIRECTORY",
 )
-"""The variables that every pod gets from the operator: a bot cannot set them."""
+OUR_PREFIXES = ("TRADEWIND_CREDENTIALS__", "TRADEWIND_PORTS__")
+"""What pods get from the operator: a bot cannot set these variables, nor any that begin like these."""
 
 
 class DeletionPolicy(StrEnum):
@@ -110,7 +110,8 @@ class Autoscaling(Part):
 
 _VARIABLE_RULES: list[JsonValue] = [
     {
-        "rule": f"!(self.name in {list(OURS)!r}) && !self.name.startsWith('TRADEWIND_PORTS__')",
+        "rule": f"!(self.name in {list(OURS)!r})"
+        + "".join(f" && !self.name.startsWith({prefix!r})" for prefix in OUR_PREFIXES),
         "message": "name must not be a variable that the operator sets itself: remove this entry",
     }
 ]
@@ -128,7 +129,7 @@ class EnvironmentVariable(Part):
 
     @model_validator(mode="after")
     def _not_ours(self) -> EnvironmentVariable:
-        if self.name in OURS or self.name.startswith("TRADEWIND_PORTS__"):
+        if self.name in OURS or self.name.startswith(OUR_PREFIXES):
             allowed = "a variable that the operator does not set itself"
             raise refusal(Problem(self.name, allowed, "remove this entry", ("name",)))
         return self

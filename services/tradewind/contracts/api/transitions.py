@@ -22,10 +22,11 @@ FIXED = ("mode", "exchanges", "pairs", "timeframe", "capital", "data")
 """The fields of `spec` that cannot change; of `data` all but its speed."""
 
 _UNCOUNTED = {"data": ("speed",)}
-_FIX = (
-    "its orders and balances rest on it. Create another bot under a new name, or delete this one"
-    " (spec.deletionPolicy says what becomes of open orders and positions) and create it again"
+_INSTEAD = (
+    "Create another bot under a new name, or delete this one (spec.deletionPolicy says what becomes of open orders and"
+    " positions) and create it again"
 )
+_FIX = f"its orders and balances rest on it. {_INSTEAD}"
 
 
 def fixed_part(spec: Spec, field: str) -> Any:
@@ -70,9 +71,9 @@ def _same_database() -> list[Node]:
     return [
         {
             "rule": f"{own.format('self')} == {own.format('oldSelf')}",
-            "message": "profile cannot be changed from or to Minimal, unless spec.storage.postgresSecretRef names the"
-            " same database before and after: a Minimal bot keeps its state on a volume of its own, and"
-            f" {_FIX.removeprefix('its orders and balances rest on it. ').lower()}",
+            "message": "profile cannot be changed from or to Minimal in a bot that exists, unless"
+            " spec.storage.postgresSecretRef names a database, the same before and after: without one a Minimal bot"
+            f" keeps its state on a volume of its own, which no other profile reads. {_INSTEAD}",
             "fieldPath": ".profile",
             "reason": "FieldValueInvalid",
         },

@@ -537,7 +537,7 @@ MALFORMED = (
     ),
     Malformed(
         "spec.services",
-        [{"name": "engine", "env": [{"name": "TRADEWIND_PORTS__ENGINE", "value": "1"}]}],
+        [{"name": "engine", "env": [{"name": "TRADEWIND_CREDENTIALS__BINANCE__SECRET", "value": "1"}]}],
         f"{SERVICE}.env[0].name",
         "a variable that the operator does not set itself",
         "remove this entry",
@@ -711,6 +711,43 @@ _STRATEGIES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "parameters": _SETTINGS,
     },
 )
+_AMOUNTS = st.fixed_dictionaries(
+    {}, optional={"cpu": st.sampled_from(["50m", "0.5", "2"]), "memory": st.sampled_from(["64Mi", "1Gi", "500M"])}
+)
+_POD_TEMPLATES = st.fixed_dictionaries(
+    {},
+    optional={
+        "metadata": st.fixed_dictionaries({}, optional={"labels": st.dictionaries(_NAMES, _NAMES, max_size=2)}),
+        "spec": st.fixed_dictionaries(
+            {},
+            optional={
+                "nodeSelector": st.dictionaries(_NAMES, _NAMES, max_size=2),
+                "tolerations": st.lists(st.fixed_dictionaries({"key": _NAMES}, optional={"value": _NAMES}), max_size=2),
+                "topologySpreadConstraints": st.just([{"topologyKey": "rack"}]),
+            },
+        ),
+    },
+)
+_SERVICES = st.lists(
+    st.fixed_dictionaries(
+        {"name": st.sampled_from(["gateway", "strategy"])},
+        optional={
+            "resources": st.fixed_dictionaries({}, optional={"requests": _AMOUNTS}),
+            "autoscaling": st.fixed_dictionaries({}, optional={"minReplicas": st.integers(1, 4)}),
+            "env": st.just([{"name": "TZ", "value": "UTC"}]),
+            "podTemplate": _POD_TEMPLATES,
+        },
+    ),
+    max_size=2,
+    unique_by=lambda item: item["name"],
+)
+_CLUSTER: dict[str, st.SearchStrategy[Any]] = {
+    "suspended": st.booleans(),
+    "deletionPolicy": st.sampled_from(["CancelOrders", "Flatten", "Leave"]),
+    "services": _SERVICES,
+    "storage": st.fixed_dictionaries({}, optional={"postgresSecretRef": st.fixed_dictionaries({"name": _NAMES})}),
+    "telemetry": st.fixed_dictionaries({}, optional={"samplingRatio": _RATIOS}),
+}
 _RISKS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
@@ -761,7 +798,7 @@ _SPECS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "strategies": st.lists(_STRATEGIES, min_size=1, max_size=3, unique_by=lambda item: item["name"]),
         "capital": st.fixed_dictionaries({"currency": st.just("EUR"), "startingBalance": _decimals("1", "9")}),
     },
-    optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"])},
+    optional={"risk": _RISKS, "profile": st.sampled_from(["Minimal", "Standard", "Full"]), **_CLUSTER},
 )
 DOCUMENTS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {

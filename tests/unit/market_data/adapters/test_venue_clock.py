@@ -90,7 +90,7 @@ async def world(tmp_path, monkeypatch):
             info=lambda *_, **facts: said.append(("info", facts)),
             warning=lambda *_, **facts: said.append(("warning", facts)),
         )
-        context = SimpleNamespace(data_directory=tmp_path, address=lambda service: url, log=log)
+        context = SimpleNamespace(data_directory=tmp_path, key_directory=tmp_path, address=lambda service: url, log=log)
         clock = VenueClock(context)
         yield SimpleNamespace(
             clock=clock, client=client, desk=desk, pauses=pauses, said=said, made=made, settings=settings,

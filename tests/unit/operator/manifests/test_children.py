@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -238,6 +239,8 @@ def test_the_hash_of_the_configuration_is_of_what_is_read_at_start(make_bot):
     assert config_hash(make_bot({"name": "other"})) != plain
 
 
+# This version's schema has no such mode yet, so it is put in behind its back.
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 def test_live_money_needs_the_installations_word(make_bot, site):
     """Real money is opt-in twice: a manifest alone is not enough."""
     bot = make_bot()
@@ -245,6 +248,17 @@ def test_live_money_needs_the_installations_word(make_bot, site):
 
     with pytest.raises(ConfigErrors, match=r"spec\.mode: received Live; allowed: Paper.*allowLive"):
         render(live, site)
+    allowed = [one for one in render(live, replace(site, allow_live=True)) if one["kind"] == "Deployment"]
+    assert all(one["spec"]["template"]["spec"]["containers"][0]["args"][-1] == "--live" for one in allowed)
+
+
+def test_a_service_that_the_bot_does_not_use_cannot_be_spoken_of(rendered):
+    """Memory for a simulated exchange that does not run would be ignored without a word."""
+    services = [{"name": "gateway"}, {"name": "sim-exchange", "resources": {}}]
+
+    with pytest.raises(ConfigErrors, match=r"spec\.services\[1\]\.name: received sim-exchange; allowed: .*gateway"):
+        rendered(exchanges=[{"name": "bitvavo"}], services=services)
+    assert rendered(services=services)
 
 
 def test_the_last_resort_is_executions_pod_with_another_command(rendered, make_bot, site):

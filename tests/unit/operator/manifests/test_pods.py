@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tradewind.contracts.api.cluster import OURS
+from tradewind.contracts.api.cluster import OUR_PREFIXES, OURS
 from tradewind.contracts.api.resources import bytes_of, millicores
 from tradewind.domain.errors import ConfigErrors
 from tradewind_operator.manifests import release_job, template_hash
@@ -85,7 +85,14 @@ def test_credentials_reach_execution_and_market_data_alone(pods):
         holders = {name for name, pod in found.items() if "binance-keys" in json.dumps(pod)}
 
         assert holders == expected
-        assert {name for name, pod in found.items() if "TRADEWIND_CREDENTIALS_DIRECTORY" in variables(pod)} == expected
+        folder = "/run/tradewind/credentials/binance"
+        for name, pod in found.items():
+            told = {key: value for key, value in variables(pod).items() if key.startswith("TRADEWIND_CREDENTIALS")}
+            files = {
+                "TRADEWIND_CREDENTIALS__BINANCE__API_KEY_FILE": f"{folder}/api-key",
+                "TRADEWIND_CREDENTIALS__BINANCE__SECRET_FILE": f"{folder}/secret",
+            }
+            assert told == (files if name in expected else {})
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -111,7 +118,8 @@ def test_the_environment_is_the_operators_and_what_the_bot_adds(pods):
         for pod in pods(profile=profile, telemetry=endpoint, exchanges=[exchange], services=services).values():
             found |= variables(pod)
 
-    assert set(found) - set(OURS) == {"TRADEWIND_LOG_LEVEL"}
+    others = {name for name in set(found) - set(OURS) if not name.startswith(OUR_PREFIXES)}
+    assert others == {"TRADEWIND_LOG_LEVEL"}
     assert set(OURS) <= set(found)
     assert (found["OTEL_EXPORTER_OTLP_ENDPOINT"], found["OTEL_TRACES_SAMPLER_ARG"]) == ("http://jaeger:4318", "0.10")
     assert "k8s.pod.name=$(POD_NAME)" in found["OTEL_RESOURCE_ATTRIBUTES"]
