@@ -44,7 +44,8 @@ class ApiError(TradewindError):
     @property
     def passing(self) -> bool:
         """Whether the same request may well be taken later."""
-        return self.status in (0, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT) or self.status >= 500
+        # 404 and 409 are about something that went, or was replaced, while it was looked at.
+        return self.status in (0, 404, 408, 409, 429) or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class NotLeaderError(TradewindError):

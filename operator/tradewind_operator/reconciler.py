@@ -190,7 +190,9 @@ class Reconciler:
         )
         found = status(seen, before)
         self._metrics.show(bot.key, conditions(seen))
-        if _is_up(seen) and (seen.told is None or (spec.get("emergencyStop") and not _is_stopped(seen))):
+        if spec.get("emergencyStop"):
+            self._told.stop_now(bot)
+        if _is_up(seen) and seen.told is None:
             self._told.ask_soon(bot.key)
         if found == before:
             return
@@ -244,10 +246,6 @@ def _refused(reason: str, message: str) -> Condition:
 
 def _is_up(seen: Seen) -> bool:
     return bool(seen.workloads) and all(one.done and one.desired for one in seen.workloads)
-
-
-def _is_stopped(seen: Seen) -> bool:
-    return any(one.type == "Trading" and one.reason == "EmergencyStopped" for one in seen.told or ())
 
 
 def _standing(before: Mapping[str, Any], kind: str) -> Condition | None:

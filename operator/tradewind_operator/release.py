@@ -99,21 +99,24 @@ class Release:
         return self._timeout - (datetime.now(UTC) - since).total_seconds()
 
     async def _outcome(self, bot: Bot) -> Outcome:
+        policy = bot.resource["spec"].get("deletionPolicy")
+        if policy == DeletionPolicy.LEAVE.value:
+            return Outcome(done=True)
+        try:
+            return await self._by_the_bot(bot, flatten=policy == DeletionPolicy.FLATTEN.value)
+        except (TemporaryError, PermanentError) as error:
+            self._log.info("bot does not answer at its end", bot=bot.key, error=str(error))
         try:
             model = model_of(bot)
         except ConfigErrors as error:
-            # What never was a bot that could run has nothing open.
-            return Outcome(done=True, trouble=f"the spec cannot be read, so nobody could be asked: {error}")
+            # It may have traded while its spec could still be read, so what answers is asked until the bound.
+            return Outcome(done=False, trouble=f"nobody answers, and no Job can be made of this spec: {error}")
         if not wants_release(model):
             return Outcome(done=True)
-        try:
-            return await self._by_the_bot(bot, model)
-        except (TemporaryError, PermanentError) as error:
-            self._log.info("bot does not answer at its end", bot=bot.key, error=str(error))
         return await self._by_a_job(bot, model)
 
-    async def _by_the_bot(self, bot: Bot, model: TradingBot) -> Outcome:
-        resource, flatten = bot.resource, model.spec.deletion_policy is DeletionPolicy.FLATTEN
+    async def _by_the_bot(self, bot: Bot, *, flatten: bool) -> Outcome:
+        resource = bot.resource
         if bot.uid not in self._asked:
             try:
                 found = await self._running.emergency_stop(resource, REASON, flatten=flatten)

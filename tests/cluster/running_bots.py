@@ -53,9 +53,9 @@ class Names:
         """`name` is answered at `address` from now on."""
         self._addresses[name] = address
 
-    def remove(self, name: str) -> None:
-        """`name` is not answered any more."""
-        del self._addresses[name]
+    def remove(self, name: str) -> str:
+        """`name` is not answered any more; where it was."""
+        return self._addresses.pop(name)
 
     def remove_all(self) -> None:
         """Nobody is answered any more."""

@@ -135,3 +135,30 @@ def test_a_crash_loop_is_named_and_halts_entries(cluster, operator, run):
     assert any(reason == "CrashLoop" for _, reason, _ in cluster.events("momentum"))
     rows = cluster.get("TradingBot", "momentum")["status"]["services"]
     assert next(row for row in rows if row["name"] == "execution")["restarts"] > 0
+
+
+def test_an_emergency_stop_does_not_wait_for_monitoring_and_cancels_without_the_engine(cluster, operator, run, names):
+    run()
+    cluster.wait_for("momentum", "ExchangeConnected", "True")
+    engine = names.remove("momentum-engine")
+    names.remove("momentum-monitoring")
+    cluster.patch("TradingBot", "momentum", {"spec": {"emergencyStop": True}})
+    cluster.wait("orders are canceled", lambda: ("momentum-execution", "DELETE", "/api/v1/orders") in names.asked)
+    names.add("momentum-engine", engine)
+
+    def stopped():
+        return any(reason == "EmergencyStopped" for _, reason, _ in cluster.events("momentum"))
+
+    cluster.wait("the engine has it as soon as it answers", stopped)
+    assert ("momentum-engine", "POST", "/api/v1/trading/emergency-stop") in names.asked
+
+
+def test_a_bot_whose_spec_cannot_be_read_any_more_still_cancels_its_orders(cluster, operator, run, names):
+    run()
+    cluster.wait_for("momentum", "ExchangeConnected", "True")
+    cluster.patch("TradingBot", "momentum", {"spec": {"strategies": [{"name": "reversion", "kind": "Clairvoyance"}]}})
+    cluster.wait_for("momentum", "Reconciled", "False", "InvalidSpec")
+    cluster.delete("TradingBot", "momentum")
+    cluster.wait("the bot is gone", lambda: cluster.get("TradingBot", "momentum") is None)
+    assert asked(names, "/api/v1/trading/emergency-stop")
+    assert any(reason == "Released" for _, reason, _ in cluster.events("momentum"))
