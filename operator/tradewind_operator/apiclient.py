@@ -90,16 +90,14 @@ class ApiClient:
             await self._session.close()
             self._session = None
 
-    async def apply(
-        self, resource: Resource, manifest: Object, manager: str, *, status: bool = False, force: bool = True
-    ) -> Object:
-        """Server-side apply: what `manifest` says is so afterwards; the object as it then is.
+    async def apply(self, resource: Resource, manifest: Object, manager: str, *, status: bool = False) -> Object:
+        """Server-side apply: what `manifest` says is so afterwards, whoever said otherwise; the object as it then is.
 
-        Without `force` a field that somebody else has set otherwise is an `ApiError` 409.
+        A `metadata.uid` or `resourceVersion` in it is a condition: `ApiError` 409 (422 for another uid) where it fails.
         """
         metadata = manifest["metadata"]
         path = resource.path(metadata["namespace"], metadata["name"]) + ("/status" if status else "")
-        parameters = {"fieldManager": manager, "force": str(force).lower(), "fieldValidation": "Strict"}
+        parameters = {"fieldManager": manager, "force": "true", "fieldValidation": "Strict"}
         return await self._write("PATCH", path, manifest, parameters, content_type=APPLY)
 
     async def create(self, resource: Resource, manifest: Object) -> Object:
@@ -223,7 +221,7 @@ class ApiClient:
                         raise await _failure(response, method, path)
                     yield response
                     return
-            except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError) as error:
+            except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
                 raise ApiError(
                     0, type(error).__name__, f"{method} {path}: {str(error) or type(error).__name__}"
                 ) from error
@@ -266,5 +264,5 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[Object]:
             for line in whole:
                 if line:
                     yield orjson.loads(line)
-    except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as error:
+    except (aiohttp.ClientError, OSError, orjson.JSONDecodeError) as error:
         raise ApiError(0, type(error).__name__, f"watch: {str(error) or type(error).__name__}") from error

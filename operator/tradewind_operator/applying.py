@@ -4,13 +4,14 @@ A child is as it should be when it was applied from the present manifest and nob
 somebody has is known by its digest, which is remembered from the answer to our own write; after a restart nothing is
 remembered, and each child is applied once more, which the API server does not count as a change where there is none.
 
-A child that is not known to be ours is applied without force: an object of somebody else that bears its name is left
-as it is, and named.
+An object of somebody else that bears the name of a child is left as it is, and named: a child that is not known is
+only ever made, never laid over what is there, and a known one is changed as the very object that it was.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from time import monotonic
@@ -21,7 +22,7 @@ import structlog
 from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.bots import Bot
-from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout
+from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout, read_child
 from tradewind_operator.desired import Desired
 from tradewind_operator.kinds import BY_KIND, CLAIM, DEPLOYMENT, JOB, OPERATOR, POD, SECRET, Resource
 from tradewind_operator.manifests import Manifest
@@ -30,6 +31,9 @@ from tradewind_operator.metrics import OperatorMetrics
 
 KEPT = frozenset({POD.kind, SECRET.kind, CLAIM.kind, JOB.kind})
 """Kinds that are never deleted for being too many: they hold keys and money's record, or end by themselves."""
+
+NEVER = "1"
+"""A resourceVersion that no object has: server-side apply then makes the object, or refuses where there is one."""
 
 
 class ChildConflictError(TradewindError):
@@ -42,16 +46,21 @@ class Applying:
     def __init__(self, client: ApiClient, children: Children, metrics: OperatorMetrics, rollout_timeout: float) -> None:
         self._client, self._children, self._metrics = client, children, metrics
         self._rollout_timeout = rollout_timeout
-        self._applied: dict[tuple[str, Name], tuple[str, bytes]] = {}
-        """For each child that was applied by this process: from what, and what it was then."""
-        self._rolled: dict[tuple[str, str], float] = {}
-        """When each Deployment was last given another pod template, by bot key and name."""
+        self._applied: dict[str, dict[Name, tuple[str, bytes]]] = defaultdict(dict)
+        """By bot, for each child that was applied by this process: from what, and what it was then."""
+        self._rolled: dict[str, dict[str, float]] = defaultdict(dict)
+        """By bot: when each Deployment was last given another pod template."""
         self._log = structlog.get_logger().bind(service="operator")
 
     def forget(self, key: str) -> None:
         """Nothing is known of this bot any more."""
-        self._applied = {name: value for name, value in self._applied.items() if name[0] != key}
-        self._rolled = {name: value for name, value in self._rolled.items() if name[0] != key}
+        self._applied.pop(key, None)
+        self._rolled.pop(key, None)
+
+    def lost(self, bot: Bot, wanted: Desired) -> bool:
+        """Whether a child that was there is not there any more."""
+        there = self._children.of(bot.key)
+        return any(name in wanted.hashes and name not in there for name in self._applied.get(bot.key, {}))
 
     def differing(self, bot: Bot, wanted: Desired) -> list[Name]:
         """The children that are to be applied, in their order."""
@@ -93,18 +102,18 @@ class Applying:
 
     def remember(self, bot: Bot, resource: Resource, content: str, answer: Mapping[str, Any]) -> None:
         """Take over what the API server says of a child that is as `content` wants it."""
-        self._children.put(resource, answer)
-        name = (resource.kind, answer["metadata"]["name"])
-        child = self._children.of(bot.key).get(name)
-        if child is not None:
-            self._applied[(bot.key, name)] = (content, child.digest)
+        child = read_child(resource, answer)
+        if not self._children.answered(resource, answer):
+            raise TemporaryError(f"{child.kind} {child.name} was deleted as soon as it was applied", retry_after=0.1)
+        # Of the answer and not of what is known by now: somebody may have changed the child since.
+        self._applied[bot.key][(child.kind, child.name)] = (content, child.digest)
 
     def remembers(self, bot: Bot, name: Name, content: str) -> bool:
         """Whether a child is known to be as `content` wants it, by this process."""
         child = self._children.of(bot.key).get(name)
         if child is None or child.deleting or child.owner != bot.uid:
             return False
-        return self._applied.get((bot.key, name)) == (content, child.digest)
+        return self._applied.get(bot.key, {}).get(name) == (content, child.digest)
 
     async def ensure(self, bot: Bot, resource: Resource, manifest: Manifest, content: str) -> None:
         """Apply one child, unless it is known to be as `content` wants it."""
@@ -122,6 +131,7 @@ class Applying:
             if not child.deleting:
                 self._log.info("child is removed", bot=bot.key, kind=child.kind, name=child.name)
                 await self._client.delete(BY_KIND[child.kind], _namespace(bot), child.name, child.uid)
+                self._applied[bot.key].pop((child.kind, child.name), None)
         if any(child.kind == DEPLOYMENT.kind for child in surplus):
             raise TemporaryError("the former workloads are still ending", retry_after=0.5)
 
@@ -148,21 +158,52 @@ class Applying:
     async def _one(self, bot: Bot, name: Name, manifest: Manifest, content: str) -> None:
         resource = BY_KIND[name[0]]
         known = self._children.of(bot.key).get(name)
-        if known is not None:
-            self.check_owner(bot, known)
-        ours = known is not None and not known.deleting
-        if ours and (bot.key, name) in self._applied and known is not None and known.applied_hash == content:
+        before, _ = self._applied.get(bot.key, {}).get(name, ("", b""))
+        if before == content and (known is None or known.applied_hash in ("", content)):
             self._metrics.drift.labels(name[0]).inc()
             self._log.info("drift is put right", bot=bot.key, kind=name[0], name=name[1])
-        try:
-            answer = await self._client.apply(resource, manifest, OPERATOR, force=ours)
-        except ApiError as error:
-            if error.status == HTTPStatus.CONFLICT and not ours:
-                raise ChildConflictError(
-                    f"there is a {name[0]} {name[1]} already that is not of this bot; fix: delete it, or rename the bot"
-                ) from error
-            raise
+        if known is not None:
+            self._check(bot, known)
+        answer = await self._under_condition(resource, manifest, known)
+        if answer is None:
+            answer = await self._after_a_second_look(bot, resource, manifest)
         self.remember(bot, resource, content, answer)
+
+    async def _under_condition(
+        self, resource: Resource, manifest: Manifest, known: Child | None
+    ) -> Mapping[str, Any] | None:
+        """Change the very object that is known, or make one where none is; None where that is not how things are."""
+        condition = {"uid": known.uid} if known is not None else {"resourceVersion": NEVER}
+        try:
+            return await self._client.apply(
+                resource, {**manifest, "metadata": {**manifest["metadata"], **condition}}, OPERATOR
+            )
+        except ApiError as error:
+            another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
+            if error.status == HTTPStatus.CONFLICT or another:
+                return None
+            raise
+
+    async def _after_a_second_look(self, bot: Bot, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
+        """What the watch has not told yet is asked for, and taken over where it is the bot's."""
+        name = manifest["metadata"]["name"]
+        found = await self._client.get(resource, _namespace(bot), name)
+        known = read_child(resource, found) if found is not None else None
+        if known is not None:
+            if not known.owner and not known.applied_hash:
+                raise ChildConflictError(
+                    f"there is a {known.kind} {name} already that is not of this bot; fix: delete it, or rename the bot"
+                )
+            self._check(bot, known)
+        answer = await self._under_condition(resource, manifest, known)
+        if answer is None:
+            raise TemporaryError(f"{resource.kind} {name} is being changed by others", retry_after=0.5)
+        return answer
+
+    def _check(self, bot: Bot, known: Child) -> None:
+        self.check_owner(bot, known)
+        if known.deleting:
+            raise TemporaryError(f"{known.kind} {known.name} is being deleted and will be made again", retry_after=0.5)
 
     # ---------------------------------------------------------------------------------------------------- deployments
 
@@ -188,7 +229,7 @@ class Applying:
             if self.differs(bot, name, content) and manifest is not None:
                 if replaces:
                     await self._one(bot, name, manifest, content)
-                    self._rolled[(bot.key, deployment)] = monotonic()
+                    self._rolled[bot.key][deployment] = monotonic()
                     rolling = True
                     continue
                 at_once.append(name)
@@ -198,12 +239,12 @@ class Applying:
 
     def _is_rolling(self, bot: Bot, deployment: str, child: Child | None) -> bool:
         """Whether a change of this Deployment by this process is not through yet, and may still be waited for."""
-        since = self._rolled.get((bot.key, deployment))
+        since = self._rolled.get(bot.key, {}).get(deployment)
         if since is None:
             return False
         done = child is not None and isinstance(child.facts, Rollout) and child.facts.done
         if done or monotonic() - since > self._rollout_timeout:
-            del self._rolled[(bot.key, deployment)]
+            del self._rolled[bot.key][deployment]
             return False
         return True
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.applying import Applying
 from tradewind_operator.bots import Bot
@@ -80,7 +81,14 @@ class BotSecrets:
         if not lacks and right:
             return found
         condition = {"resourceVersion": found["metadata"]["resourceVersion"]}
-        return await self._client.merge(SECRET, namespace, name, {"metadata": {**metadata, **condition}, "data": lacks})
+        try:
+            return await self._client.merge(
+                SECRET, namespace, name, {"metadata": {**metadata, **condition}, "data": lacks}
+            )
+        except ApiError as error:
+            if error.status in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
+                raise TemporaryError(f"Secret {name} was changed while it was looked at", retry_after=0.2) from error
+            raise
 
     def _addresses(self) -> dict[str, bytes]:
         if self._storage is None:

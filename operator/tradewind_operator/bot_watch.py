@@ -15,6 +15,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -26,6 +27,8 @@ from tradewind_operator.kinds import GROUP_VERSION_PLURAL
 IDLE_SECONDS = 0.1
 """How long kopf keeps a worker for a bot that is silent; each holds a task."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+LASTING = 60.0
+"""Seconds after which a watch that ends had worked, so that what ended it is no failure after failures."""
 END_SECONDS = 10.0
 
 OnEvent = Callable[[str | None, dict[str, Any]], None]
@@ -62,10 +65,13 @@ class BotWatch:
         """The thread."""
         pause = FIRST_PAUSE
         while not self._stop.is_set():
+            began = monotonic()
             try:
                 asyncio.run(self._watch_once())
             except Exception as error:  # noqa: BLE001 - whatever ended it, bots must be watched
                 self._log.warning("watch of bots is begun again", error=repr(error), pause=pause)
+            if monotonic() - began > LASTING:
+                pause = FIRST_PAUSE
             if not self._stop.is_set():
                 self._stop.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - a jitter
                 pause = min(pause * 2, LONGEST_PAUSE)

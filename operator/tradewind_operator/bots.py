@@ -44,12 +44,19 @@ class Bot:
         """What a person may change: the same intent gives the same children."""
         return self.uid, self.generation, self.restart
 
+    @property
+    def wish(self) -> tuple[Any, ...]:
+        """Everything by which a person tells the operator what to do with the bot."""
+        return *self.intent, self.disabled, self.deleted_at is not None
+
 
 class Bots:
     """All bots, by key (`namespace/name`)."""
 
     def __init__(self) -> None:
         self._bots: dict[str, Bot] = {}
+        self.ends = 0
+        """How many have ended so far: what was asked before the last one ended may be about that one."""
 
     def __len__(self) -> int:
         return len(self._bots)
@@ -62,16 +69,26 @@ class Bots:
         return self._bots.get(key)
 
     def put(self, resource: Mapping[str, Any]) -> bool:
-        """Take over a resource; whether it is newer than what was known."""
+        """Take over what was watched or listed; whether it is newer than what was known.
+
+        The predecessor of the same name is older, whatever order the two come in.
+        """
         bot = read_bot(resource)
         known = self._bots.get(bot.key)
-        if known is not None and known.uid == bot.uid and known.version >= bot.version:
+        if known is not None and known.version >= bot.version:
             return False
         self._bots[bot.key] = bot
         return True
 
+    def answered(self, resource: Mapping[str, Any]) -> None:
+        """Take over the answer to a write of our own, unless the bot is known to be gone since."""
+        known = self._bots.get(key_of(resource))
+        if known is not None and known.uid == resource["metadata"]["uid"]:
+            self.put(resource)
+
     def remove(self, resource: Mapping[str, Any]) -> Bot | None:
         """A resource is gone; the bot it was, None where another has taken its name meanwhile."""
+        self.ends += 1
         key = key_of(resource)
         known = self._bots.get(key)
         if known is None or known.uid != resource["metadata"]["uid"]:

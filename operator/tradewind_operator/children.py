@@ -25,6 +25,8 @@ TEMPLATE_HASH = "tradewind.dev/template-hash"
 Object = Mapping[str, Any]
 Name = tuple[str, str]
 """Kind and name."""
+Place = tuple[str, str]
+"""Namespace and name."""
 
 _UNOWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"})
 
@@ -86,10 +88,14 @@ class Child:
 
 
 class Children:
-    """The children of all bots, by the key of the bot."""
+    """The children of all bots, by the key of the bot; each kind also by its place, `(namespace, name)`."""
 
     def __init__(self) -> None:
         self._by_bot: dict[str, dict[Name, Child]] = defaultdict(dict)
+        self._places: dict[str, dict[Place, str]] = defaultdict(dict)
+        """By kind: the bot under which the object of a place is filed. Its labels may have been changed since."""
+        self._heard: dict[tuple[str, str | None], int] = {}
+        """By kind and namespace: the newest version that a watch has brought, lists and deletions included."""
 
     def of(self, bot: str) -> Mapping[Name, Child]:
         """Those of one bot, by kind and name."""
@@ -101,48 +107,78 @@ class Children:
 
     def count(self) -> int:
         """How many there are, pods left out."""
-        return sum(1 for children in self._by_bot.values() for kind, _ in children if kind != POD.kind)
+        return sum(len(places) for kind, places in self._places.items() if kind != POD.kind)
 
-    def put(self, resource: Resource, found: Object) -> str | None:
-        """Take over an object if it is newer than what is known of it; the key of its bot, None if nothing is new."""
-        key = bot_key(found)
+    def put(self, resource: Resource, found: Object) -> set[str]:
+        """Take over what a watch brings, if it is newer than what is known; the keys of the bots that it concerns."""
+        self._hear(resource, found["metadata"]["namespace"], int(found["metadata"]["resourceVersion"]))
+        return self._file(resource, found)
+
+    def answered(self, resource: Resource, found: Object) -> bool:
+        """Take over the answer to a write of our own; False where a watch has told since that the object is gone.
+
+        The answer may be overtaken by what happened after it: an object that was made and deleted at once would be
+        known for ever, because no further event of it comes.
+        """
+        namespace, name = found["metadata"]["namespace"], found["metadata"]["name"]
+        heard = max(self._heard.get((resource.kind, where), 0) for where in (namespace, None))
+        if (namespace, name) not in self._places[resource.kind] and int(found["metadata"]["resourceVersion"]) <= heard:
+            return False
+        self._file(resource, found)
+        return True
+
+    def remove(self, resource: Resource, found: Object) -> set[str]:
+        """An object is gone; the keys of the bots that it concerns.
+
+        One that is not known concerns its bot all the same: the answer to the write that made it may be under way.
+        """
+        metadata = found["metadata"]
+        version = int(metadata["resourceVersion"])
+        self._hear(resource, metadata["namespace"], version)
+        key = self._places[resource.kind].get((metadata["namespace"], metadata["name"]))
         if key is None:
-            return None
-        child = read_child(resource, found)
-        known = self._by_bot[key].get((child.kind, child.name))
-        if known is not None and known.version >= child.version:
-            return None
-        self._by_bot[key][(child.kind, child.name)] = child
-        return key
+            return {labelled} if (labelled := bot_key(found)) else set()
+        known = self._by_bot[key][(resource.kind, metadata["name"])]
+        if known.uid != metadata["uid"] or known.version > version:
+            return set()
+        self._drop(resource.kind, (metadata["namespace"], metadata["name"]))
+        return {key}
 
-    def remove(self, resource: Resource, found: Object) -> str | None:
-        """An object is gone; the key of its bot, None where another one has taken its name meanwhile."""
-        key = bot_key(found)
-        if key is None:
-            return None
-        name, uid = found["metadata"]["name"], found["metadata"]["uid"]
-        known = self._by_bot.get(key, {}).get((resource.kind, name))
-        if known is None or known.uid != uid:
-            return None
-        self._drop(key, (resource.kind, name))
-        return key
+    def keep_only(self, resource: Resource, namespace: str | None, found: Iterable[Object], version: int) -> set[str]:
+        """After a list of this version: forget those that are not in it and not newer; the keys of their bots."""
+        listed = {(one["metadata"]["namespace"], one["metadata"]["name"]) for one in found}
+        gone = {
+            place: key
+            for place, key in self._places[resource.kind].items()
+            if namespace in (None, place[0])
+            and place not in listed
+            and self._by_bot[key][(resource.kind, place[1])].version <= version
+        }
+        for place in gone:
+            self._drop(resource.kind, place)
+        self._hear(resource, namespace, version)
+        return set(gone.values())
 
-    def keep_only(self, resource: Resource, namespace: str | None, found: Iterable[Object]) -> set[str]:
-        """After a list: forget those that are not in it; the keys of their bots."""
-        names = {(bot_key(one), one["metadata"]["name"]) for one in found}
-        gone = [
-            (key, name)
-            for key, children in self._by_bot.items()
-            if namespace is None or key.startswith(f"{namespace}/")
-            for name in children
-            if name[0] == resource.kind and (key, name[1]) not in names
-        ]
-        for key, name in gone:
-            self._drop(key, name)
-        return {key for key, _ in gone}
+    def _file(self, resource: Resource, found: Object) -> set[str]:
+        child, key = read_child(resource, found), bot_key(found)
+        place = (found["metadata"]["namespace"], child.name)
+        former = self._places[resource.kind].get(place)
+        if former is not None:
+            if self._by_bot[former][(child.kind, child.name)].version >= child.version:
+                return set()
+            if former != key:
+                self._drop(resource.kind, place)
+        if key is not None:
+            self._by_bot[key][(child.kind, child.name)] = child
+            self._places[resource.kind][place] = key
+        return {one for one in (former, key) if one is not None}
 
-    def _drop(self, key: str, name: Name) -> None:
-        del self._by_bot[key][name]
+    def _hear(self, resource: Resource, namespace: str | None, version: int) -> None:
+        self._heard[(resource.kind, namespace)] = max(version, self._heard.get((resource.kind, namespace), 0))
+
+    def _drop(self, kind: str, place: Place) -> None:
+        key = self._places[kind].pop(place)
+        del self._by_bot[key][(kind, place[1])]
         if not self._by_bot[key]:
             del self._by_bot[key]
 

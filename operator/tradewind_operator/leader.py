@@ -80,15 +80,20 @@ class Leadership(Fence):
 
     async def release(self) -> None:
         """Give the Lease up, so that another takes it at once; without an error where that is not possible."""
-        if not self.leads or self._lease is None:
+        if not self.leads:
             return
-        lease, self._renewed_at = self._lease, None
+        self._renewed_at = None
         self._tell()
-        spec = {**lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
         try:
-            await self._client.put_lease(LEASE, {**lease, "spec": spec}, fresh=False, timeout=self._duration / 3)
-        except ApiError as error:
-            self._log.warning("lease is not released", error=str(error))
+            async with asyncio.timeout(self._duration / 3):
+                # The last renewal may have been cut off after it was done, so what is known of it is not the present.
+                found = await self._client.get(LEASE, self._namespace, self._name)
+                if found is None or found["spec"].get("holderIdentity") != self._identity:
+                    return
+                spec = {**found["spec"], "holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+                await self._client.put_lease(LEASE, {**found, "spec": spec}, fresh=False, timeout=self._duration / 3)
+        except (ApiError, TimeoutError) as error:
+            self._log.warning("lease is not released", error=str(error) or "no answer in time")
 
     async def _round(self, began: float) -> None:
         found = await self._client.get(LEASE, self._namespace, self._name)
@@ -124,6 +129,8 @@ class Leadership(Fence):
         metadata = found["metadata"] if found else {"name": self._name, "namespace": self._namespace}
         lease = {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": metadata, "spec": fresh}
         self._lease = await self._client.put_lease(LEASE, lease, fresh=found is None, timeout=self._duration / 3)
+        # What came while this process might not write was turned away: after such a gap it begins to lead anew.
+        self._tell()
         self._seen_at, self._renewed_at = self._clock(), began
 
     def _tell(self) -> None:

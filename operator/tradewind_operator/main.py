@@ -17,8 +17,9 @@ import structlog
 
 from tradewind import __version__
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
-from tradewind_operator.apiclient import METADATA_LIST, ApiClient, ApiError
+from tradewind_operator.apiclient import ApiClient
 from tradewind_operator.applying import Applying
+from tradewind_operator.bot_list import BotList
 from tradewind_operator.bot_secrets import BotSecrets
 from tradewind_operator.bot_watch import BotWatch
 from tradewind_operator.bots import Bot, Bots, key_of
@@ -39,8 +40,8 @@ from tradewind_operator.workqueue import WorkQueue
 
 DEAF_AFTER = 240.0
 """Seconds without a word from the API server after which a watch is dead, though it is begun again by itself before."""
-MISSED_AFTER = 60.0
-"""Seconds after which a version of a bot that a list has shown must have come by the watch as well."""
+SETTLE = 0.5
+"""Seconds for which a watch of bots that begins again is let go on before it is compared with a list."""
 
 
 class Operator:
@@ -74,6 +75,8 @@ class Operator:
             may_ask=lambda: self.leadership.leads,
         )
         self.told.on_change = self.queue.add
+        namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
+        self.list = BotList(self.client, self.bots, namespaces, on_found=self._on_found, on_gone=self._on_gone)
         release = Release(
             self.client,
             children=self.children,
@@ -95,9 +98,9 @@ class Operator:
             metrics=self.metrics,
             tracer=self._tracing.tracer(OPERATOR),
             site=self.site,
+            confirm=self.list.confirm,
         )
         self.queue.on_wait = self.metrics.queue_seconds.observe
-        namespaces: tuple[str | None, ...] = settings.namespaces or (None,)
         self.reflectors = [
             Reflector(self.client, resource, namespace=namespace, selector=SELECTOR, sink=self)
             for resource in WATCHED
@@ -113,7 +116,7 @@ class Operator:
         )
         self._stop = asyncio.Event()
         self._bots_listed = asyncio.Event()
-        self._missed_since: dict[str, tuple[int, float]] = {}
+        self._watch_began = asyncio.Event()
 
     # ------------------------------------------------------------------------------------------------------- the loop
 
@@ -148,7 +151,7 @@ class Operator:
 
     async def _synchronize(self) -> None:
         """Lead, or wait to, as soon as everything that is there is known."""
-        await self._list_bots()
+        await self.list.compare()
         self._bots_listed.set()
         for reflector in self.reflectors:
             await reflector.synchronized.wait()
@@ -186,78 +189,58 @@ class Operator:
 
     def _on_bot(self, kind: str | None, resource: dict[str, Any]) -> None:
         """A bot is new, different or gone; `kind` None is one that was there when the watch began."""
+        key = key_of(resource)
+        known = self.bots.get(key)
+        self.list.watched(key, int(resource["metadata"]["resourceVersion"]))
         if kind == "DELETED":
             if (gone := self.bots.remove(resource)) is not None:
-                self.reconciler.forget(gone)
+                self._on_gone(gone)
         elif self.bots.put(resource):
-            self.queue.add(key_of(resource), urgent=kind is not None)
+            bot = self.bots.get(key)
+            changed = known is None or bot is None or bot.wish != known.wish
+            self.queue.add(key, urgent=kind is not None, changed=changed)
+        if kind is None:
+            self._watch_began.set()
 
-    def listed(self, resource: Resource, namespace: str | None, objects: list[dict[str, Any]]) -> None:
-        """These are all children of a kind that there are."""
-        for key in self.children.keep_only(resource, namespace, objects):
+    def _on_gone(self, bot: Bot) -> None:
+        self.reconciler.forget(bot)
+
+    def _on_found(self, key: str) -> None:
+        self.queue.add(key, changed=True)
+
+    def listed(self, resource: Resource, namespace: str | None, objects: list[dict[str, Any]], version: int) -> None:
+        """These were all children of a kind that there were at `version`."""
+        for key in self.children.keep_only(resource, namespace, objects, version):
             self.queue.add(key)
         for found in objects:
             self.changed(resource, found)
 
     def changed(self, resource: Resource, found: dict[str, Any]) -> None:
         """A child is new or different."""
-        if (key := self.children.put(resource, found)) is not None:
+        for key in self.children.put(resource, found):
             self.queue.add(key)
 
     def removed(self, resource: Resource, found: dict[str, Any]) -> None:
         """A child is gone."""
-        if (key := self.children.remove(resource, found)) is not None:
+        for key in self.children.remove(resource, found):
             self.queue.add(key)
 
     # --------------------------------------------------------------------------------------------------------- resync
 
     async def _resync(self) -> None:
-        """Look at every bot without a cause now and then, and see whether the watch of bots has missed anything."""
+        """Look at every bot without a cause now and then, and at what the watch of bots has missed."""
         while True:
-            await asyncio.sleep(self.settings.resync_interval * random.uniform(0.8, 1.2))  # noqa: S311 - a jitter
+            again = self.settings.resync_interval * random.uniform(0.8, 1.2)  # noqa: S311 - a jitter
             try:
-                await self._list_bots()
-            except ApiError as error:
-                self._log.info("bots are not listed", error=str(error))
-                continue
-            for key in self.bots:
-                self.queue.add(key, urgent=False)
-
-    async def _list_bots(self) -> None:
-        """Compare what the API server has with what the watch has brought; what was missed is fetched."""
-        for namespace in self.settings.namespaces or (None,):
-            parameters = {"limit": "500"}
-            while True:
-                page = await self._patiently(TRADING_BOT.collection(namespace), parameters)
-                for one in page.get("items") or ():
-                    await self._compare(one)
-                if not (following := page["metadata"].get("continue")):
-                    break
-                parameters = {**parameters, "continue": following}
-
-    async def _patiently(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
-        pause = 0.5
-        while True:
-            try:
-                return await self.client.read(path, parameters, METADATA_LIST)
-            except ApiError as error:
-                if not error.passing and error.status != 404:
-                    raise
-                self._log.info("bots are listed again", error=str(error), pause=pause)
-                await asyncio.sleep(max(pause, error.retry_after or 0.0))
-                pause = min(pause * 2, 15.0)
-
-    async def _compare(self, listed: dict[str, Any]) -> None:
-        key, version = key_of(listed), int(listed["metadata"]["resourceVersion"])
-        bot = self.bots.get(key)
-        if bot is not None and bot.version >= version:
-            self._missed_since.pop(key, None)
-            return
-        metadata = listed["metadata"]
-        self._missed_since.setdefault(key, (version, monotonic()))
-        found = await self.client.get(TRADING_BOT, metadata["namespace"], metadata["name"])
-        if found is not None and self.bots.put(found):
-            self.queue.add(key)
+                async with asyncio.timeout(again):
+                    await self._watch_began.wait()
+            except TimeoutError:
+                for key in self.bots:
+                    self.queue.add(key, urgent=False)
+            else:
+                await asyncio.sleep(SETTLE)
+                self._watch_began.clear()
+            await self.list.compare()
 
     # --------------------------------------------------------------------------------------------------------- health
 
@@ -272,6 +255,8 @@ class Operator:
         now = monotonic()
         deaf = [one.name for one in self.reflectors if now - one.heard > DEAF_AFTER]
         reasons = [f"the watch of {name} has heard nothing for {DEAF_AFTER:g} s" for name in deaf]
+        if missed := self.list.deaf():
+            reasons.append(f"the watch of {TRADING_BOT.plural} has not told of {missed}, which is there")
         if now - self.leadership.heard > DEAF_AFTER and self._bots_listed.is_set():
             reasons.append(f"the Lease was not looked at for {DEAF_AFTER:g} s")
         return reasons

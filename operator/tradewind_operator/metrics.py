@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
-from tradewind_operator.status import Condition
+from tradewind_operator.status import TYPES, Condition
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _TRUTHS = ("True", "False", "Unknown")
@@ -68,4 +68,7 @@ class OperatorMetrics:
     def forget(self, key: str) -> None:
         """A bot is gone."""
         namespace, _, name = key.partition("/")
-        self.conditions.remove_by_labels({"namespace": namespace, "name": name})
+        # One by one: to search the samples of all bots at the end of each is quadratic where many end.
+        for kind in TYPES:
+            for truth in _TRUTHS:
+                self.conditions.remove(namespace, name, kind, truth)

@@ -7,7 +7,7 @@ and the next one goes on from there; so an operator may be killed at any point o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import structlog
@@ -38,7 +38,10 @@ NAMESPACE_ENDING = "because it is being terminated"
 
 
 class Reconciler:
-    """Looks at bots. `site` gives what the installation says at the moment."""
+    """Looks at bots.
+
+    `site` gives what the installation says at the moment; `confirm` asks the API server whether a bot is still there.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,9 @@ class Reconciler:
         metrics: OperatorMetrics,
         tracer: Tracer,
         site: Callable[[], Site],
+        confirm: Callable[[Bot], Awaitable[bool]],
     ) -> None:
+        self._confirm = confirm
         self._client, self._bots, self._children, self._queue = client, bots, children, queue
         self._applying, self._secrets, self._release, self._told = applying, secrets, release, told
         self._events, self._metrics, self._tracer, self._site = events, metrics, tracer, site
@@ -74,28 +79,35 @@ class Reconciler:
         """Look at a bot, and see to it that it is looked at again when that did not succeed; raises nothing."""
         began, clock = time.time(), time.perf_counter()
         result = "success"
+        bot = self._bots.get(key)
         try:
-            bot = self._bots.get(key)
             if bot is not None:
                 result = await self._look(bot)
-            if result == "success":
+            if result not in ("refused", "conflict"):
                 self._queue.succeeded(key)
         except NotLeaderError:
             result = "not_leader"
         except (ApiError, TemporaryError) as error:
             result = "retried"
-            pause = self._queue.failed(key, getattr(error, "retry_after", None))
-            passing = isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error)
-            level = self._log.info if passing else self._log.error
-            level("bot is looked at again", bot=key, error=str(error), pause=round(pause, 2))
+            self._retry(key, error)
         except Exception:  # noqa: BLE001
             # A defect of ours must cost one bot a pause, and not all bots their operator.
             result = "failed"
             pause = self._queue.failed(key)
             self._log.exception("look at a bot failed", bot=key, pause=round(pause, 2))
+        finally:
+            # A bot may end while it is looked at, and its memory would begin anew.
+            if bot is not None and self._bots.get(key) is None:
+                self.forget(bot)
         self._metrics.reconciles.labels(result).inc()
         self._metrics.reconcile_seconds.observe(time.perf_counter() - clock)
         self._tracer.span("reconcile", None, {"tradewind.bot": key, "tradewind.result": result}, start=began)
+
+    def _retry(self, key: str, error: ApiError | TemporaryError) -> None:
+        pause = self._queue.failed(key, error.retry_after)
+        passing = isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error)
+        level = self._log.info if passing else self._log.error
+        level("bot is looked at again", bot=key, error=str(error), pause=round(pause, 2))
 
     async def _look(self, bot: Bot) -> str:
         if bot.deleted_at is not None:
@@ -108,25 +120,31 @@ class Reconciler:
         if bot.disabled:
             await self._report(bot, known[1] if known else None, APPLIED, disabled=True)
             return "success"
-        try:
-            reconciled = await self._apply(bot, site)
-            result = "success"
-        except ConfigErrors as error:
-            reconciled, result = _refused("InvalidSpec", str(error)), "invalid"
-        except ChildConflictError as error:
-            reconciled, result = _refused("ChildConflict", str(error)), "conflict"
-            self._queue.failed(bot.key, 5.0)
-        except TemporaryError as error:
-            reconciled, result = _refused("Waiting", str(error)), "waiting"
-            self._queue.add_after(bot.key, error.retry_after or 1.0)
-        except ApiError as error:
-            if error.passing:
-                raise
-            reconciled, result = _refused("ApplyFailed", str(error)), "refused"
-            self._queue.failed(bot.key, error.retry_after)
+        reconciled, result = await self._try_to_apply(bot, site)
+        if self._bots.get(bot.key) is None:
+            return "gone"
         known = self._desired.get(bot.key)
         await self._report(bot, known[1] if known else None, reconciled)
         return result
+
+    async def _try_to_apply(self, bot: Bot, site: Site) -> tuple[Condition, str]:
+        """What came of it, for the status of the bot and for the metrics."""
+        try:
+            return await self._apply(bot, site), "success"
+        except ConfigErrors as error:
+            return _refused("InvalidSpec", str(error)), "invalid"
+        except ChildConflictError as error:
+            self._queue.failed(bot.key)
+            return _refused("ChildConflict", str(error)), "conflict"
+        except TemporaryError as error:
+            self._queue.add_after(bot.key, error.retry_after)
+            return _refused("Waiting", str(error)), "waiting"
+        except ApiError as error:
+            if error.passing:
+                raise
+            if await self._confirm(bot):
+                self._queue.failed(bot.key, error.retry_after)
+            return _refused("ApplyFailed", str(error)), "refused"
 
     async def _apply(self, bot: Bot, site: Site) -> Condition:
         """Bring the children to what the spec says."""
@@ -134,14 +152,18 @@ class Reconciler:
         fresh = known is None or known[0] != site or known[1].intent != bot.intent
         if known is not None and not fresh and self._unchanged(bot, known):
             return APPLIED
+        # Where children have gone the bot may have gone before them, and the watch have missed it: what is made for
+        # it then is deleted by Kubernetes, and made again, for ever.
+        if known is not None and self._applying.lost(bot, known[1]) and not await self._confirm(bot):
+            return APPLIED
         model = model_of(bot)
         bodies = manifests(model, bot, site)
         wanted = desired(bot, model, bodies)
         facts = TradingBotFacts(model)
         if facts.released and FINALIZER not in bot.finalizers:
-            self._bots.put(await self._release.hold(bot))
+            self._bots.answered(await self._release.hold(bot))
         elif not facts.released and FINALIZER in bot.finalizers:
-            self._bots.put(await self._release.let_go(bot))
+            self._bots.answered(await self._release.let_go(bot))
         self._desired[bot.key] = (site, wanted, facts)
         await self._secrets.ensure(bot, model, owner_of(bot))
         waiting = await self._applying.apply(bot, wanted, bodies)
@@ -204,7 +226,13 @@ class Reconciler:
             "metadata": metadata,
             "status": found,
         }
-        self._bots.put(await self._client.apply(TRADING_BOT, document, STATUS_MANAGER, status=True))
+        try:
+            answer = await self._client.apply(TRADING_BOT, document, STATUS_MANAGER, status=True)
+        except ApiError as error:
+            if error.passing or await self._confirm(bot):
+                raise
+            return
+        self._bots.answered(answer)
         await self._tell(resource, before, found)
 
     async def _tell(self, resource: Mapping[str, Any], before: Mapping[str, Any], found: Mapping[str, Any]) -> None:

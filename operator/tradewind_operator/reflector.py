@@ -25,6 +25,8 @@ WATCH_SECONDS = 290
 """How long a watch is asked for; the server sends a bookmark about every minute in between."""
 SILENCE = 90.0
 """A watch that has sent nothing, not even a bookmark, for so long is dead."""
+LASTING = 10.0
+"""A watch that has run for so many seconds worked: what ends it then is no failure after failures."""
 PAGE = 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 20.0
 
@@ -32,8 +34,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 20.0
 class Sink(Protocol):
     """What takes over what a watch brings."""
 
-    def listed(self, resource: Resource, namespace: str | None, objects: list[Object]) -> None:
-        """These are all that there are."""
+    def listed(self, resource: Resource, namespace: str | None, objects: list[Object], version: int) -> None:
+        """These were all that there were at `version`."""
 
     def changed(self, resource: Resource, found: Object) -> None:
         """An object is new or different."""
@@ -74,13 +76,15 @@ class Reflector:
         """Watch until cancelled."""
         failures = 0
         while True:
+            began = monotonic()
             try:
                 version = await self._list()
-                failures = 0
                 while True:
                     version = await self._follow(version)
+                    failures = 0
             except ApiError as error:
-                failures = 0 if error.status == HTTPStatus.GONE else failures + 1
+                # A list that is answered says nothing of the watch after it: both have to work to begin anew.
+                failures = 1 if monotonic() - began > LASTING else failures + 1
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 8)) * (0.5 + self._random() / 2)
                 pause = max(pause, error.retry_after or 0.0)
                 level = self._log.info if error.passing or error.status == HTTPStatus.GONE else self._log.error
@@ -99,9 +103,10 @@ class Reflector:
             if not following:
                 break
             parameters = {**parameters, "continue": following}
-        self._sink.listed(self._resource, self._namespace, objects)
+        version = str(page["metadata"]["resourceVersion"])
+        self._sink.listed(self._resource, self._namespace, objects, int(version))
         self.synchronized.set()
-        return str(page["metadata"]["resourceVersion"])
+        return version
 
     async def _follow(self, version: str) -> str:
         """Watch once from `version`; the version to go on from."""

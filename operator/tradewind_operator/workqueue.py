@@ -2,7 +2,9 @@
 
 What arrives while a bot is being looked at brings it back once afterwards. A failure brings it back after a pause that
 doubles, with a jitter so that many bots that failed of one cause do not come back as one; a success forgets that.
-Urgent ones (something changed) go before the others (a look without a cause).
+Nothing but a change of the bot itself ends such a pause: what its children do meanwhile is seen at the end of it, and
+would otherwise make a storm of each failure. Urgent ones (something changed) go before the others (a look without a
+cause).
 """
 
 from __future__ import annotations
@@ -29,10 +31,12 @@ class WorkQueue:
         self._waiting: dict[str, float] = {}
         """Keys in the queue, with the time since which they wait."""
         self._working: set[str] = set()
-        self._again: dict[str, bool] = {}
-        """Keys that came while they were worked on, and whether it was urgent."""
+        self._again: dict[str, tuple[bool, bool]] = {}
+        """Keys that came while they were worked on: whether it was urgent, and whether it ends a pause."""
         self._later: dict[str, tuple[float, asyncio.TimerHandle]] = {}
         self._failures: dict[str, int] = {}
+        self._pausing: set[str] = set()
+        """Keys that failed and whose pause is not over."""
         self._arrived = asyncio.Event()
         self.on_wait: Callable[[float], None] = lambda _seconds: None
         """Told how long a key waited."""
@@ -45,11 +49,16 @@ class WorkQueue:
         """How many are being worked on."""
         return len(self._working)
 
-    def add(self, key: str, *, urgent: bool = True) -> None:
-        """Look at `key` as soon as possible."""
+    def add(self, key: str, *, urgent: bool = True, changed: bool = False) -> None:
+        """Look at `key` as soon as possible; after a failure at the end of its pause, unless the bot was `changed`."""
         if key in self._working:
-            self._again[key] = self._again.get(key, False) or urgent
+            before = self._again.get(key, (False, False))
+            self._again[key] = (before[0] or urgent, before[1] or changed)
             return
+        if key in self._pausing:
+            if not changed:
+                return
+            self.forget(key)
         if key in self._waiting:
             if urgent and key in self._idle:
                 del self._idle[key]
@@ -75,18 +84,21 @@ class WorkQueue:
         count = self._failures[key] = self._failures.get(key, 0) + 1
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(count - 1, 10)) * self._random.uniform(0.5, 1.0)
         pause = max(pause, at_least or 0.0)
+        self._cancel(key)
         self.add_after(key, pause)
+        self._pausing.add(key)
         return float(pause)
 
     def succeeded(self, key: str) -> None:
         """Forget the failures of `key`."""
         self._failures.pop(key, None)
+        self._pausing.discard(key)
 
     def forget(self, key: str) -> None:
         """Nothing is known of `key` any more."""
         self._failures.pop(key, None)
-        if (later := self._later.pop(key, None)) is not None:
-            later[1].cancel()
+        self._pausing.discard(key)
+        self._cancel(key)
 
     async def run(self, work: Work) -> None:
         """One worker: takes keys until it is cancelled. `work` must not raise."""
@@ -96,8 +108,8 @@ class WorkQueue:
                 await work(key)
             finally:
                 self._working.discard(key)
-                if (urgent := self._again.pop(key, None)) is not None:
-                    self.add(key, urgent=urgent)
+                if (again := self._again.pop(key, None)) is not None:
+                    self.add(key, urgent=again[0], changed=again[1])
 
     def close(self) -> None:
         """Drop every appointment."""
@@ -105,8 +117,13 @@ class WorkQueue:
             handle.cancel()
         self._later.clear()
 
+    def _cancel(self, key: str) -> None:
+        if (later := self._later.pop(key, None)) is not None:
+            later[1].cancel()
+
     def _come(self, key: str) -> None:
         self._later.pop(key, None)
+        self._pausing.discard(key)
         self.add(key)
 
     async def _take(self) -> str:
