@@ -165,10 +165,10 @@ def test_a_leader_that_was_stopped_alone_goes_on_with_what_came_meanwhile(pair):
     both.standby.kill()
     for number in range(3):
         both.leader.process.pause()
-        both.change("momentum", f"0.4{number}")
+        both.change("momentum", f"0.4{number + 1}")
         threading.Event().wait(SHORT)
         both.leader.process.resume()
-        until("it is done", lambda number=number: both.done("momentum", f"0.4{number}"))
+        until("it is done", lambda number=number: both.done("momentum", f"0.4{number + 1}"))
 
 
 def test_a_lease_that_cannot_be_renewed_ends_the_writing(pair):
