@@ -22,7 +22,7 @@ import structlog
 from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.bots import Bot
-from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout, read_child
+from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout, bot_key, read_child
 from tradewind_operator.desired import Desired
 from tradewind_operator.kinds import BY_KIND, CLAIM, DEPLOYMENT, JOB, OPERATOR, POD, SECRET, Resource
 from tradewind_operator.manifests import Manifest
@@ -69,8 +69,8 @@ class Applying:
     def differs(self, bot: Bot, name: Name, content: str) -> bool:
         """Whether a child is not as the manifest of hash `content` says."""
         child = self._children.of(bot.key).get(name)
-        if child is not None and name[0] == CLAIM.kind and child.owner == bot.uid:
-            return False  # what a claim asks for cannot be changed, and one that is being deleted holds data still
+        if child is not None and name[0] == CLAIM.kind and child.owner == bot.uid and child.deleting:
+            return False  # it holds data still
         return not self.remembers(bot, name, content) or (child is not None and child.applied_hash != content)
 
     def surplus(self, bot: Bot, wanted: Desired) -> list[Child]:
@@ -174,10 +174,12 @@ class Applying:
     ) -> Mapping[str, Any] | None:
         """Change the very object that is known, or make one where none is; None where that is not how things are."""
         condition = {"uid": known.uid} if known is not None else {"resourceVersion": NEVER}
+        metadata = {**manifest["metadata"], **condition}
         try:
-            return await self._client.apply(
-                resource, {**manifest, "metadata": {**manifest["metadata"], **condition}}, OPERATOR
-            )
+            if known is not None and resource is CLAIM:
+                # What a claim asks for cannot be changed by us, and a person may have enlarged it.
+                return await self._client.merge(CLAIM, metadata["namespace"], known.name, {"metadata": metadata})
+            return await self._client.apply(resource, {**manifest, "metadata": metadata}, OPERATOR)
         except ApiError as error:
             another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
             if error.status == HTTPStatus.CONFLICT or another:
@@ -188,17 +190,24 @@ class Applying:
         """What the watch has not told yet is asked for, and taken over where it is the bot's."""
         name = manifest["metadata"]["name"]
         found = await self._client.get(resource, _namespace(bot), name)
-        known = read_child(resource, found) if found is not None else None
+        known = self.taken_over(bot, resource, found) if found is not None else None
         if known is not None:
-            if not known.owner and not known.applied_hash:
-                raise ChildConflictError(
-                    f"there is a {known.kind} {name} already that is not of this bot; fix: delete it, or rename the bot"
-                )
             self._check(bot, known)
         answer = await self._under_condition(resource, manifest, known)
         if answer is None:
             raise TemporaryError(f"{resource.kind} {name} is being changed by others", retry_after=0.5)
         return answer
+
+    def taken_over(self, bot: Bot, resource: Resource, found: Mapping[str, Any]) -> Child:
+        """The record of an object that was found under the name of a child; raises where it is not the bot's."""
+        known = read_child(resource, found)
+        if not known.owner and not known.applied_hash and bot_key(found) != bot.key:
+            raise ChildConflictError(
+                f"there is a {known.kind} {known.name} already that is not of this bot;"
+                " fix: delete it, or rename the bot"
+            )
+        self.check_owner(bot, known)
+        return known
 
     def _check(self, bot: Bot, known: Child) -> None:
         self.check_owner(bot, known)

@@ -89,7 +89,7 @@ class Reconciler:
             result = "not_leader"
         except (ApiError, TemporaryError) as error:
             result = "retried"
-            self._retry(key, error)
+            await self._retry(key, bot, error)
         except Exception:  # noqa: BLE001
             # A defect of ours must cost one bot a pause, and not all bots their operator.
             result = "failed"
@@ -103,11 +103,19 @@ class Reconciler:
         self._metrics.reconcile_seconds.observe(time.perf_counter() - clock)
         self._tracer.span("reconcile", None, {"tradewind.bot": key, "tradewind.result": result}, start=began)
 
-    def _retry(self, key: str, error: ApiError | TemporaryError) -> None:
-        pause = self._queue.failed(key, error.retry_after)
+    async def _retry(self, key: str, bot: Bot | None, error: ApiError | TemporaryError) -> None:
         passing = isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error)
+        if not passing and bot is not None and await self._is_gone(bot):
+            return
+        pause = self._queue.failed(key, error.retry_after)
         level = self._log.info if passing else self._log.error
         level("bot is looked at again", bot=key, error=str(error), pause=round(pause, 2))
+
+    async def _is_gone(self, bot: Bot) -> bool:
+        try:
+            return not await self._confirm(bot)
+        except ApiError:
+            return False
 
     async def _look(self, bot: Bot) -> str:
         if bot.deleted_at is not None:
@@ -226,13 +234,7 @@ class Reconciler:
             "metadata": metadata,
             "status": found,
         }
-        try:
-            answer = await self._client.apply(TRADING_BOT, document, STATUS_MANAGER, status=True)
-        except ApiError as error:
-            if error.passing or await self._confirm(bot):
-                raise
-            return
-        self._bots.answered(answer)
+        self._bots.answered(await self._client.apply(TRADING_BOT, document, STATUS_MANAGER, status=True))
         await self._tell(resource, before, found)
 
     async def _tell(self, resource: Mapping[str, Any], before: Mapping[str, Any], found: Mapping[str, Any]) -> None:

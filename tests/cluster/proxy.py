@@ -49,11 +49,16 @@ class Proxy:
     Attributes:
         answers: how many answers clients got, by status; 0 counts those that never came (cut or lost).
         watches_begun: how many watches were asked for.
+        stopped: set when `stop_after` has let everything through that it was to let through.
     """
 
     def __init__(self, upstream: str, certificates: Path, seed: int = 0) -> None:
         self.answers: Counter[int] = Counter()
         self.watches_begun = 0
+        self.stopped = threading.Event()
+        self._allowed: int | None = None
+        self._last_is_answered = True
+        self._counted: Matching = lambda *_: True
         self._upstream = upstream
         self._to_upstream = ssl.create_default_context(cafile=str(certificates / "authority.crt"))
         self._to_clients = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -67,6 +72,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._flowing = asyncio.Event()
+        self._going = asyncio.Event()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -99,14 +105,34 @@ class Proxy:
         """From now on cuts the connection of a `share` of requests after the API server has done what they ask."""
         self._call(lambda: self._losses.append(_Fault(share, matching)))
 
+    def stop_after(self, count: int, matching: Matching, *, answer_last: bool = True) -> None:
+        """Lets `count` requests through that match, and then nobody's any more: they wait until `heal`, and are cut.
+
+        Without `answer_last` the last one is done by the API server, and nobody is told.
+        """
+
+        def arm() -> None:
+            self._allowed, self._counted, self._last_is_answered = count, matching, answer_last
+            self.stopped.clear()
+            self._going.clear()
+
+        self._call(arm)
+
+    @property
+    def requests(self) -> int:
+        """How many requests have come to an end, answered or not."""
+        return sum(self.answers.values())
+
     def heal(self) -> None:
-        """Ends `fail`, `lose_answers`, `expire_watches` and `hold_events`."""
+        """Ends `fail`, `lose_answers`, `expire_watches`, `hold_events` and `stop_after`."""
 
         def heal() -> None:
             self._faults.clear()
             self._losses.clear()
             self._to_expire = 0
             self._flowing.set()
+            self._allowed = None
+            self._going.set()
 
         self._call(heal)
 
@@ -168,6 +194,7 @@ class Proxy:
 
     async def _end(self) -> None:
         self._flowing.set()
+        self._going.set()
         await self._runner.cleanup()
         await self._session.close()
 
@@ -178,16 +205,32 @@ class Proxy:
         transport = request.transport
         assert transport is not None, "a request that is handled has a connection"
         self._busy.add(transport)
-        status = 0
+        status, last = 0, False
         try:
+            if self._allowed == 0:
+                await self._going.wait()
+                transport.abort()
+                return web.Response()
+            last = self._is_last(request)
             fault = next((each for each in self._faults if self._is_hit(each, request)), None)
             answer = await self._pass_on(request) if fault is None else _refusal(fault)
+            if last and not self._last_is_answered:
+                transport.abort()
             if not transport.is_closing():
                 status = answer.status
             return answer
         finally:
             self._busy.discard(transport)
             self.answers[status] += 1
+            if last:
+                self.stopped.set()
+
+    def _is_last(self, request: web.Request) -> bool:
+        """Counts a request for `stop_after`; whether it is the last that is let through."""
+        if self._allowed is None or not self._counted(request.method, request.path):
+            return False
+        self._allowed -= 1
+        return self._allowed == 0
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         url = URL(self._upstream + request.raw_path, encoded=True)

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import ssl
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from tests.cluster.clients import KubectlError
@@ -177,3 +178,29 @@ def test_connections_can_be_cut(client, proxy):
         with pytest.raises((ConnectionError, http.client.HTTPException)):
             answer.read()
     assert 200 == client.status()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_it_can_stop_after_a_number_of_requests(client, proxy, control_plane, namespace, answered):
+    """The last one is done, and told or not; nothing after it reaches the API server, until all is well again."""
+    proxy.stop_after(2, lambda method, path: method == "POST", answer_last=answered)
+    assert 201 == client.create("first")
+    assert 200 == client.status(), "what does not match is not counted"
+
+    if answered:
+        assert 201 == client.create("second")
+    else:
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            client.create("second")
+
+    assert proxy.stopped.wait(10)
+    assert exists(control_plane, namespace, "second")
+    with ThreadPoolExecutor(1) as another:
+        held = another.submit(client.create, "third")
+        wait({held}, timeout=0.5)
+        assert not held.done()
+        proxy.heal()
+        with pytest.raises((ConnectionError, http.client.HTTPException)):
+            held.result(20)
+    assert not exists(control_plane, namespace, "third")
+    assert 201 == client.create("fourth")
