@@ -20,7 +20,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -154,6 +154,19 @@ class ControlPlane:
     def kubeconfig(self) -> Path:
         """For somebody who may do everything."""
         return self._layout.kubeconfig("admin")
+
+    def speak(self, container: str, *lines: str, previous: bool = False) -> None:
+        """Let every container of this name say `lines`, now or before it was restarted last."""
+        with self._layout.container_log(container, previous=previous).open("a") as file:
+            for line in lines:
+                moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+                file.write(f"{moment} stderr F {line}\n")
+
+    def silence(self) -> None:
+        """Forget what all containers have said."""
+        for container in components.CONTAINERS:
+            for previous in (False, True):
+                self._layout.container_log(container, previous=previous).write_text("")
 
     def token_for(self, namespace: str, service_account: str) -> str:
         """A token for a service account, as a pod would get it (TokenRequest); it holds for an hour."""
