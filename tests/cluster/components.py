@@ -184,6 +184,8 @@ def _api_server(layout: Layout) -> list[str]:
         f"--service-account-key-file={keys}/service-accounts.pub",
         f"--service-account-signing-key-file={keys}/service-accounts.key",
         "--authorization-mode=Node,RBAC",
+        # Some distributions have it on: who sets an owner must be allowed to hold that owner up.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         f"--kubelet-client-certificate={keys}/admin.crt",
         f"--kubelet-client-key={keys}/admin.key",
         f"--requestheader-client-ca-file={keys}/aggregator-authority.crt",

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.cluster import components
-from tests.cluster.audit import Write, read_writes
+from tests.cluster.audit import Write, read_requests, read_writes
 from tests.cluster.clients import AdministratorClient, run_kubectl
 from tests.cluster.processes import Process, is_listening, reserved_ports
 from tests.cluster.toolchain import find_programs
@@ -207,6 +207,10 @@ class ControlPlane:
     def writes(self, since: datetime | None = None) -> list[Write]:
         """What clients other than the control plane itself wanted to change, from `since` on (`audit.py`)."""
         return read_writes(self._layout.audit_log, since)
+
+    def requests_of(self, user: str) -> list[Write]:
+        """Everything that `user` asked for: reads too where `audit-policy.yaml` writes them down for that user."""
+        return [one for one in read_requests(self._layout.audit_log) if one.user == user]
 
     def wait_until(self, what: str, holds: Callable[[], bool], patience: float = 90.0) -> None:
         """Asks until `holds()`; an API server that cannot be reached is asked again.
