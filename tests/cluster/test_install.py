@@ -174,7 +174,7 @@ CONTENT = {
 }
 
 
-def test_each_right_is_needed_and_seen_in_use(installed, at_work, tmp_path):
+def test_each_right_is_needed_and_seen_in_use(installed, at_work, proxy, tmp_path):
     """A life of a bot in which everything happens that the operator may do; what it never used, it must not have.
 
     `create` is used by an apply of what was not there; `update` of finalizers is asked for by the API server itself
@@ -195,8 +195,19 @@ def test_each_right_is_needed_and_seen_in_use(installed, at_work, tmp_path):
     cluster.wait_for("paper", "Ready", "True")
     cluster.patch("TradingBot", "paper", {"spec": {"profile": "Standard"}})
     cluster.wait_for("paper", "Ready", "True")
-    # Another one that begins reads the bots that it is not told of in time.
-    second = Operator(installed, namespaces=("default",), home=HOME, directory=tmp_path).start()
+    # A change that no watch tells of is read as soon as a list shows that there is one.
+    second = Operator(
+        installed,
+        namespaces=("default",),
+        home=HOME,
+        directory=tmp_path,
+        kubeconfig=installed.kubeconfig_for(HOME, ACCOUNT, server=proxy.url),
+        variables={"resync_interval": "1"},
+    ).start()
+    proxy.hold_events()
+    cluster.patch("TradingBot", "paper", {"metadata": {"annotations": {"untold": "true"}}})
+    got = ("tradingbots.tradewind.dev", "get")
+    cluster.wait("the bot is read", lambda: got in {(one.resource, one.verb) for one in installed.requests_of(USER)})
     second.stop()
     used = set()
     for request in installed.requests_of(USER):
