@@ -109,10 +109,11 @@ bench-sim-exchange: setup ## order round trips per second through the simulated 
 	$(BIN)/python bench/sim_exchange.py
 
 .PHONY: generate
-generate: setup ## write the generated files again (CRD, message schemas, rendered samples)
+generate: setup ## write the generated files again (CRD, message schemas, rendered samples, install.yaml)
 	$(BIN)/python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml
 	$(BIN)/python -m tradewind.contracts.schemas > tests/contract/messages.json
 	$(BIN)/python -m tests.contract.renders
+	$(BIN)/python -m tests.contract.install
 
 .PHONY: changelog
 changelog: setup ## what the next release would say

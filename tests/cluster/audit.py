@@ -15,13 +15,13 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Write:
-    """One request that wanted to change something, whatever came of it.
+    """One request, of those that wanted to change something, whatever came of it; `read_requests` has reads too.
 
     Attributes:
         at: when the API server received it (UTC).
         user: who was authenticated, as `system:serviceaccount:NAMESPACE:NAME` or the name in a certificate.
         user_agent: what the client calls itself.
-        verb: create, update, patch, delete or deletecollection.
+        verb: create, update, patch, delete or deletecollection; or get, list or watch.
         resource: `deployments.apps`, `pods`, with the subresource as `tradingbots.tradewind.dev/status`.
         namespace: of the object; empty where it has none.
         name: of the object; empty where the request names none.
@@ -40,17 +40,24 @@ class Write:
     dry_run: bool
 
 
+READS = frozenset({"get", "list", "watch"})
+
+
 def read_writes(log: Path, since: datetime | None = None) -> list[Write]:
     """The writes that the API server received at `since` or later, in the order of their answers.
 
     A request that is being answered is in the log a moment after its client has the answer.
     """
+    return [one for one in read_requests(log) if one.verb not in READS and (since is None or one.at >= since)]
+
+
+def read_requests(log: Path) -> list[Write]:
+    """Everything that is in the log: reads only of those whose reads the policy has written down."""
     if not log.exists():
         return []
     # The last line may be half written.
     lines = log.read_bytes().split(b"\n")[:-1]
-    writes = [_write(json.loads(line)) for line in lines]
-    return [write for write in writes if since is None or write.at >= since]
+    return [_write(json.loads(line)) for line in lines]
 
 
 def _write(event: dict[str, Any]) -> Write:

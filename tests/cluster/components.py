@@ -16,6 +16,8 @@ from pathlib import Path
 from tests.cluster.certificates import Authority, signing_key
 from tests.cluster.processes import LOOPBACK
 
+from tradewind.catalog import CATALOG
+
 HERE = Path(__file__).parent
 
 API_SERVER = "kube-apiserver"
@@ -27,6 +29,9 @@ METRICS_SERVER = "metrics-server"
 
 PORTS = ("etcd", "etcd-peer", API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK, METRICS_SERVER)
 """What a port is needed for, in the order in which ports are given out."""
+
+CONTAINERS = ("bot", *sorted({spec.name for spec in CATALOG} | {spec.group.value for spec in CATALOG}))
+"""Whose logs can be read: those of every workload of every profile."""
 
 ADMINISTRATORS = "system:masters"
 SERVICE_ADDRESSES = "10.96.0.0/16"
@@ -58,6 +63,10 @@ class Layout:
         """Where the API server writes down who changed what."""
         return self.directory / "logs" / "audit.log"
 
+    def container_log(self, container: str, *, previous: bool = False) -> Path:
+        """What containers of this name say, in every pod: kwok reads it out where a kubelet would ask the runtime."""
+        return self.directory / "containers" / f"{container}{'.previous' if previous else ''}.log"
+
     def kubeconfig(self, name: str) -> Path:
         """The file by which the holder of the certificate `name` reaches the API server."""
         return self.directory / f"{name}.kubeconfig"
@@ -85,6 +94,27 @@ def prepare(layout: Layout) -> None:
             "client-key-data": _encoded(layout.certificates / f"{name}.key"),
         }
         write_kubeconfig(layout, layout.kubeconfig(name), user)
+
+    _prepare_container_logs(layout)
+
+
+def _prepare_container_logs(layout: Layout) -> None:
+    (layout.directory / "containers").mkdir()
+    logs = []
+    for name in CONTAINERS:
+        files = [layout.container_log(name), layout.container_log(name, previous=True)]
+        for file in files:
+            file.touch()
+        logs.append(
+            {"containers": [name], "logsFile": str(files[0]), "previousLogsFile": str(files[1]), "follow": True}
+        )
+    content = {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterLogs",
+        "metadata": {"name": "containers"},
+        "spec": {"logs": logs},
+    }
+    (layout.directory / "kwok-logs.yaml").write_text(json.dumps(content, indent=1))
 
 
 def write_kubeconfig(
@@ -154,6 +184,8 @@ def _api_server(layout: Layout) -> list[str]:
         f"--service-account-key-file={keys}/service-accounts.pub",
         f"--service-account-signing-key-file={keys}/service-accounts.key",
         "--authorization-mode=Node,RBAC",
+        # Some distributions have it on: who sets an owner must be allowed to hold that owner up.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
         f"--kubelet-client-certificate={keys}/admin.crt",
         f"--kubelet-client-key={keys}/admin.key",
         f"--requestheader-client-ca-file={keys}/aggregator-authority.crt",
@@ -203,6 +235,7 @@ def _kwok(layout: Layout) -> list[str]:
     keys, port = layout.certificates, layout.ports[KWOK]
     return [
         f"--config={HERE / 'kwok.yaml'}",
+        f"--config={layout.directory / 'kwok-logs.yaml'}",
         f"--kubeconfig={layout.kubeconfig(KWOK)}",
         "--manage-all-nodes=true",
         f"--node-ip={LOOPBACK}",

@@ -20,12 +20,12 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 from tests.cluster import components
-from tests.cluster.audit import Write, read_writes
+from tests.cluster.audit import Write, read_requests, read_writes
 from tests.cluster.clients import AdministratorClient, run_kubectl
 from tests.cluster.processes import Process, is_listening, reserved_ports
 from tests.cluster.toolchain import find_programs
@@ -155,6 +155,19 @@ class ControlPlane:
         """For somebody who may do everything."""
         return self._layout.kubeconfig("admin")
 
+    def speak(self, container: str, *lines: str, previous: bool = False) -> None:
+        """Let every container of this name say `lines`, now or before it was restarted last."""
+        with self._layout.container_log(container, previous=previous).open("a") as file:
+            for line in lines:
+                moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+                file.write(f"{moment} stderr F {line}\n")
+
+    def silence(self) -> None:
+        """Forget what all containers have said."""
+        for container in components.CONTAINERS:
+            for previous in (False, True):
+                self._layout.container_log(container, previous=previous).write_text("")
+
     def token_for(self, namespace: str, service_account: str) -> str:
         """A token for a service account, as a pod would get it (TokenRequest); it holds for an hour."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{service_account}/token"
@@ -194,6 +207,10 @@ class ControlPlane:
     def writes(self, since: datetime | None = None) -> list[Write]:
         """What clients other than the control plane itself wanted to change, from `since` on (`audit.py`)."""
         return read_writes(self._layout.audit_log, since)
+
+    def requests_of(self, user: str) -> list[Write]:
+        """Everything that `user` asked for: reads too where `audit-policy.yaml` writes them down for that user."""
+        return [one for one in read_requests(self._layout.audit_log) if one.user == user]
 
     def wait_until(self, what: str, holds: Callable[[], bool], patience: float = 90.0) -> None:
         """Asks until `holds()`; an API server that cannot be reached is asked again.

@@ -1,7 +1,7 @@
 """The entry point: commands, and errors turned into exit codes in one place.
 
-Exit codes: 0 done, 1 failure, 2 usage, 3 invalid manifest or unreadable file, 4 no such object, 6 temporary,
-130 interrupted.
+Exit codes: 0 done, 1 failure, 2 usage, 3 invalid manifest or unreadable file, 4 no such object, 5 not allowed,
+6 temporary, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ import sys
 import typer
 
 from tradewind.cli import config, migrate, operator, release, render, run, serve, services, sim_exchange, version
-from tradewind.domain.errors import ConfigError, MachineError, NotFoundError, TemporaryError, TradewindError
+from tradewind.domain.errors import (
+    ConfigError,
+    DeniedError,
+    MachineError,
+    NotFoundError,
+    TemporaryError,
+    TradewindError,
+)
 
 app = typer.Typer(
     name="tradewind",
@@ -19,7 +26,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failure, 2 usage, 3 invalid manifest, 4 not found, 6 temporary, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failure, 2 usage, 3 invalid manifest, 4 not found, 5 not allowed, 6 temporary,"
+    " 130 interrupted.",
 )
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
@@ -33,29 +41,31 @@ app.add_typer(config.app, name="config")
 app.add_typer(operator.app, name="operator")
 
 INTERRUPTED = 130
+_EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (KeyboardInterrupt, INTERRUPTED),
+    (MachineError, 1),
+    (ConfigError, 3),
+    (NotFoundError, 4),
+    (DeniedError, 5),
+    (TemporaryError, 6),
+)
+"""The first that fits; any other error is a 1."""
 
 
 def exit_code(error: BaseException) -> int:
     """The exit code that an error means."""
-    match error:
-        case KeyboardInterrupt():
-            return INTERRUPTED
-        case MachineError():
-            return 1
-        case ConfigError():
-            return 3
-        case NotFoundError():
-            return 4
-        case TemporaryError():
-            return 6
-        case _:
-            return 1
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 1)
 
 
 def main() -> None:
-    """Run the command line; a known error is a line on stderr, an unknown one a traceback."""
+    """Run the command line."""
+    run_app(app)
+
+
+def run_app(commands: typer.Typer) -> None:
+    """Run `commands`; a known error is a line on stderr, an unknown one a traceback."""
     try:
-        app(standalone_mode=True)
+        commands(standalone_mode=True)
     except (TradewindError, KeyboardInterrupt) as error:
         for line in (str(error) or "interrupted").splitlines():
             print(f"error: {line}" if isinstance(error, TradewindError) else line, file=sys.stderr)

@@ -52,6 +52,10 @@ class PermanentError(TradewindError):
     """Will not succeed by trying again."""
 
 
+class DeniedError(PermanentError):
+    """Whoever asks is not known, or may not do that."""
+
+
 class NotFoundError(PermanentError):
     """An object asked for by name does not exist."""
 
