@@ -7,6 +7,7 @@ of it can neither be reversed nor guessed and is all that is kept.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -122,20 +123,29 @@ def load_simulated_venue_key(directory: Path) -> VenueKey:
     """The key at the simulated venue of the bot whose state is in `directory`; the first call makes it."""
     path = directory / SIMULATED_VENUE_KEY_FILE
     if not path.exists():
-        write_private(path, f"{secrets.token_hex(32)} {secrets.token_hex(32)}")
+        # Services of one bot start at the same moment, each in its own process: who comes second takes the first's.
+        write_private(path, f"{secrets.token_hex(32)} {secrets.token_hex(32)}", replace=False)
     api_key, secret = path.read_text().split()
     return VenueKey(api_key, secret)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only this user can read, in one step: a reader sees the old content or the new one."""
+def write_private(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a file that only this user can read, in one step: a reader sees the old content or the new one.
+
+    Without `replace` a file that is there by then stays as it is.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
+    if replace:
+        fresh.replace(path)
+        return
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(fresh)
+    fresh.unlink()
 
 
 # ----------------------------------------------------------------------------------------------------- keys of people
