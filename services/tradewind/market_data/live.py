@@ -15,6 +15,8 @@ from typing import Literal
 
 from tradewind.contracts.messages import FeedStateChanged, OpeningSettled
 from tradewind.domain.candle import Candle
+from tradewind.domain.errors import TemporaryError
+from tradewind.domain.order_book import Depth
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.store.base import Write
@@ -23,7 +25,7 @@ from tradewind.market_data.beginning import begin, history_of, patiently
 from tradewind.market_data.candle_store import candles_write, read_candles_kept
 from tradewind.market_data.gathering import Gathering
 from tradewind.market_data.growing import grow, present
-from tradewind.market_data.ports import Feed, FeedState, StateChange, StreamKey
+from tradewind.market_data.ports import Feed, FeedState, PublicTrade, Quote, StateChange, StreamKey
 from tradewind.market_data.recording import Recording, Tick
 from tradewind.market_data.sending import TickSender
 
@@ -113,12 +115,32 @@ class LiveMarket:
             base = {pair: [candle] for pair, timeframe, candle in tick.candles if timeframe == recording.timeframe}
             await self._send(tick, [candles_write(self._context.key, base, traded=True)])
 
+    async def quote(self, pair: str) -> Quote:
+        """Where a pair trades now; raises `TemporaryError` where the exchange does not answer."""
+        with localcontext():
+            return await self._asked().quote(pair)
+
+    async def order_book(self, pair: str, count: int) -> Depth:
+        """The best `count` levels of both sides now; raises as `quote` does."""
+        with localcontext():
+            return await self._asked().order_book(pair, count)
+
+    async def trades(self, pair: str, count: int) -> Sequence[PublicTrade]:
+        """The latest `count` trades of anybody, the oldest first; raises as `quote` does."""
+        with localcontext():
+            return await self._asked().trades(pair, count)
+
     async def close(self) -> None:
         """Let go of the exchange."""
         if self._feed is not None:
             await self._feed.close()
 
     # ------------------------------------------------------------------------------------------------------ internals
+
+    def _asked(self) -> Feed:
+        if self._feed is None:
+            raise TemporaryError("the exchange has not answered yet")
+        return self._feed
 
     async def _send(self, tick: Tick, writes: list[Write]) -> None:
         async def send() -> None:
