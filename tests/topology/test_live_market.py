@@ -221,6 +221,35 @@ async def test_a_bot_that_comes_back_stands_on_what_it_saw(live, script):
     assert len(found[603]) == 4
 
 
+async def test_a_tick_says_whether_the_market_has_gone_on_since(live, script):
+    """At an exchange nobody sells at the price of then: who trades there must not enter on it."""
+
+    async def missed(bot, last):
+        done = False
+        async with asyncio.timeout(20):
+            while not done:
+                messages = await bot.progress.take(1000)
+                done = any(isinstance(one, TickSettled) and one.time == START + last * HOUR for one in messages)
+        told = [one for one in await bot.feed.take(10_000) if isinstance(one, CandleClosed)]
+        return {(one.time - START) // HOUR: one.missed for one in told}
+
+    async with live() as bot:
+        script.hour = 601
+        for pair in PAIRS:
+            script.tell(pair, 600)  # it closed a minute ago
+        assert await missed(bot, 600) == {600: False}
+        script.hour = 604
+        for pair in PAIRS:
+            script.tell(pair, 601, 602, 603)
+        assert await missed(bot, 603) == {601: True, 602: True, 603: False}
+        script.hour = 606
+        for pair in PAIRS:
+            script.tell(pair, 604)  # nothing has come after it, and yet it closed an hour ago
+        assert await missed(bot, 604) == {604: True}
+    async with live() as bot:
+        assert (await missed(bot, 604))[604] is True
+
+
 async def test_a_pair_that_is_gone_stops_the_bot_that_traded_it(live, script):
     """It may hold a position that nobody could value or sell any more: a person decides."""
     async with live():

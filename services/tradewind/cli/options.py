@@ -27,4 +27,5 @@ Overrides = Annotated[
         show_default=False,
     ),
 ]
+Live = Annotated[bool, typer.Option("--live", help="Let a bot of mode Live send its orders to the exchange.")]
 OutputOption = Annotated[Output, typer.Option("-o", "--output", help="How to print the result on stdout.")]

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradewind.cli.options import Bot, Output, OutputOption, Overrides
+from tradewind.cli.options import Bot, Live, Output, OutputOption, Overrides
 
 if TYPE_CHECKING:
     from tradewind.contracts.api.v1alpha1 import TradingBot
+    from tradewind.kernel.settings import Settings
     from tradewind.topology.result import RunResult
 
 
 def run(
     bot: Bot,
+    *,
     until_end: Annotated[
         bool, typer.Option("--until-end", help="End with the recording, leaving nothing open (what run always does).")
     ] = True,
@@ -23,6 +25,7 @@ def run(
         Path | None,
         typer.Option(metavar="DIR", help="Go on with an earlier run instead of starting fresh.", show_default=False),
     ] = None,
+    live: Live = False,
     overrides: Overrides = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -41,10 +44,10 @@ def run(
     settings = Settings()
     configure_logging(settings.log_level or "warning", settings.log_style)
     model = load_bot(bot, overrides or ())
-    asyncio.run(_run(model, settings.state_directory, resume, output))
+    asyncio.run(_run(model, settings, resume, output, live=live))
 
 
-async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output) -> None:
+async def _run(bot: TradingBot, settings: Settings, resume: Path | None, output: Output, *, live: bool) -> None:
     from tradewind.catalog import by_name  # noqa: PLC0415
     from tradewind.cli.session import (  # noqa: PLC0415
         Progress,
@@ -61,11 +64,13 @@ async def _run(bot: TradingBot, root: Path, resume: Path | None, output: Output)
     from tradewind.topology.result import collect  # noqa: PLC0415
 
     check_place(bot)
-    path = resumable_directory(resume) if resume is not None else fresh_directory(root, bot)
+    path = resumable_directory(resume) if resume is not None else fresh_directory(settings.state_directory, bot)
     if resume is not None:
         check_same_bot(bot, path, whole=True)
     listen = Listener("127.0.0.1", dict.fromkeys(by_name(), 0))
-    embedded = EmbeddedBot(bot, state_of(path), EmbeddedOptions(until_end=True, listen=listen))
+    embedded = EmbeddedBot(
+        bot, state_of(path), EmbeddedOptions(until_end=True, live=live, listen=listen, settings=settings)
+    )
     session = Session(embedded)
     await session.start()
     try:

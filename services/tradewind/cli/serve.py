@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradewind.cli.options import Bot, Overrides
+from tradewind.cli.options import Bot, Live, Overrides
 
 if TYPE_CHECKING:
     from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -20,6 +20,7 @@ def serve(
         str | None,
         typer.Option(metavar="A,B", help="Only these services, as one pod runs them.", show_default=False),
     ] = None,
+    live: Live = False,
     overrides: Overrides = None,
 ) -> None:
     """Run a bot and serve its API until Ctrl-C or SIGTERM. A restart goes on where it stopped."""
@@ -32,7 +33,7 @@ def serve(
     settings = Settings()
     configure_logging(settings.log_level or "info", settings.log_style)
     names = _closed([name.strip() for name in services.split(",")]) if services is not None else None
-    asyncio.run(_serve(load_bot(bot, overrides or ()), settings, names))
+    asyncio.run(_serve(load_bot(bot, overrides or ()), settings, names, live=live))
 
 
 def _closed(names: list[str]) -> list[str]:
@@ -56,7 +57,7 @@ def _closed(names: list[str]) -> list[str]:
     return names
 
 
-async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None) -> None:
+async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, *, live: bool) -> None:
     from tradewind.cli.session import (  # noqa: PLC0415
         Session,
         bot_directory,
@@ -72,7 +73,7 @@ async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None) -
     fresh = not (path / MANIFEST).is_file()
     if not fresh:
         check_same_bot(bot, path, whole=False)
-    options = EmbeddedOptions(until_end=False, listen=settings.listener(), services=names)
+    options = EmbeddedOptions(until_end=False, live=live, listen=settings.listener(), services=names, settings=settings)
     embedded = EmbeddedBot(bot, state_of(path), options)
     session = Session(embedded)
     await session.start()

@@ -57,6 +57,14 @@ EXCHANGES: Mapping[str, KnownExchange] = {
 }
 """By ccxt's id."""
 
+LIVE_LACKS: tuple[str, ...] = (
+    "one writer for each account is held by a lock of this machine, not by a lease that bots elsewhere see too",
+    "the gate of the health score is not applied to a live market",
+    "a fee in a third currency (BNB) is counted and not valued",
+    "nothing of it has been run against an exchange's own test network",
+)
+"""What mode Live still lacks, wherever it trades."""
+
 PROVEN = tuple(name for name, known in EXCHANGES.items() if not known.missing)
 """The exchanges where nothing is missing."""
 

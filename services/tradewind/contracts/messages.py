@@ -45,7 +45,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class CandleClosed(Message, frozen=True, kw_only=True):
     """A candle is complete. `time` is the tick (the base candle's open time); `tick_size` candles make the tick.
 
-    `venue_events` is how many events of the account a venue, whose clock this feed moves, had told by then.
+    `venue_events` is how many events of the account a venue, whose clock this feed moves, had told by then. `missed` is
+    whether the market has gone on since: the candle is told late, of an exchange that was away or by a bot that was.
     """
 
     topic: ClassVar[str] = "market.candles"
@@ -55,6 +56,7 @@ class CandleClosed(Message, frozen=True, kw_only=True):
     candle: Candle
     tick_size: int
     venue_events: int = 0
+    missed: bool = False
 
 
 class VenueOpened(Message, frozen=True, kw_only=True):

@@ -1,9 +1,14 @@
-"""The money of an account at a simulated venue: what it holds, what open orders reserve, what it can still pay."""
+"""The money of an account at a simulated venue: what it holds, what open orders reserve, what it can still pay.
+
+What is reserved is asked for at every order and every event, so it is kept as a sum for each currency. Whoever
+changes an order says so by `note`. Only a buy at whatever the price is has no part in the sums: what it may cost moves
+with the market, and such an order is soon gone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from tradewind.domain.account_order import AccountOrder, AccountRefusalError, AccountRules
 from tradewind.domain.instrument import Instrument
@@ -14,9 +19,15 @@ from tradewind.domain.order import Side
 FEE_STEP = Decimal("1e-8")
 """Fees are rounded to this."""
 
+_EXACT = Context(prec=100)
+"""Sums that are added to and taken from for a long time must not round."""
+
 
 class AccountFunds:
     """Balances by currency, and what `orders`, the open ones by id in the order of arrival, reserve of them.
+
+    An order is put into `orders`, changed or taken out, and then noted. The legs of a group share one amount, which
+    the oldest one reserves.
 
     `last` holds the last price of each pair that has one.
     """
@@ -27,6 +38,11 @@ class AccountFunds:
         self.instruments: dict[str, Instrument] = {}
         self.orders: dict[str, AccountOrder] = {}
         self.last: dict[str, Decimal] = {}
+        self._reserved: dict[str, tuple[str, Decimal]] = {}
+        self._sums: dict[str, Decimal] = {}
+        self._floating: dict[str, AccountOrder] = {}
+        self._groups: dict[tuple[str, str], list[str]] = {}
+        self._noted = True
 
     def see(self, pair: str, price: Decimal) -> None:
         """Take note of the last price."""
@@ -54,17 +70,59 @@ class AccountFunds:
 
     def locked(self, currency: str) -> Decimal:
         """What open orders have reserved."""
-        locked, groups = ZERO, set[tuple[str, str]]()
-        for order in self.orders.values():
-            instrument, working = self.instruments[order.pair], order.working
-            if currency != (instrument.quote if working.side is Side.BUY else instrument.base):
-                continue
-            if working.group is not None:
-                if (order.pair, working.group) in groups:
-                    continue
-                groups.add((order.pair, working.group))
-            locked += self.reservation(order)
+        if not self._noted:
+            self._noted = True
+            for order in self.orders.values():
+                self.note(order)
+        locked = self._sums.get(currency, ZERO)
+        for order in self._floating.values():
+            if self.instruments[order.pair].quote == currency:
+                locked += self.reservation(order)
         return locked
+
+    def note(self, order: AccountOrder) -> None:
+        """Reserve anew for an order that has come, has changed or has gone."""
+        if not self._noted:
+            return
+        group = order.working.group
+        if group is None:
+            self._reserve(order, carries=order.order_id in self.orders)
+            return
+        members = self._groups.setdefault((order.pair, group), [])
+        if order.order_id not in members:
+            members.append(order.order_id)
+        if order.order_id not in self.orders:
+            members.remove(order.order_id)
+            self._reserve(order, carries=False)
+        for order_id in members:
+            self._reserve(self.orders[order_id], carries=order_id == members[0])
+        if not members:
+            del self._groups[order.pair, group]
+
+    def forget(self) -> None:
+        """Other `orders` are in the place of all: they are noted when it is first asked what they reserve.
+
+        Not before, because what is traded may be told after the orders.
+        """
+        self._reserved, self._sums, self._floating, self._groups = {}, {}, {}, {}
+        self._noted = False
+
+    def _reserve(self, order: AccountOrder, *, carries: bool) -> None:
+        """Have the sums hold what an order reserves, nothing where it does not carry a reservation."""
+        self._floating.pop(order.order_id, None)
+        currency, before = self._reserved.pop(order.order_id, ("", ZERO))
+        if before:
+            self._sums[currency] = _EXACT.subtract(self._sums[currency], before)
+        if not carries:
+            return
+        working, instrument = order.working, self.instruments[order.pair]
+        if working.side is Side.BUY and not (working.price or working.stop_price or order.quote_amount):
+            self._floating[order.order_id] = order
+            return
+        currency = instrument.quote if working.side is Side.BUY else instrument.base
+        needed = self.reservation(order)
+        self._reserved[order.order_id] = currency, needed
+        self._sums[currency] = _EXACT.add(self._sums.get(currency, ZERO), needed)
 
     def reservation(self, order: AccountOrder) -> Decimal:
         """What an open order reserves: base for a sell, for a buy the most that is known of what it may cost."""

@@ -127,10 +127,22 @@ class IllegalTransitionError(Exception):
     """A change of state that the table does not allow: a defect of ours or a lie of the venue, never to be applied."""
 
 
+EXTERNAL = "external"
+"""The decision of orders that nobody here created."""
+
+_ID_LENGTH = 18
+_ID_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+
+
+def is_bot_order_id(client_id: str) -> bool:
+    """Whether an id has the form of those that `client_order_id` makes: some bot of this program gave it."""
+    return len(client_id) == _ID_LENGTH and set(client_id) <= _ID_ALPHABET
+
+
 def client_order_id(bot: str, decision_id: str, leg: Leg, attempt: str = "first") -> str:
     """18 characters of `a-z2-7`: inside every venue's length and alphabet, equal for equal arguments."""
     digest = hashlib.sha256(f"{bot}\x1f{decision_id}\x1f{leg}\x1f{attempt}".encode()).digest()
-    return base64.b32encode(digest)[:18].decode().lower()
+    return base64.b32encode(digest)[:_ID_LENGTH].decode().lower()
 
 
 @dataclass(frozen=True, slots=True)

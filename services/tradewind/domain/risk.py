@@ -48,6 +48,7 @@ class RiskView:
     """What the gates look at. Money in the bot's currency; `health`, `data_age` and `connected` None in a replay.
 
     `open_positions` and `exposure` include entries on their way, also those decided earlier in the same cycle.
+    `data_age` is in seconds, infinite where the market has gone on since the candle.
     """
 
     trading_state: str

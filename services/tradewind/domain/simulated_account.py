@@ -64,6 +64,7 @@ class SimulatedAccount(AccountFunds):
         self._books = {}
         for order in self.orders.values():
             self._book(order.pair).append(order.working)
+        self.forget()
 
     # ---------------------------------------------------------------------------------------------------------- orders
 
@@ -74,6 +75,7 @@ class SimulatedAccount(AccountFunds):
             self.sequence += 1
             order.working.sequence = self.sequence
             self.orders[order.order_id] = order
+            self.note(order)
             self._book(order.pair).append(order.working)
 
     def cancel(self, order_id: str, time: int) -> Changes:
@@ -92,6 +94,7 @@ class SimulatedAccount(AccountFunds):
         order = self.orders[order_id]
         order.working.stop_price = stop_price
         order.since, order.on_path = since, False
+        self.note(order)
         return Changes(orders={order_id: order})
 
     # -------------------------------------------------------------------------------------------------------- matching
@@ -222,6 +225,7 @@ class SimulatedAccount(AccountFunds):
                 self._end(order, state, event.reason, time, changes)
             else:
                 order.amount = order.filled + event.amount
+                self.note(order)
                 changes.happenings.append(Resize(order.order_id, event.amount, time))
 
     def _fill(self, pair: str, order: AccountOrder, event: Matched, time: int, changes: Changes) -> None:
@@ -253,12 +257,14 @@ class SimulatedAccount(AccountFunds):
         changes.happenings.append(fill)
         if order.state is OrderState.FILLED:
             del self.orders[order.order_id]
+        self.note(order)
 
     def _end(self, order: AccountOrder, state: OrderState, reason: str, time: int, changes: Changes) -> None:
         order.state = state
         changes.orders[order.order_id] = order
         changes.happenings.append(OrderEnd(order.order_id, state, reason, time))
         del self.orders[order.order_id]
+        self.note(order)
 
     # ------------------------------------------------------------------------------------------------- what it can pay
 
@@ -277,6 +283,7 @@ class SimulatedAccount(AccountFunds):
                 continue
             working.amount = order.amount
             order.quote_amount = None
+            self.note(order)
             changes.orders[order.order_id] = order
 
     def _refuse(self, working: WorkingOrder, reason: str, time: int, changes: Changes) -> None:

@@ -6,8 +6,10 @@ import time as wall
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import inf
 from typing import Any
 
+from tradewind.contracts.api.v1alpha1 import Mode
 from tradewind.contracts.messages import Bracket, CandleClosed, CycleCompleted
 from tradewind.domain.consensus import Consensus
 from tradewind.domain.decision import Amend, Decision, Enter, Exit, HeldPosition, PairView, decide, decision_id
@@ -56,6 +58,9 @@ class Cycle:
         view.reserve = self._reserve
         self._currency = bot.spec.capital.currency
         self._timeframe = bot.spec.timeframe
+        self._live = bot.spec.mode is Mode.LIVE
+        self.feed_trouble: Mapping[str, str] = {}
+        """What is wrong with the candles of an exchange, by pair; looked at where entries go out with money."""
         self.closes: dict[str, Decimal] = {}
         metrics, key = context.metrics, context.key
         self._cycles = metrics.cycles.labels(key)
@@ -129,10 +134,11 @@ class Cycle:
             busy=pair in view.pending or view.closed_at.get(pair) == tick.time,
             unprotected=pair in view.unprotected,
         )
-        return decide(pair_view, self._risk(trading), self._funds(), self.rules)
+        return decide(pair_view, self._risk(trading, tick), self._funds(), self.rules)
 
-    def _risk(self, trading: str) -> RiskView:
+    def _risk(self, trading: str, tick: CandleClosed) -> RiskView:
         view = self._view
+        age = inf if tick.missed else max(self._context.clock.now() - tick.occurred_at, 0.0)
         entering = sum(1 for pending in view.pending.values() if pending.leg is Leg.ENTRY)
         return RiskView(
             trading_state=trading,
@@ -143,6 +149,8 @@ class Cycle:
             equity_peak=view.equity_peak,
             day_start_equity=view.day_start_equity,
             balance_drift=view.drift,
+            data_age=round(age, 1) if self._live else None,
+            connected=tick.pair not in self.feed_trouble if self._live else None,
         )
 
     def _exposure(self) -> Decimal:

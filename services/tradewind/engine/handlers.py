@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from tradewind.contracts.api.v1alpha1 import Mode
 from tradewind.contracts.messages import (
     BalanceChanged,
     CandleClosed,
@@ -118,6 +119,8 @@ class EngineHandlers:
             return
         if not self._complete_stances:
             await self._ask_stances(mark.time)
+        if self._context.bot.spec.mode is Mode.LIVE:
+            self._cycle.feed_trouble = (await self._context.ask("market-data", "progress"))["trouble"]
         # What was gathered goes with the commit: should it fail, nobody would send it again before the tick is late.
         self._cycling = True
         unit.on_commit(partial(self._done, mark.time))

@@ -20,7 +20,7 @@ from tradewind.contracts.messages import (
 )
 from tradewind.domain.decision import HeldPosition
 from tradewind.domain.money import ZERO
-from tradewind.domain.order import TERMINAL, Leg, Order, OrderState, Side
+from tradewind.domain.order import EXTERNAL, TERMINAL, Leg, Order, OrderState, Side
 from tradewind.kernel.service import Context
 
 
@@ -140,8 +140,8 @@ class AccountView:
 
     def on_order(self, message: OrderStateChanged) -> None:
         """An order moved: entries and exits end their wait, stops come to rest or go."""
-        if message.sequence <= self._orders_sequence:
-            return
+        if message.sequence <= self._orders_sequence or message.decision_id == EXTERNAL:
+            return  # an order of somebody else takes no slot and no money of the bot's
         over = message.state in TERMINAL
         if message.leg is Leg.STOP:
             self._on_stop(message, over=over)

@@ -7,6 +7,8 @@ book. Consumes `PlaceOrder`, `CancelOrder`, `AmendOrder`, `ProtectPosition` and,
 
 The paper venue matches the bot's candles in here (`paper_market`). A venue of its own has matched them already when
 they arrive: what it did to the account comes by its stream, and what the stream lost is asked for (`remote_market`).
+A real exchange waits for nobody: it is asked now and then, and what was decided too late is not sent
+(`exchange_market`).
 
 A command is first stored (`Intended`, in the transaction that takes the command), then a single worker carries it
 out, each step its own transaction: `Submitted` with the time that is signed, one call to the venue, the answer. An

@@ -16,6 +16,9 @@ from tradewind.execution.records import OrderRecord
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 
+NEVER_TAKEN = 0.0
+"""The time of signing of an order that the venue refused to look at: as if sent so long ago that it cannot arrive."""
+
 
 class Adoption:
     """Takes answers over into the ledger. Every method belongs into one unit, with the venue's own writes."""
@@ -85,7 +88,7 @@ class Adoption:
         """The venue did not look at these. Unknown as if sent long ago: once it says so too, they are sent again."""
         for record in records:
             if self._ledger.records[record.order.client_order_id].order.state is OrderState.SUBMITTED:
-                self._ledger.move(record.order.client_order_id, OrderState.UNKNOWN, unit, reason, signed_at=0.0)
+                self._ledger.move(record.order.client_order_id, OrderState.UNKNOWN, unit, reason, signed_at=NEVER_TAKEN)
 
     def refuse(self, records: Iterable[OrderRecord], reason: str, unit: UnitOfWork) -> None:
         """The venue will not have these."""

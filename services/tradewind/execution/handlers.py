@@ -19,7 +19,9 @@ from tradewind.contracts.messages import (
     TickDecided,
     VenueOpened,
 )
+from tradewind.domain.errors import ConfigError
 from tradewind.domain.order import Leg, OrderState
+from tradewind.domain.timeframe import close_time
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.market import VenueMarket
 from tradewind.execution.ports import Venue, VenueRefusalError
@@ -48,6 +50,7 @@ class ExecutionHandlers:
         self._wake = asyncio.Event()
         self._collecting: dict[int, dict[str, CandleClosed]] = {}
         self._to_settle: TickDecided | None = None
+        self._missed: set[int] = set()
         self._failures = self._silences = 0
         sender.on_work = self._wake.set
 
@@ -67,6 +70,7 @@ class ExecutionHandlers:
         self._collecting = {message.time: tick}
         time, candles = message.time, [m for m in tick.values() if m.timeframe == self._timeframe]
         self._ledger.time = time
+        self._missed = {time} if any(one.missed for one in tick.values()) else set()
         self._end_late_entries(unit)
         if self._market.tick(time, candles, unit, quiet=self.reconciled.is_set() and not self._sender.work()):
             unit.publish(matched(self._context, time))
@@ -77,11 +81,18 @@ class ExecutionHandlers:
         """Intend an order; the same command twice is one order."""
         if message.client_order_id in self._ledger.records:
             return
-        record = replace(record_of(message, self._ledger.next_number()), traceparent=message.traceparent)
+        record = replace(
+            record_of(message, self._ledger.next_number()),
+            traceparent=message.traceparent,
+            expires_wall=self._stands_until(message),
+        )
         self._ledger.add(record, unit, "Decided")
         if message.leg is Leg.ENTRY and message.time <= self._sender.stopped_at:
             # Decided before an emergency stop that was answered since: nothing may be bought any more.
             self._ledger.move(message.client_order_id, OrderState.CANCELED, unit, "EmergencyStop")
+        elif message.leg is Leg.ENTRY and self._market.real and message.time in self._missed:
+            # Decided now on a candle of the past: at a real exchange nobody sells at the price of then.
+            self._ledger.move(message.client_order_id, OrderState.CANCELED, unit, "CandleMissed")
         self._ledger.guard(unit)
         unit.on_commit(self._wake.set)
 
@@ -134,7 +145,7 @@ class ExecutionHandlers:
             try:
                 await self._reconcile()
                 await self._carry_out()
-            except FencedError:
+            except (FencedError, ConfigError):
                 raise
             except (VenueRefusalError, VenueSilentError) as error:
                 pause = ASK_PAUSES[min(self._silences, len(ASK_PAUSES) - 1)]
@@ -211,6 +222,12 @@ class ExecutionHandlers:
         async with self._context.unit() as unit:
             unit.publish(matched(self._context, time, final=True))
         return True
+
+    def _stands_until(self, message: PlaceOrder) -> float | None:
+        """The wall time until which a decision stands: one candle, where the market does not wait for the bot."""
+        if not self._market.real or message.expires_at is None:
+            return None
+        return message.occurred_at + close_time(self._timeframe, 0) / 1000
 
     def _end_late_entries(self, unit: UnitOfWork) -> None:
         """Over a gap in the candles an entry may rest longer than its decision stands."""

@@ -54,6 +54,8 @@ class OrderLedger:
         self.epoch = 0
         self.time = 0
         self.reports = 0
+        self.begun = False
+        """Whether the account is known since this process started."""
         self.records: dict[str, OrderRecord] = {}
         self.instruments: dict[str, Instrument] = {}
         self._context = context
@@ -125,7 +127,9 @@ class OrderLedger:
         return record is not None and not record.external
 
     def is_late(self, record: OrderRecord) -> bool:
-        """Whether the decision behind an order no longer stands."""
+        """Whether the decision behind an order no longer stands, by the market's time or by the wall's."""
+        if record.expires_wall is not None and self._context.clock.now() > record.expires_wall:
+            return True  # market time stands still while an order is not settled
         return record.expires_at is not None and self.time > record.expires_at
 
     def next_number(self) -> int:

@@ -9,7 +9,7 @@ about the order, so the sender may offer the same order again, signed anew, once
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from tradewind.execution.ports import Answer, Venue, VenueRefusalError
@@ -57,6 +57,14 @@ class LiveVenue(Venue, Protocol):
 
     async def close(self) -> None:
         """Let go of the connections."""
+        ...
+
+    def begin_trades(self, marks: Mapping[str, int]) -> None:
+        """Read the trades after these marks, by pair."""
+        ...
+
+    def trade_marks(self) -> Mapping[str, int]:
+        """The marks, by pair, up to which the last `fills` told the trades."""
         ...
 
     def fills_stored(self) -> None:

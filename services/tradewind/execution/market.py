@@ -13,7 +13,12 @@ from tradewind.kernel.unit import UnitOfWork
 
 
 class VenueMarket(Protocol):
-    """One kind of venue. `load`, `opened` and `tick` belong to messages, the rest to the worker alone."""
+    """One kind of venue. `load`, `opened` and `tick` belong to messages, the rest to the worker alone.
+
+    `real` is whether the market goes on by itself, so that what was decided too late must not act.
+    """
+
+    real: bool
 
     async def load(self) -> None:
         """Stand where what is committed says; the ledger knows its instruments by then."""

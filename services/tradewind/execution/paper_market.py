@@ -18,6 +18,8 @@ from tradewind.kernel.unit import UnitOfWork
 class PaperMarket:
     """Walks the bot's own candles through the paper venue."""
 
+    real = False
+
     def __init__(self, context: Context, ledger: OrderLedger, venue: PaperVenue, sender: Sender) -> None:
         self._context, self._ledger, self._venue, self._sender = context, ledger, venue, sender
         self._to_match: deque[tuple[int, list[CandleClosed]]] = deque()

@@ -117,8 +117,12 @@ class Venue(Protocol):
         """Trades of the account since the mark that `fills_stored` moves, of every pair the bot trades."""
         ...
 
+    def notes(self) -> Sequence[Write]:
+        """What is to be stored together with what the last `fills` and `balances` answered."""
+        ...
+
     def fills_stored(self) -> None:
-        """Say that everything the last `fills` answered is stored."""
+        """Say that everything the last `fills` answered is stored, and the `notes`."""
         ...
 
     async def balances(self) -> Mapping[str, Decimal]:

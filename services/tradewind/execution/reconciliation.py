@@ -7,11 +7,13 @@ question fails, trading does not start.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tradewind.contracts.messages import BalancesReported
-from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side
+from tradewind.domain.order import EXTERNAL, Leg, Order, OrderState, OrderType, Side, is_bot_order_id
 from tradewind.execution.adoption import Adoption
 from tradewind.execution.ledger import OrderLedger
-from tradewind.execution.ports import Venue, VenueFill, VenueOrder
+from tradewind.execution.ports import Venue, VenueFill, VenueOrder, VenueRefusalError
 from tradewind.execution.records import OrderRecord
 from tradewind.execution.venue_call import call_venue
 from tradewind.kernel.service import Context
@@ -29,13 +31,16 @@ async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None
     told = await call_venue(venue.open_orders, CALL_TIMEOUT)
     fills = await call_venue(venue.fills, CALL_TIMEOUT)
     balances = await call_venue(venue.balances, CALL_TIMEOUT)
+    _refuse_to_share(told, ledger)
     async with context.unit() as unit:
         ledger.guard(unit)
+        unit.writes.extend(venue.notes())
         ours = [fill for fill in fills if ledger.is_ours(fill.client_order_id)]
         ledger.apply([VenueFill(fill) for fill in ours], unit)
         adoption = Adoption(context, ledger)
         for order in told:
             if order.client_order_id not in ledger.records:
+                context.log.warning("order of somebody else", client_order_id=order.client_order_id, pair=order.pair)
                 _add_external(order, ledger, unit)
             elif ledger.records[order.client_order_id].order.state not in _IN_FLIGHT:
                 adoption.of_order(order, unit)  # what was told while nobody listened
@@ -46,7 +51,29 @@ async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None
                 ledger.move(record.order.client_order_id, OrderState.UNKNOWN, unit, "Restarted")
         unit.publish(report(ledger, balances))
     venue.fills_stored()
+    ledger.begun = True
     context.log.info("reconciled", open_orders=len(told), fills=len(ours), epoch=ledger.epoch)
+
+
+class AccountSharedError(VenueRefusalError):
+    """Another bot trades on the account."""
+
+
+def _refuse_to_share(told: Sequence[VenueOrder], ledger: OrderLedger) -> None:
+    """Raise `AccountSharedError` where another bot's orders rest in the account before this one has begun there.
+
+    Once it has begun it goes on: its positions are its own, and who comes second is the one to be refused.
+    """
+    if ledger.begun:
+        return
+    others = [one.client_order_id for one in told if one.client_order_id not in ledger.records]
+    bots = [client_id for client_id in others if is_bot_order_id(client_id)]
+    if bots:
+        raise AccountSharedError(
+            "AccountShared",
+            f"orders {', '.join(sorted(bots)[:5])} rest in the account, which another Tradewind bot or another run of"
+            " this one has placed; stop that bot, resume that run, or cancel these orders at the exchange",
+        )
 
 
 def report(ledger: OrderLedger, balances: object) -> BalancesReported:
@@ -61,7 +88,7 @@ def external_order(told: VenueOrder, time: int) -> Order:
     """An order that nobody here created, as far as the venue describes it."""
     return Order(
         client_order_id=told.client_order_id,
-        decision_id="external",
+        decision_id=EXTERNAL,
         leg=Leg.ENTRY,
         pair=told.pair,
         side=Side.BUY,

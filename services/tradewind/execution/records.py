@@ -17,7 +17,8 @@ class OrderRecord:
     """An order of ours, or an external one.
 
     `number` is the order of arrival; `signed_at` the wall time of the latest send; `wanted_stop_price` an amendment
-    not carried out yet; `external` marks an order that nobody here created.
+    not carried out yet; `external` marks an order that nobody here created. A decision stands until the market time
+    `expires_at` and, where the market is a real one, until the wall time `expires_wall` (seconds).
     """
 
     order: Order
@@ -30,6 +31,7 @@ class OrderRecord:
     wanted_stop_price: Decimal | None = None
     external: bool = False
     traceparent: str | None = None
+    expires_wall: float | None = None
 
     @property
     def is_protective(self) -> bool:
@@ -98,6 +100,7 @@ def row_of(bot: str, account: str, record: OrderRecord) -> dict[str, Any]:
         "wanted_stop_price": record.wanted_stop_price,
         "external": record.external,
         "traceparent": record.traceparent,
+        "expires_wall": record.expires_wall,
     }
 
 
@@ -137,4 +140,5 @@ def record_from(row: Row[Any]) -> OrderRecord:
         wanted_stop_price=row.wanted_stop_price,
         external=row.external,
         traceparent=row.traceparent,
+        expires_wall=row.expires_wall,
     )

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from tradewind.contracts.messages import CandleClosed, VenueOpened
-from tradewind.execution.adapters.simulated import SimulatedVenue
+from tradewind.execution.adapters.remote_account import RemoteAccount
 from tradewind.execution.adoption import Adoption
 from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.live_venue import UserStream
 from tradewind.execution.ports import Answer
 from tradewind.execution.reconciliation import reconcile
 from tradewind.execution.sender import Sender
@@ -44,12 +45,15 @@ class _Awaited:
 class RemoteMarket:
     """Follows the account at a venue whose market is played tick by tick."""
 
-    def __init__(self, context: Context, ledger: OrderLedger, venue: SimulatedVenue, sender: Sender) -> None:
+    real = False
+
+    def __init__(self, context: Context, ledger: OrderLedger, venue: RemoteAccount, sender: Sender) -> None:
         self._context, self._ledger, self._venue, self._sender = context, ledger, venue, sender
         self._adoption = Adoption(context, ledger)
         self._awaited: deque[_Awaited] = deque()
         self._seen = 0
         self._must_ask = False
+        self._stream: UserStream | None = None
 
     async def load(self) -> None:
         """The ledger's time goes on from the resumed tick."""
@@ -67,12 +71,12 @@ class RemoteMarket:
 
     async def listen(self) -> None:
         """Take over what the venue tells, for as long as the service runs."""
-        stream = await self._venue.stream()
+        stream = self._stream = await self._venue.stream()
 
         async def deliver(answer: Answer) -> None:
             # Numbered without gaps: after a jump something was lost on the way, or overtaken.
             number = stream.last_execution_id
-            self._must_ask |= number > self._seen + 1
+            self._must_ask |= self._skipped(number)
             try:
                 async with self._context.unit() as unit:
                     self._adoption.of_answer(answer, unit)
@@ -94,6 +98,10 @@ class RemoteMarket:
             self._wake()
 
         await stream.run(deliver, connected)
+
+    def _skipped(self, number: int) -> bool:
+        """Whether events before the one with this number were not told."""
+        return number > self._seen + 1
 
     # ---------------------------------------------------------------------------------------------------------- ticks
 

@@ -18,7 +18,7 @@ from functools import partial
 
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.order import TERMINAL, Leg, Order, OrderState
-from tradewind.execution.adoption import Adoption
+from tradewind.execution.adoption import NEVER_TAKEN, Adoption
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.live_venue import UNKNOWN_ORDER, NotTakenError
 from tradewind.execution.ports import DUPLICATE, Answer, Venue, VenueFill, VenueOrder, VenueRefusalError
@@ -105,18 +105,17 @@ class Sender:
         nothing, so it may come between any two steps of the worker.
         """
         self.stopped_at = self._ledger.time
-        canceled, troubles = 0, list[str]()
+        troubles = list[str]()
         orders = [record.order for record in self._ledger.open() if record.order.state is not OrderState.INTENDED]
         try:
             told = await self._call(self._venue.open_orders)
             orders = [self._order_of(one) for one in told]
         except (VenueRefusalError, VenueSilentError) as error:
             troubles.append(f"the venue does not say what is open, trying what is known here: {error}")
-        ended = set[str]()
+        fates = dict[str, OrderState]()
         for order in orders:
-            if order.client_order_id in ended:
-                canceled += 1  # with the other leg of its group
-                continue
+            if order.client_order_id in fates:
+                continue  # it ended with the other leg of its group
             gone = list[Answer]()
             try:
                 answered = await self._ask(partial(self._cancel_noting, order, gone), self._take_canceled)
@@ -126,13 +125,15 @@ class Sender:
                     continue  # undone with its record; at a venue of its own it is canceled, recorded or not
             else:
                 troubles += [f"{order.client_order_id}: {answered}"] if not gone else []
-            canceled += len(gone)
-            ended.update(one.client_order_id for answer in gone for one in answer.orders if one.state in TERMINAL)
+            for answer in gone:
+                fates[order.client_order_id] = OrderState.CANCELED
+                # What filled or expired a moment before its turn is gone too, but nobody canceled it.
+                fates |= {told.client_order_id: told.state for told in answer.orders if told.state in TERMINAL}
         try:
             await self._unit(self._stop_the_rest)
         except Exception as error:  # noqa: BLE001 - the venue is done with, and the caller has a latch to set
             troubles.append(f"orders on their way: {error}")
-        return canceled, troubles
+        return sum(fates.get(order.client_order_id) is OrderState.CANCELED for order in orders), troubles
 
     async def _cancel_noting(self, order: Order, gone: list[Answer]) -> Answer:
         try:
@@ -320,6 +321,11 @@ class Sender:
         Found: adopt, with its trades. Absent: send again, same id, but only when the first try can no longer be
         accepted and the decision still stands.
         """
+        if record.signed_at == NEVER_TAKEN and self._venue.resend_after is None:
+            # Such a venue is never certain that it has no such order; of this one it said so itself.
+            self._failed(record)
+            await self._send_again(record)
+            return
         client_id = record.order.client_order_id
         try:
             found = await self._call(lambda: self._venue.find(record.order))
@@ -338,6 +344,10 @@ class Sender:
         bound, now = self._venue.resend_after, self._context.clock.now()
         if bound is None or record.signed_at is None or now < record.signed_at + bound:
             return
+        await self._send_again(record)
+
+    async def _send_again(self, record: OrderRecord) -> None:
+        """Send an order that the venue has not and can no longer get; end it where it is not wanted any more."""
         if self._ledger.is_late(record) or record.cancel_requested or record.order.filled:
             await self._unit(partial(self._adoption.end, record, OrderState.EXPIRED, "NeverArrived"))
         else:

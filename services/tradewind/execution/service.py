@@ -19,8 +19,11 @@ from tradewind.contracts.messages import (
 )
 from tradewind.domain.matching import MatchingRules
 from tradewind.domain.order import OrderState
+from tradewind.execution.adapters.exchange import ExchangeVenue
 from tradewind.execution.adapters.paper import PaperRules, PaperVenue
+from tradewind.execution.adapters.remote_account import RemoteAccount
 from tradewind.execution.adapters.simulated import SimulatedVenue
+from tradewind.execution.exchange_market import ExchangeMarket
 from tradewind.execution.handlers import ExecutionHandlers
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.market import VenueMarket
@@ -45,6 +48,8 @@ def build(context: Context) -> Service:
     handlers = ExecutionHandlers(context, ledger, venue, sender, market)
 
     async def load() -> None:
+        if isinstance(venue, ExchangeVenue):
+            venue.hold()
         ledger.instruments = dict(await context.ask("market-data", "instruments"))
         await market.load()
 
@@ -107,10 +112,12 @@ def build(context: Context) -> Service:
     )
 
 
-def _venue(context: Context, account: str) -> PaperVenue | SimulatedVenue:
+def _venue(context: Context, account: str) -> PaperVenue | RemoteAccount:
     exchange, capital = context.bot.spec.exchanges[0], context.bot.spec.capital
     if exchange.venue is Venue.SIMULATED:
         return SimulatedVenue(context, account)
+    if exchange.venue is Venue.EXCHANGE:
+        return ExchangeVenue(context, account)
     rules = PaperRules(
         maker_fee=exchange.fees.maker,
         taker_fee=exchange.fees.taker,
@@ -120,8 +127,10 @@ def _venue(context: Context, account: str) -> PaperVenue | SimulatedVenue:
     return PaperVenue(account, rules, {capital.currency: capital.starting_balance})
 
 
-def _market(context: Context, ledger: OrderLedger, venue: PaperVenue | SimulatedVenue, sender: Sender) -> VenueMarket:
-    if isinstance(venue, SimulatedVenue):
+def _market(context: Context, ledger: OrderLedger, venue: PaperVenue | RemoteAccount, sender: Sender) -> VenueMarket:
+    if isinstance(venue, ExchangeVenue):
+        return ExchangeMarket(context, ledger, venue, sender)
+    if isinstance(venue, RemoteAccount):
         return RemoteMarket(context, ledger, venue, sender)
     return PaperMarket(context, ledger, venue, sender)
 

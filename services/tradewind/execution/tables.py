@@ -41,6 +41,7 @@ orders = Table(
     Column("wanted_stop_price", DecimalText),
     Column("external", Boolean, nullable=False),
     Column("traceparent", String),
+    Column("expires_wall", Float),
 )
 
 order_states = Table(
@@ -80,6 +81,26 @@ leases = Table(
     Column("epoch", Integer, nullable=False),
     Column("holder", String, nullable=False),
 )
+
+openings = Table(
+    "execution_openings",
+    METADATA,
+    Column("bot", String, primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("currency", String, primary_key=True),
+    Column("total", DecimalText, nullable=False),
+)
+"""What an account held when the bot first saw it, beside the money of the bot: that is nobody's business here."""
+
+trade_marks = Table(
+    "execution_trade_marks",
+    METADATA,
+    Column("bot", String, primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("pair", String, primary_key=True),
+    Column("mark", BigInteger, nullable=False),
+)
+"""Up to where the account's trades in a pair are known, as the venue counts them."""
 
 # ------------------------------------------------------------------------------ the paper venue's own book and ledger
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tradewind.domain.errors import TradewindError
+from tradewind.domain.errors import ConfigError, TradewindError
 from tradewind.execution.ports import VenueRefusalError
 
 Result = TypeVar("Result")
@@ -17,11 +17,14 @@ class VenueSilentError(TradewindError):
 
 
 async def call_venue(call: Callable[[], Awaitable[Result]], timeout_seconds: float) -> Result:
-    """The answer; raises `VenueRefusalError` for a definite no and `VenueSilentError` for everything else."""
+    """The answer; raises `VenueRefusalError` for a definite no and `VenueSilentError` for everything else.
+
+    A `ConfigError` stays one: it is the user's to mend, and asking again mends nothing.
+    """
     try:
         async with asyncio.timeout(timeout_seconds):
             return await call()
-    except VenueRefusalError:
+    except (VenueRefusalError, ConfigError):
         raise
     except Exception as error:
         raise VenueSilentError(f"{type(error).__name__}: {error}") from error

@@ -7,6 +7,7 @@ of it can neither be reversed nor guessed and is all that is kept.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -126,7 +127,8 @@ def _key(path: Path, make: Callable[[], str]) -> str:
     """The key in the file, made if there is none; raises `MachineError` where it can be neither read nor made."""
     try:
         if not path.exists():
-            write_private(path, make())
+            # Services of one bot start at the same moment, each in its own process: who comes second takes the first's.
+            write_private(path, make(), replace=False)
         return path.read_text().strip()
     except OSError as error:
         allowed = f"a readable file with a key, or a folder in which one can be made ({error.strerror})"
@@ -134,15 +136,23 @@ def _key(path: Path, make: Callable[[], str]) -> str:
         raise MachineError(path.name, str(path), allowed, fix) from error
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only this user can read, in one step: a reader sees the old content or the new one."""
+def write_private(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a file that only this user can read, in one step: a reader sees the old content or the new one.
+
+    Without `replace` a file that is there by then stays as it is.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
+    if replace:
+        fresh.replace(path)
+        return
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(fresh)
+    fresh.unlink()
 
 
 # ----------------------------------------------------------------------------------------------------- keys of people

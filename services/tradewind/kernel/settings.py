@@ -52,18 +52,53 @@ class GatewaySettings(BaseModel):
         name, key = variable("gateway", "api_key"), self.api_key.get_secret_value() if self.api_key else None
         if key is None and self.api_key_file is not None:
             name = variable("gateway", "api_key_file")
-            try:
-                key = self.api_key_file.read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                allowed, fix = "a readable file with the key", "make it readable for this user, or check the path"
-                raise MachineError(name, str(self.api_key_file), allowed, fix) from error
+            key = read_secret(name, self.api_key_file)
         if key is not None and len(key) < SHORTEST_API_KEY:
             allowed = f"at least {SHORTEST_API_KEY} random characters"
             raise MachineError(name, f"{len(key)} characters", allowed, "leave it out, and the first start makes a key")
         return key
 
 
-def _state_home() -> Path:
+class ExchangeCredentials(BaseModel):
+    """The API key of an account at an exchange, each part given itself or by a file that holds it."""
+
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    secret: SecretStr | None = None
+    secret_file: Path | None = None
+
+    def read(self, exchange: str) -> tuple[str, str]:
+        """API key and secret; raises `MachineError` for a part that is missing, given twice or cannot be read."""
+        return self._part(exchange, "api_key"), self._part(exchange, "secret")
+
+    def _part(self, exchange: str, part: str) -> str:
+        name = variable("credentials", exchange, part)
+        given: SecretStr | None = getattr(self, part)
+        file: Path | None = getattr(self, f"{part}_file")
+        if given is not None and file is not None:
+            raise MachineError(name, f"it and {name}_FILE", "one of the two", "leave one of them out")
+        if file is not None:
+            value = read_secret(f"{name}_FILE", file)
+        else:
+            value = "" if given is None else given.get_secret_value().strip()
+        if not value:
+            allowed = f"what {exchange} gave you with the API key; mode Live needs it"
+            raise MachineError(
+                name, "nothing", allowed, f"set {name}_FILE to a file that holds it and only you can read"
+            )
+        return value
+
+
+def read_secret(name: str, path: Path) -> str:
+    """The text of a file that a variable names; raises `MachineError` when it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        allowed, fix = "a readable file with the key", "make it readable for this user, or check the path"
+        raise MachineError(name, str(path), allowed, fix) from error
+
+
+def state_home() -> Path:
     """Where a user's programs keep what must survive: the XDG base directory."""
     home = os.environ.get("XDG_STATE_HOME", "")
     return (Path(home) if home else Path.home() / ".local" / "state") / "tradewind"
@@ -74,14 +109,15 @@ class Settings(BaseSettings):
 
     `key_directory` has the keys that the services of a bot share, where they are given and not made beside its state.
     `database_url_file` is a file with the address of a database, which `tradewind migrate` brings up to date.
-    `ports` holds only what differs from the catalog. `log_level` None leaves the choice to the command.
+    `ports` holds only what differs from the catalog. `log_level` None leaves the choice to the command. `credentials`
+    are by the name of the exchange: `TRADEWIND_CREDENTIALS__BINANCE__API_KEY_FILE`.
     """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    state_directory: Path = Field(default_factory=_state_home)
+    state_directory: Path = Field(default_factory=state_home)
     key_directory: Path | None = None
     database_url_file: Path | None = None
     host: str = "127.0.0.1"
@@ -90,6 +126,7 @@ class Settings(BaseSettings):
     log_style: Literal["auto", "text", "json"] = "auto"
     environment: Environment = Environment.DEVELOPMENT
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
+    credentials: dict[str, ExchangeCredentials] = Field(default_factory=dict)
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -142,6 +179,6 @@ def _explained(error: Any) -> ConfigError:
         return ConfigError(
             variable(name.removeprefix(PREFIX), *problem.at), problem.received, problem.allowed, problem.fix
         )
-    received = "a secret" if "api_key" in error["loc"] else error["input"]
+    received = "a secret" if {"api_key", "secret"} & set(error["loc"]) else error["input"]
     words = error["msg"].removeprefix("Input should be ").partition(", unable")[0]
     return ConfigError(name, received, words, "change the variable, or leave it out for the default")

@@ -1,16 +1,17 @@
-"""Market data over HTTP: candles, tickers and markets of a recording up to its present, and what is wrong with it."""
+"""Market data over HTTP: candles, tickers and markets up to the present; of an exchange also its book and trades."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Path, Query
 
 from tradewind.contracts.api.times import Timeframe
 from tradewind.domain.errors import ConfigError, NotFoundError
 from tradewind.domain.money import ZERO, decimal_of
+from tradewind.domain.order_book import Depth
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import is_multiple
 from tradewind.kernel.http.problems import existing
@@ -23,23 +24,47 @@ from tradewind.market_data.documents import (
     ExchangeList,
     GapItem,
     Gaps,
+    LevelItem,
     MarketItem,
     MarketList,
+    OrderBook,
+    PublicTradeItem,
+    PublicTrades,
     Quarantine,
     QuarantinedItem,
     Ticker,
 )
+from tradewind.market_data.ports import PublicTrade, Quote
 from tradewind.market_data.window import Window
 
 PairParameter = Annotated[Name, Query(examples=["BTC/EUR"])]
 ExchangeName = Annotated[Name, Path(alias="id", examples=["bitvavo"])]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Levels = Annotated[int, Query(ge=1, le=100)]
 Since = Annotated[TimeParameter | None, Query(description="The first candle's open; without it the latest candles.")]
 
 
-def router(context: Context, window: Callable[[], Window], state: Callable[[], str]) -> APIRouter:
-    """The routes of market-data."""
-    api = MarketDataApi(context, window, state)
+class LiveQuotes(Protocol):
+    """An exchange that can be asked now; every question may raise `TemporaryError`."""
+
+    async def quote(self, pair: str) -> Quote:
+        """Where a pair trades."""
+        ...
+
+    async def order_book(self, pair: str, count: int) -> Depth:
+        """The best `count` levels of both sides."""
+        ...
+
+    async def trades(self, pair: str, count: int) -> Sequence[PublicTrade]:
+        """The latest `count` trades, the oldest first."""
+        ...
+
+
+def router(
+    context: Context, window: Callable[[], Window], state: Callable[[], str], live: LiveQuotes | None = None
+) -> APIRouter:
+    """The routes of market-data; `live` is the exchange of a bot that trades on one."""
+    api = MarketDataApi(context, window, state, live)
     routes = APIRouter(tags=["market data"])
     routes.add_api_route("/api/market/ohlcv", api.candles)
     routes.add_api_route("/api/v1/exchanges", api.exchanges)
@@ -56,9 +81,11 @@ def router(context: Context, window: Callable[[], Window], state: Callable[[], s
 class MarketDataApi:
     """What the routes call."""
 
-    def __init__(self, context: Context, window: Callable[[], Window], state: Callable[[], str]) -> None:
+    def __init__(
+        self, context: Context, window: Callable[[], Window], state: Callable[[], str], live: LiveQuotes | None = None
+    ) -> None:
         self._spec = context.bot.spec
-        self._window, self._state = window, state
+        self._window, self._state, self._live = window, state, live
 
     async def candles(
         self, pair: PairParameter, timeframe: Timeframe | None = None, since: Since = None, limit: Limit = 500
@@ -104,7 +131,7 @@ class MarketDataApi:
         )
 
     async def ticker(self, name: ExchangeName, pair: PairParameter) -> Ticker:
-        """The last close of a pair, and its last 24 hours of market time."""
+        """The last price of a pair (of a recording its last close), and its last 24 hours of market time."""
         self._exchange(name)
         window = self._window()
         existing("pair", pair, window.recording.checked)
@@ -112,25 +139,44 @@ class MarketDataApi:
         if window.now is None or not len(day):
             raise NotFoundError(f"no candle of {pair} has closed in the last 24 hours of market time")
         first, last = decimal_of(float(day.open[0])), decimal_of(float(day.close[-1]))
+        quote = None if self._live is None else await self._live.quote(pair)
+        last = last if quote is None else quote.last
         return Ticker(
             pair=pair,
-            time=window.now,
+            time=window.now if quote is None else quote.time,
             last=last,
+            bid=quote and quote.bid,
+            ask=quote and quote.ask,
             open=first,
-            high=decimal_of(float(day.high.max())),
-            low=decimal_of(float(day.low.min())),
+            high=max(decimal_of(float(day.high.max())), last),
+            low=min(decimal_of(float(day.low.min())), last),
             base_volume=_total(day),
             change=last - first,
             change_ratio=float(last / first - 1),
         )
 
-    async def order_book(self, name: ExchangeName, pair: PairParameter) -> None:
-        """The order book of a pair, where the feed has one; a recording of candles has none (404)."""
-        self._without(name, pair, "order book")
+    async def order_book(self, name: ExchangeName, pair: PairParameter, limit: Levels = 20) -> OrderBook:
+        """The best levels of a pair's order book, where the feed has one; a recording of candles has none (404)."""
+        depth = await self._asked(name, pair, "order book").order_book(pair, limit)
+        bids, asks = (
+            [LevelItem(price=one.price, amount=one.amount) for one in side[:limit]] for side in (depth.bids, depth.asks)
+        )
+        return OrderBook(pair=pair, bids=bids, asks=asks)
 
-    async def trades(self, name: ExchangeName, pair: PairParameter) -> None:
-        """The venue's trades in a pair, where the feed has them; a recording of candles has none (404)."""
-        self._without(name, pair, "trades")
+    async def trades(self, name: ExchangeName, pair: PairParameter, limit: Limit = 100) -> PublicTrades:
+        """The latest trades of anybody in a pair, where the feed has them; a recording of candles has none (404)."""
+        found = await self._asked(name, pair, "trades").trades(pair, limit)
+        items = [
+            PublicTradeItem(
+                trade_id=one.trade_id,
+                time=one.time,
+                side=None if one.side is None else one.side.value,
+                price=one.price,
+                amount=one.amount,
+            )
+            for one in found
+        ]
+        return PublicTrades(pair=pair, trades=items)
 
     async def markets(
         self, name: ExchangeName, pair: Annotated[Name | None, Query(examples=["BTC/EUR"])] = None
@@ -169,10 +215,12 @@ class MarketDataApi:
     def _exchange(self, name: str) -> None:
         existing("exchange", name, [exchange.name for exchange in self._spec.exchanges])
 
-    def _without(self, name: str, pair: str, what: str) -> None:
+    def _asked(self, name: str, pair: str, what: str) -> LiveQuotes:
         self._exchange(name)
         existing("pair", pair, self._window().recording.checked)
-        raise NotFoundError(f"the market data of {name} is candles, and holds no {what}")
+        if self._live is None:
+            raise NotFoundError(f"the market data of {name} is candles, and holds no {what}")
+        return self._live
 
 
 def _items(series: CandleSeries) -> list[CandleItem]:

@@ -49,17 +49,51 @@ class ExchangeList(Answer):
 
 
 class Ticker(Answer):
-    """The last close, and the 24 hours before it; a recording of candles has no bid and no ask."""
+    """The last price, and the 24 hours before it; a recording of candles has no bid and no ask."""
 
     pair: str
     time: MarketTime
     last: Exact
+    bid: Exact | None
+    ask: Exact | None
     open: Exact
     high: Exact
     low: Exact
     base_volume: Exact
     change: Exact
     change_ratio: float
+
+
+class LevelItem(Answer):
+    """All orders at one price."""
+
+    price: Exact
+    amount: Exact
+
+
+class OrderBook(Answer):
+    """The best levels of an order book, the best first on both sides."""
+
+    pair: str
+    bids: list[LevelItem]
+    asks: list[LevelItem]
+
+
+class PublicTradeItem(Answer):
+    """A trade of anybody; the side is the taker's, null where the exchange does not tell."""
+
+    trade_id: str
+    time: MarketTime
+    side: Literal["buy", "sell"] | None
+    price: Exact
+    amount: Exact
+
+
+class PublicTrades(Answer):
+    """The latest trades of anybody, the oldest first."""
+
+    pair: str
+    trades: list[PublicTradeItem]
 
 
 class MarketItem(Answer):

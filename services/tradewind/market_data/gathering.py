@@ -54,6 +54,10 @@ class Gathering:
                 self._arrived.setdefault(candle.open_time, now)
         return late
 
+    def gone_on(self, time: int) -> bool:
+        """Whether a candle that opened after `time` is known: what is decided on the tick `time` now comes too late."""
+        return max(self._reached.values()) > time
+
     def due(self) -> float | None:
         """The moment at which the next tick goes out in any case; None while there is no candle of one."""
         if not self._waiting:

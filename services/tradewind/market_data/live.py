@@ -15,15 +15,17 @@ from typing import Literal
 
 from tradewind.contracts.messages import FeedStateChanged, OpeningSettled
 from tradewind.domain.candle import Candle
+from tradewind.domain.errors import TemporaryError
+from tradewind.domain.order_book import Depth
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.store.base import Write
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.market_data.beginning import begin, history_of, patiently
 from tradewind.market_data.candle_store import candles_write, read_candles_kept
-from tradewind.market_data.gathering import Gathering
+from tradewind.market_data.gathering import GRACE, PATIENCE, Gathering
 from tradewind.market_data.growing import grow, present
-from tradewind.market_data.ports import Feed, FeedState, StateChange, StreamKey
+from tradewind.market_data.ports import Feed, FeedState, PublicTrade, Quote, StateChange, StreamKey
 from tradewind.market_data.recording import Recording, Tick
 from tradewind.market_data.sending import TickSender
 
@@ -107,11 +109,28 @@ class LiveMarket:
         # The tick that the stored rows name last is sent again: who has seen it recognises it.
         self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)
         while self.position < len(recording.ticks):
-            await self._send(recording.ticks[self.position], [])
+            # Nobody knows how long ago they closed: the exchange has not told yet what came after.
+            await self._send(recording.ticks[self.position], [], missed=True)
         while True:
             tick = await self._next(recording)
             base = {pair: [candle] for pair, timeframe, candle in tick.candles if timeframe == recording.timeframe}
-            await self._send(tick, [candles_write(self._context.key, base, traded=True)])
+            kept = candles_write(self._context.key, base, traded=True)
+            await self._send(tick, [kept], missed=self._is_late(tick.time))
+
+    async def quote(self, pair: str) -> Quote:
+        """Where a pair trades now; raises `TemporaryError` where the exchange does not answer."""
+        with localcontext():
+            return await self._asked().quote(pair)
+
+    async def order_book(self, pair: str, count: int) -> Depth:
+        """The best `count` levels of both sides now; raises as `quote` does."""
+        with localcontext():
+            return await self._asked().order_book(pair, count)
+
+    async def trades(self, pair: str, count: int) -> Sequence[PublicTrade]:
+        """The latest `count` trades of anybody, the oldest first; raises as `quote` does."""
+        with localcontext():
+            return await self._asked().trades(pair, count)
 
     async def close(self) -> None:
         """Let go of the exchange."""
@@ -120,9 +139,24 @@ class LiveMarket:
 
     # ------------------------------------------------------------------------------------------------------ internals
 
-    async def _send(self, tick: Tick, writes: list[Write]) -> None:
+    def _asked(self) -> Feed:
+        if self._feed is None:
+            raise TemporaryError("the exchange has not answered yet")
+        return self._feed
+
+    def _is_late(self, time: int) -> bool:
+        """Whether the tick `time` closed so long ago that the market is another one now."""
+        spec = self._context.bot.spec
+        assert self._gathering is not None
+        if self._gathering.gone_on(time):
+            return True
+        if spec.exchanges[0].endpoint is not None:
+            return False  # the time of a simulation is not that of the wall
+        return self._context.clock.now() - close_time(spec.timeframe, time) / 1000 > PATIENCE + GRACE
+
+    async def _send(self, tick: Tick, writes: list[Write], *, missed: bool) -> None:
         async def send() -> None:
-            await self.sender.publish(tick.time, tick.candles, writes=writes)
+            await self.sender.publish(tick.time, tick.candles, writes=writes, missed=missed)
             writes.clear()  # sent again, it is kept already
 
         await self.sender.until_settled(tick.time, send)

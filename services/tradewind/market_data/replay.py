@@ -103,7 +103,7 @@ class Replay:
         events = 0
         if self._venue is not None:
             candles, events = await self._walked(self._venue, tick)
-        await self.sender.publish(tick.time, candles, events)
+        await self.sender.publish(tick.time, candles, events=events)
 
     async def _walked(self, venue: VenueClock, tick: Tick) -> tuple[Sequence[Closed], int]:
         """Have the venue walk a tick; returns its candles as the venue tells them, and the account's events so far."""

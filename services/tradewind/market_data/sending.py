@@ -50,9 +50,15 @@ class TickSender:
                 return
 
     async def publish(
-        self, time: int, candles: Sequence[Closed], events: int = 0, writes: Sequence[Write] = ()
+        self,
+        time: int,
+        candles: Sequence[Closed],
+        *,
+        events: int = 0,
+        writes: Sequence[Write] = (),
+        missed: bool = False,
     ) -> None:
-        """Give the candles of the tick `time` to the bus, once `writes` are true. `events` as in `CandleClosed`."""
+        """Give the candles of the tick `time` to the bus, once `writes` are true; the rest as in `CandleClosed`."""
         span, size = self._context.tracer.span, len(candles)
         async with self._context.unit() as unit:
             unit.writes.extend(writes)
@@ -66,6 +72,7 @@ class TickSender:
                         candle=candle,
                         tick_size=size,
                         venue_events=events,
+                        missed=missed,
                         traceparent=span("candle", None, {"pair": pair, "timeframe": timeframe}),
                     )
                 )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def build(context: Context) -> Service:
     """Market data of one bot, from a recording, a synthetic market or an exchange."""
-    live = context.bot.spec.data.source is DataSource.EXCHANGE
-    market = _live_market(context) if live else _replay(context)
+    at_exchange = context.bot.spec.data.source is DataSource.EXCHANGE
+    market = _live_market(context) if at_exchange else _replay(context)
     answers = Answers(market)
 
     async def load() -> None:
@@ -32,7 +32,8 @@ def build(context: Context) -> Service:
     def routes() -> APIRouter:
         from tradewind.market_data.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
 
-        return router(context, answers.window, lambda: market.state)
+        live = market if isinstance(market, LiveMarket) else None
+        return router(context, answers.window, lambda: market.state, live)
 
     return Service(
         name="market-data",

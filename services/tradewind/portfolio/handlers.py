@@ -46,7 +46,7 @@ class PortfolioHandlers:
         for currency in {*message.balances, *self._account.balances}:
             theirs, ours = message.balances.get(currency, ZERO), self._account.balances.get(currency, ZERO)
             if theirs != ours:
-                self._account.drift[currency] = abs(theirs - ours) / max(theirs, ours)
+                self._account.drift[currency] = abs(theirs - ours) / max(abs(theirs), abs(ours))
         if self._account.drift:
             self._context.log.error(
                 "balances differ from the venue", drift={c: str(d) for c, d in self._account.drift.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from tradewind.domain.order import Side
+from tradewind.domain.timeframe import MINUTE
 from tradewind.sim_exchange.book import OrderBook
 from tradewind.sim_exchange.bookkeeping import Bookkeeping
 from tradewind.sim_exchange.klines import Klines
@@ -15,6 +16,7 @@ from tradewind.sim_exchange.market import Market
 from tradewind.sim_exchange.market_events import MarketEvents
 from tradewind.sim_exchange.models import (
     AccountView,
+    AveragePrice,
     BookTicker,
     Depth,
     ExchangeOrder,
@@ -25,7 +27,10 @@ from tradewind.sim_exchange.models import (
     Ticker,
     Trade,
 )
-from tradewind.sim_exchange.tickers import ticker_of
+from tradewind.sim_exchange.tickers import ticker_of, weighted_average
+
+AVERAGE_MINUTES = 5
+"""Minutes that an average price is of, as Binance's filters have it."""
 
 
 class Queries:
@@ -167,6 +172,18 @@ class Queries:
         """The last price."""
         price = self._market.last_price(self._books.records.symbol(symbol), self.time)
         return PriceTicker(symbol=symbol, price=price)
+
+    def average_price(self, symbol: str) -> AveragePrice:
+        """The average of the last five minutes; the last price where nothing was traded in them."""
+        trades = self._market.trades[self._books.records.symbol(symbol)]
+        known, start = trades.known(self.time), self.time - AVERAGE_MINUTES * MINUTE
+        found = [one for one in trades.from_id(trades.id_at(start), known) if one.quantity]
+        if found:
+            price, time = weighted_average((one.price, one.quantity) for one in found), found[-1].time
+        else:
+            last = trades.from_id(known - 1, known)
+            price, time = self._market.last_price(symbol, self.time), last[0].time if last else start
+        return AveragePrice(minutes=AVERAGE_MINUTES, price=price, time=time)
 
     def book_ticker(self, symbol: str) -> BookTicker:
         """The best bid and ask."""

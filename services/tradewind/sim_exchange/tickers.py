@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from tradewind.domain.money import ZERO
@@ -42,6 +43,14 @@ def ticker_of(market: Market, klines: Klines, book: OrderBook, symbol: str, now:
         last_trade_id=day.last_trade_id,
         trades=day.trades,
     )
+
+
+def weighted_average(trades: Iterable[tuple[Decimal, Decimal]]) -> Decimal:
+    """The average of prices, each weighted by its quantity; there must be at least one."""
+    value = volume = ZERO
+    for price, quantity in trades:
+        value, volume = value + price * quantity, volume + quantity
+    return (value / volume).quantize(_PRICE)
 
 
 def _nothing(last: Decimal, now: int) -> Kline:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from tradewind import __version__, catalog
 from tradewind.contracts.api.document import dump_bot
-from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.api.v1alpha1 import Mode, TradingBot
 from tradewind.contracts.messages import PortfolioMarked, TickDecided
 from tradewind.domain.errors import ConfigError, TradewindError
 from tradewind.kernel.ask import Ask, LocalAnswers
@@ -46,10 +46,12 @@ RUNNER = "runner"
 class EmbeddedOptions:
     """`until_end` ends the run with the recording; `listen` serves HTTP; `services` None means all of them.
 
+    `live` is the second word of whoever starts it that orders may go out with money; the first is the manifest's mode.
     `wrap_store`, `exporter` and the `bus` of `EmbeddedBot` are for tests that look at, or break, what goes by.
     """
 
     until_end: bool = True
+    live: bool = False
     listen: Listener | None = None
     services: Sequence[str] | None = None
     clock: Clock = field(default_factory=SystemClock)
@@ -93,6 +95,9 @@ class EmbeddedBot:
     async def start(self) -> None:
         """Bring every service to Running; on a failure nothing that was begun is left, unless it traded."""
         check(self.bot)
+        if self.bot.spec.mode is Mode.LIVE and not self.options.live:
+            allowed = "--live beside mode: Live: orders with money are asked for twice"
+            raise ConfigError("--live", "nothing", allowed, "add --live, or set mode: Paper")
         self.directory.acquire()
         try:
             # Before anything is stored: state without the manifest that it rests on would be anybody's.

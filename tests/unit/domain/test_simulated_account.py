@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -369,3 +370,63 @@ def test_balances_are_what_fills_and_fees_made_of_them(script, in_base, data):
         assert account.locked("BTC") == sum(one.remaining for one in held if one.working.side is Side.SELL)
         assert account.free("BTC") >= 0
         assert account.balances["EUR"] >= 0
+
+
+def walked(account, currency):
+    """What open orders reserve of a currency, counted one by one: a group once, by its oldest leg."""
+    total, groups = D(0), set()
+    for one in account.orders.values():
+        side, group = one.working.side, one.working.group
+        if currency != ("EUR" if side is Side.BUY else one.pair[:3]) or (one.pair, group) in groups:
+            continue
+        groups |= {(one.pair, group)} if group else set()
+        total += account.reservation(one)
+    return total
+
+
+def a_few_orders(data, number):
+    """One order of some kind, or the legs of a group, of either pair."""
+    pair, amount = data.draw(st.sampled_from([BTC, ETH])), str(data.draw(st.integers(1, 5)))
+    unit = D(1) if pair == BTC else D("0.1")
+    levels = [data.draw(st.integers(70, 99)) * unit, data.draw(st.integers(101, 130)) * unit]
+    since, name = number - 1, str(number)
+    if data.draw(st.booleans()):
+        group = f"group {name}"
+        return [
+            order(f"{name} stop", "sell", "stop", amount, pair=pair, since=since, stop_price=levels[0], group=group),
+            order(f"{name} target", "sell", "limit", amount, pair=pair, since=since, price=levels[1], group=group),
+        ]
+    side, kind = data.draw(st.sampled_from(["buy", "sell"])), data.draw(st.sampled_from(["market", "limit", "stop"]))
+    if kind == "market" and side == "buy" and data.draw(st.booleans()):
+        return [order(name, side, kind, "0", pair=pair, since=since, spend=str(data.draw(st.integers(6, 300))))]
+    price = {"limit": {"price": levels[0]}, "stop": {"stop_price": levels[side == "buy"]}}.get(kind, {})
+    return [order(name, side, kind, amount, pair=pair, since=since, **price)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_what_is_reserved_is_what_the_open_orders_reserve(data):
+    """Kept as a sum through every order, fill, cancel, amendment and restart, it never differs from a count."""
+    in_base, share = data.draw(st.booleans()), data.draw(st.sampled_from(["0.05", "0.25"]))
+    account = make_account("2000", in_base=in_base, share=share, BTC=D(7), ETH=D(60))
+    for number in range(1, data.draw(st.integers(2, 9))):
+        with suppress(AccountRefusalError):
+            account.admit(a_few_orders(data, number))
+        open_orders = sorted(account.orders)
+        match data.draw(st.sampled_from(["wait", "cancel", "amend", "restart", "see"])):
+            case "cancel" if open_orders:
+                account.cancel(data.draw(st.sampled_from(open_orders)), number)
+            case "amend" if stops := [name for name in open_orders if account.orders[name].working.stop_price]:
+                account.amend(data.draw(st.sampled_from(stops)), D(data.draw(st.integers(60, 140))), number)
+            case "restart":
+                held = (dict(account.balances), list(account.orders.values()), account.clocks, account.sequence)
+                account.restore(*held)
+            case "see":
+                account.see(BTC, D(data.draw(st.integers(60, 140))))
+        for pair, unit in ((BTC, 1), (ETH, 0.1)):
+            low, one, other, high = sorted(data.draw(st.lists(st.integers(65, 135), min_size=4, max_size=4)))
+            shape = (one * unit, high * unit, low * unit, other * unit)
+            for phase in ("Open", "Path"):
+                account.match(pair, candle(number, *shape, volume=float(data.draw(st.integers(1, 40)))), phase)
+                for currency in ("EUR", "BTC", "ETH"):
+                    assert account.locked(currency) == walked(account, currency)

@@ -15,7 +15,7 @@ from tradewind.contracts.messages import (
     PositionClosed,
     PositionOpened,
 )
-from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side
+from tradewind.domain.order import EXTERNAL, Leg, Order, OrderState, OrderType, Side
 from tradewind.domain.position import Position
 from tradewind.engine.view import AccountView
 
@@ -142,6 +142,15 @@ async def test_a_refused_stop_beside_one_that_rests_leaves_nothing_bare(view):
     view.on_order(stop_event(OrderState.REJECTED, 96, 11, client_id="stop2"))
     assert set() == view.unprotected
     assert Decimal(95) == view.positions["BTC/EUR"].stop_price
+
+
+async def test_an_order_of_somebody_else_takes_no_slot_and_no_money(view):
+    """It is shown, and the bot trades as if it were not there."""
+    stranger = msgspec.structs.replace(ended("mine", Leg.ENTRY, "SOL/EUR", OrderState.ACCEPTED), price=Decimal(9))
+    view.on_order(msgspec.structs.replace(stranger, decision_id=EXTERNAL))
+    assert "SOL/EUR" not in view.pending
+    view.on_order(stranger)
+    assert "SOL/EUR" in view.pending
 
 
 async def test_an_entry_waits_until_its_own_end(view):

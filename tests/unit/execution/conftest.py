@@ -193,7 +193,7 @@ class RemoteVenue:
         signed = self.loop.time()
 
         async def act():
-            if self.loop.time() > signed + self.resend_after:
+            if self.resend_after is not None and self.loop.time() > signed + self.resend_after:
                 raise VenueRefusalError("Timestamp", "outside of the receive window")
             answer = await self.inner.create(asked)
             self.accepted.update(order.client_order_id for order in asked)

@@ -183,8 +183,7 @@ def test_an_order_that_has_just_filled_is_no_trouble_and_its_fill_is_fetched(wor
         world.venue.match("BTC/EUR", Candle(3_600_000, 89.0, 89.0, 89.0, 89.0, 1000.0), "Open")
 
     refuse_what_is_gone(world, fills)
-    _, troubles = stop_everything(world)
-    assert troubles == []
+    assert stop_everything(world) == (0, [])
     world.let(60)
     assert world.state(entry) == "Filled"
     assert [leg for leg, *_ in world.legs(entry)] == ["stop", "target"]

@@ -148,6 +148,38 @@ def test_a_venue_without_a_bound_is_never_sent_a_create_twice(remote):
     assert 30 < remote.venue.calls["find"] < 50
 
 
+def test_a_venue_without_a_bound_is_sent_again_what_it_has_certainly_not_taken(remote):
+    """Such a venue is never certain that it has no such order, so asking would leave it unknown for good."""
+    remote.venue.resend_after = None
+    remote.venue.plan["create"] = ["not taken", "not taken"]
+    remote.venue.plan["find"] = ["lost"] * 50
+    entry = remote.enter()
+    remote.let(5)
+    assert names(remote, entry) == ["Intended", *["Submitted", "Unknown"] * 2, "Submitted", "Accepted"]
+    assert remote.venue.accepted == {entry: 1}
+    assert remote.venue.calls["find"] == 0
+
+
+def test_what_was_sent_again_without_a_bound_and_not_heard_of_is_asked_for_and_not_sent_a_third_time(remote):
+    """That the first try was not taken says nothing of the second."""
+    remote.venue.resend_after = None
+    remote.venue.plan["create"] = ["not taken", "lost"]
+    entry = remote.enter()
+    remote.let(600)
+    assert (remote.state(entry), remote.venue.calls["create"]) == ("Unknown", 2)
+
+
+def test_an_entry_that_is_not_taken_until_its_decision_has_expired_ends(remote):
+    """Also without a bound: an entry on another price is another trade."""
+    remote.venue.resend_after = None
+    remote.venue.plan["create"] = ["not taken"] * 2
+    entry = remote.enter(expires_at=0)
+    remote.let(0.01)
+    remote.candle(60)
+    assert remote.states(entry)[-1] == ("Expired", "NeverArrived")
+    assert remote.venue.calls["create"] == 2
+
+
 def test_while_the_venue_is_silent_it_is_asked_with_growing_pauses_and_one_timer(remote):
     """However many candles come meanwhile, none of them starts another round of questions."""
     remote.venue.plan["create"] = ["unheard"]

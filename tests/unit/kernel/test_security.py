@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+from pathlib import Path
 
 import jwt
 import pytest
@@ -138,6 +140,23 @@ def test_the_key_of_the_simulated_venue_is_made_once_and_is_this_users_alone(tmp
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert len(first.api_key) == len(first.secret) == 64
     assert len({first.api_key, first.secret, load_simulated_venue_key(other).secret}) == 3
+
+
+def test_of_two_processes_that_make_the_key_at_once_both_have_the_first_s(tmp_path, monkeypatch):
+    """Else the venue would know one key and who trades there another."""
+    path = tmp_path / "simulated-venue.key"
+    first = []
+
+    def exists(asked):
+        found = os.path.lexists(asked)
+        if asked == path and not first:
+            first.append(None)
+            first[0] = load_simulated_venue_key(tmp_path)  # the other process is quicker
+        return found
+
+    monkeypatch.setattr(Path, "exists", exists)
+    assert load_simulated_venue_key(tmp_path) == first[0]
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
 def test_the_secret_of_a_venue_is_in_no_log(tmp_path):

@@ -114,3 +114,30 @@ def test_a_key_that_could_be_guessed_or_cannot_be_read_is_refused(monkeypatch, n
 def test_the_name_of_a_variable_follows_from_its_field():
     """What an error message tells a person to set is what is read."""
     assert variable("ports", "market-data") == "TRADEWIND_PORTS__MARKET_DATA"
+
+
+def test_the_key_of_an_account_comes_from_variables_or_files(monkeypatch, tmp_path):
+    """By the name of the exchange, each part for itself, and never shown."""
+    (tmp_path / "secret").write_text("hidden\n")
+    monkeypatch.setenv("TRADEWIND_CREDENTIALS__BINANCE__API_KEY", "shown-to-nobody")
+    monkeypatch.setenv("TRADEWIND_CREDENTIALS__BINANCE__SECRET_FILE", str(tmp_path / "secret"))
+    settings = Settings()
+    assert settings.credentials["binance"].read("binance") == ("shown-to-nobody", "hidden")
+    assert "shown-to-nobody" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"API_KEY": "a"}, "BINANCE__SECRET: received nothing; allowed: what binance gave you"),
+        ({"API_KEY": "a", "SECRET": " "}, "BINANCE__SECRET: received nothing"),
+        ({"API_KEY": "a", "SECRET": "b", "SECRET_FILE": "/x"}, "BINANCE__SECRET: received it and .*; allowed: one of"),
+        ({"API_KEY_FILE": "/no/such/file"}, "BINANCE__API_KEY_FILE: received /no/such/file; allowed: a readable file"),
+    ],
+)
+def test_a_key_that_is_not_whole_is_refused_by_the_name_of_its_variable(monkeypatch, given, words):
+    """Before anything is asked of the exchange, and without the key in the line."""
+    for name, value in given.items():
+        monkeypatch.setenv(f"TRADEWIND_CREDENTIALS__BINANCE__{name}", value)
+    with pytest.raises(MachineError, match=words):
+        Settings().credentials["binance"].read("binance")

@@ -93,3 +93,12 @@ def test_in_time_whatever_the_order_every_candle_is_in_its_tick(data):
     assert [tick.time for tick in found] == [minute * MINUTE for minute in sorted(set(there[BTC]) | set(there[ETH]))]
     for pair in PAIRS:
         assert [tick.candles[pair] for tick in found if pair in tick.candles] == candles(*there[pair])
+
+
+def test_a_tick_after_which_the_market_has_gone_on_is_known_as_one():
+    """What is decided on it now comes too late; the latest one is not, however many came at once."""
+    waiting = gathering()
+    waiting.take(BTC, candles(10, 11), 100.0)
+    waiting.take(ETH, candles(10, 11), 100.0)
+    found = [waiting.next(100.0) for _ in range(2)]
+    assert [waiting.gone_on(one.time) for one in found] == [True, False]

@@ -172,6 +172,28 @@ async def test_a_day_without_a_candle_is_empty(venues):
     assert (ticker.open, ticker.volume, ticker.trades, ticker.price_change) == (100, 0, 0, 0)
 
 
+async def test_the_average_price_is_that_of_the_last_five_minutes(venues):
+    """Weighted by what was traded in them; where nothing was, the last price."""
+    venue = await venues(shapes={BTC: [SHAPE, None, SHAPE]})
+    await venue.move(START + HOUR)
+    average = venue.exchange.average_price("BTCUSDT")
+    recent = [one for one in venue.exchange.trades("BTCUSDT") if one.time >= START + HOUR - 300_000]
+    assert len({one.price for one in recent}) > 1
+    value, volume = sum(one.price * one.quantity for one in recent), sum(one.quantity for one in recent)
+    assert (average.price, average.minutes) == (round(value / volume, 8), 5)
+    assert average.time == recent[-1].time
+    await venue.move(START + HOUR + HOUR // 2)
+    average = venue.exchange.average_price("BTCUSDT")
+    assert (average.price, average.time) == (109, recent[-1].time)
+
+
+async def test_before_the_first_trade_the_average_is_the_price_there_is(venues):
+    venue = await venues(start_time=START - HOUR)
+    average = venue.exchange.average_price("BTCUSDT")
+    assert (average.price, average.minutes) == (100, 5)
+    assert average.time <= START - HOUR
+
+
 # -------------------------------------------------------------------------------------------------------------- streams
 
 

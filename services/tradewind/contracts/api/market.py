@@ -24,6 +24,7 @@ class Venue(StrEnum):
 
     PAPER = "Paper"
     SIMULATED = "Simulated"
+    EXCHANGE = "Exchange"
 
 
 class Market(StrEnum):
@@ -101,7 +102,7 @@ class Exchange(Part):
     name: ExchangeName
     """The name of the exchange in logs, metrics and orders; by ccxt's name for it where its candles are traded on."""
     venue: Venue = Venue.PAPER
-    """Who matches the orders: Paper inside the bot, Simulated an exchange on this machine, reached as a real one is."""
+    """Who matches the orders: Paper inside the bot, Simulated an exchange on this machine, Exchange the one named."""
     market: Market = Market.SPOT
     """The kind of instrument that is traded."""
     fees: Fees = Field(default_factory=Fees)

@@ -8,7 +8,7 @@ nothing costs money.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, Strict, model_validator
 from pydantic.config import JsonValue
@@ -51,7 +51,7 @@ from tradewind.contracts.api.trading import (
     TakeProfit,
     TrailingStop,
 )
-from tradewind.contracts.exchanges import missing_for_live
+from tradewind.contracts.exchanges import LIVE_LACKS, PROVEN, missing_for_live
 from tradewind.contracts.services import ServiceName
 from tradewind.domain.instrument import split_pair
 from tradewind.domain.timeframe import is_multiple
@@ -59,7 +59,8 @@ from tradewind.domain.timeframe import is_multiple
 API_VERSION = "tradewind.dev/v1alpha1"
 KIND = "TradingBot"
 
-_NO_LIVE = "this version sends no orders with money"
+_NO_LIVE = f"this version sends no orders with money ({'; '.join(LIVE_LACKS)})"
+_REHEARSE = "or rehearse at an endpoint that is `tradewind sim-exchange`"
 
 __all__ = [
     "API_VERSION",
@@ -106,6 +107,7 @@ class Mode(StrEnum):
     """Whether real money is at stake."""
 
     PAPER = "Paper"
+    LIVE = "Live"
 
 
 class Profile(StrEnum):
@@ -131,6 +133,21 @@ class Metadata(Part):
 
 _SPEC_RULES: list[JsonValue] = [
     {
+        "rule": "self.mode != 'Live' || self.exchanges.all(one, "
+        f"one.name in {list(PROVEN)} && one.venue == 'Exchange' && has(one.endpoint))"
+        " && self.data.source == 'Exchange'",
+        "message": "mode Live is allowed only with venue: Exchange and source: Exchange at an endpoint that is a"
+        " simulation: leave it at Paper",
+        "fieldPath": ".mode",
+        "reason": "FieldValueForbidden",
+    },
+    {
+        "rule": "self.mode == 'Live' || self.exchanges.all(one, one.venue != 'Exchange')",
+        "message": "venue must be Paper or Simulated when mode is Paper: orders at an exchange need mode: Live",
+        "fieldPath": ".exchanges",
+        "reason": "FieldValueForbidden",
+    },
+    {
         "rule": "self.data.source != 'Exchange' || self.exchanges.all(one, one.venue != 'Simulated')",
         "message": "venue must be Paper when data.source is Exchange: the market of a Simulated venue is a recording",
         "fieldPath": ".exchanges",
@@ -150,8 +167,8 @@ class Spec(Part):
 
     model_config = ConfigDict(json_schema_extra={"x-kubernetes-validations": _SPEC_RULES})
 
-    mode: Annotated[Mode, Field(json_schema_extra={"x-not-yet": {"Live": "leave it at Paper"}})] = Mode.PAPER
-    """Whether real money is at stake; Paper trades with simulated money."""
+    mode: Mode = Mode.PAPER
+    """Whether real money is at stake: Paper trades with simulated money, Live at an exchange (and needs --live)."""
     profile: Profile = Profile.FULL
     """How services are grouped on a cluster: Minimal is one pod, Standard a few, Full one for each service."""
     emergency_stop: Flag = False
@@ -183,19 +200,10 @@ class Spec(Part):
     storage: Storage = Field(default_factory=Storage)
     """Where state and messages are kept on a cluster; without it, where the installation keeps them."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _live_is_refused(cls, value: Any) -> Any:
-        """By name of what is missing for real money at the exchanges of this manifest."""
-        if not isinstance(value, dict) or value.get("mode") != "Live":
-            return value
-        named = [one.get("name") for one in value.get("exchanges") or () if isinstance(one, dict)]
-        lacks = [missing_for_live(name) or _NO_LIVE for name in named if isinstance(name, str)]
-        raise refusal(Problem("Live", "Paper", f"leave it at Paper: {'; '.join(lacks) or _NO_LIVE}", ("mode",)))
-
     @model_validator(mode="after")
     def _hangs_together(self) -> Spec:
         problems = [*self._timeframe_problems(), *self._currency_problems(), *self._source_problems()]
+        problems += self._live_problems() if self.mode is Mode.LIVE else self._paper_problems()
         if problems:
             raise refusal(*problems)
         return self
@@ -235,6 +243,31 @@ class Spec(Part):
                 fix = "remove it, or set data.source: Exchange"
                 problems.append(Problem(endpoint, allowed, fix, ("exchanges", row, "endpoint")))
         return problems
+
+    def _live_problems(self) -> list[Problem]:
+        """Real money is refused by name of what is missing for it, also of what the manifest itself leaves out."""
+        problems = []
+        for row, exchange in enumerate(self.exchanges):
+            lacks = missing_for_live(exchange.name) or ("" if exchange.endpoint else _NO_LIVE)
+            if lacks:
+                rehearse = f", {_REHEARSE}" if lacks is _NO_LIVE else ""
+                problems.append(Problem("Live", "Paper", f"leave it at Paper{rehearse}: {lacks}", ("mode",)))
+            elif exchange.venue is not Venue.EXCHANGE:
+                fix = "set venue: Exchange, or mode: Paper"
+                place = ("exchanges", row, "venue")
+                problems.append(Problem(exchange.venue.value, "Exchange where mode is Live", fix, place))
+        if not problems and self.data.source is not DataSource.EXCHANGE:
+            allowed, fix = "Exchange where mode is Live", "set source: Exchange, or mode: Paper"
+            problems.append(Problem(self.data.source.value, allowed, fix, ("data", "source")))
+        return problems
+
+    def _paper_problems(self) -> list[Problem]:
+        allowed, fix = "Paper or Simulated where mode is Paper", "set venue: Paper, or mode: Live"
+        return [
+            Problem("Exchange", allowed, fix, ("exchanges", row, "venue"))
+            for row, exchange in enumerate(self.exchanges)
+            if exchange.venue is Venue.EXCHANGE
+        ]
 
 
 class TradingBot(Part):

@@ -185,6 +185,10 @@ class PaperVenue:
         """None: a fill and its record are one transaction here, so none can be missing."""
         return []
 
+    def notes(self) -> Sequence[Write]:
+        """Nothing: its books are in the same store."""
+        return ()
+
     def fills_stored(self) -> None:
         """Nothing to note."""
 

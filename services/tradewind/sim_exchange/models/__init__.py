@@ -40,6 +40,7 @@ from tradewind.sim_exchange.models.events import (
     UserEvent,
 )
 from tradewind.sim_exchange.models.market import (
+    AveragePrice,
     BookTicker,
     Depth,
     Filters,
@@ -56,6 +57,7 @@ __all__ = [
     "OPEN",
     "AccountPosition",
     "AccountView",
+    "AveragePrice",
     "Balance",
     "BookTicker",
     "BookTickerUpdate",

@@ -89,6 +89,14 @@ class PriceTicker(Value, frozen=True):
     price: Decimal
 
 
+class AveragePrice(Value, frozen=True):
+    """The average price of the last `minutes`, weighted by volume; `time` is that of the last trade in it."""
+
+    minutes: int
+    price: Decimal
+    time: int
+
+
 class Ticker(Value, frozen=True):
     """The last 24 hours."""
 

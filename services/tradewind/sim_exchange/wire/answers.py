@@ -118,6 +118,7 @@ TICKER = record(
     optional="priceChange priceChangePercent weightedAvgPrice prevClosePrice lastQty bidPrice bidQty askPrice askQty",
 )
 PRICE = record(texts="symbol", numbers="price")
+AVERAGE_PRICE = record(integers="mins closeTime", numbers="price")
 BOOK_TICKER = record(texts="symbol", numbers="bidPrice bidQty askPrice askQty")
 
 # ------------------------------------------------------------------------------------------------------------- orders

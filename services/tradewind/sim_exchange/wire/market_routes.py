@@ -24,6 +24,7 @@ from tradewind.sim_exchange.wire.fields import (
 )
 from tradewind.sim_exchange.wire.market_shapes import (
     aggregate_trade_json,
+    average_price_json,
     book_ticker_json,
     depth_json,
     kline_json,
@@ -123,6 +124,12 @@ async def price(desk: Desk, parameters: Parameters) -> Any:
     return _each(desk, parameters, lambda symbol: price_json(desk.exchange.price(symbol)))
 
 
+async def average_price(desk: Desk, parameters: Parameters) -> Any:
+    """The average price of the last minutes."""
+    symbol = _traded(desk, parameters.need(SYMBOL))
+    return average_price_json(desk.exchange.average_price(symbol))
+
+
 async def book_ticker(desk: Desk, parameters: Parameters) -> Any:
     """The best bid and ask."""
     return _each(desk, parameters, lambda symbol: book_ticker_json(desk.exchange.book_ticker(symbol)))
@@ -194,6 +201,7 @@ MARKET_ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "/api/v3/aggTrades"): Route(
         aggregate_trades, answers.AGGREGATE_TRADES, needs=(SYMBOL,), takes=_AGGREGATE, weight=4
     ),
+    ("GET", "/api/v3/avgPrice"): Route(average_price, answers.AVERAGE_PRICE, needs=(SYMBOL,), weight=2),
     ("GET", "/api/v3/ticker/24hr"): Route(
         ticker, _each_of(answers.TICKER), takes=(*_SEVERAL, _TYPE), weight=_by_symbols(2, 80)
     ),

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tradewind.sim_exchange.models import (
+    AveragePrice,
     BookTicker,
     Depth,
     Filters,
@@ -197,6 +198,11 @@ def percent(value: Decimal) -> str:
 def price_json(ticker: PriceTicker) -> Json:
     """The last price."""
     return {"symbol": ticker.symbol, "price": written(ticker.price)}
+
+
+def average_price_json(average: AveragePrice) -> Json:
+    """The average price."""
+    return {"mins": average.minutes, "price": written(average.price), "closeTime": average.time}
 
 
 def book_ticker_json(ticker: BookTicker) -> Json:

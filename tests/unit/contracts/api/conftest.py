@@ -81,6 +81,13 @@ def at_simulated(*faults: Any) -> list[dict[str, Any]]:
     return [{"name": "bitvavo", "venue": "Simulated", "faults": list(faults)}]
 
 
+def live(**changes: Any) -> dict[str, Any]:
+    """The spec of a bot that rehearses mode Live, changed; an endpoint of None is left out."""
+    given = {"name": "binance", "venue": "Exchange", "endpoint": ENDPOINT, "mode": "Live", "data": EXCHANGE, **changes}
+    exchange = {name: given[name] for name in ("name", "venue", "endpoint") if given[name] is not None}
+    return {**MINIMAL["spec"], "mode": given["mode"], "exchanges": [exchange], "data": given["data"]}
+
+
 FAULT = "spec.exchanges[0].faults[0]"
 KEYS = "spec.exchanges[0].credentialsSecretRef"
 SERVICE = "spec.services[0]"
@@ -106,8 +113,31 @@ MALFORMED = (
     Malformed("metadata.labels", [], "metadata.labels", "a mapping of names to values", "write for example", "Nobody"),
     Malformed("metadata.annotations", {"note": True}, "metadata.annotations.note", "text", "write for", "Nobody"),
     # the spec
-    Malformed("spec.mode", "Live", "spec.mode", "Paper", "how this exchange knows an order by the client's id"),
-    Malformed("spec.mode", "paper", "spec.mode", "Paper", "write Paper"),
+    Malformed("spec.mode", "Live", "spec.mode", "Paper", "how this exchange knows an order by the client's id", "CEL"),
+    Malformed("spec.mode", "paper", "spec.mode", "Paper or Live", "write Paper"),
+    Malformed(
+        "spec", live(endpoint=None), "spec.mode", "Paper", "this version sends no orders with money (one writer", "CEL"
+    ),
+    Malformed(
+        "spec", live(venue="Paper"), "spec.exchanges[0].venue", "Exchange where mode is Live", "or mode: Paper", "CEL"
+    ),
+    Malformed(
+        "spec",
+        live(data={"source": "Synthetic"}, endpoint=None),
+        "spec.mode",
+        "Paper",
+        "rehearse at an endpoint that is `tradewind sim-exchange`",
+        "CEL",
+    ),
+    Malformed("spec", live(name="kraken"), "spec.mode", "Paper", "Kraken still lacks: a bound", "CEL"),
+    Malformed(
+        "spec",
+        live(mode="Paper"),
+        "spec.exchanges[0].venue",
+        "Paper or Simulated where mode is Paper",
+        "set venue: Paper, or mode: Live",
+        "CEL",
+    ),
     Malformed("spec.profile", "Medium", "spec.profile", "Minimal, Standard or Full", "write "),
     Malformed("spec.profile", ["Full"], "spec.profile", "Minimal, Standard or Full", "write Full"),
     Malformed("spec.emergencyStop", "yes", "spec.emergencyStop", "true or false", "write true"),
@@ -119,7 +149,7 @@ MALFORMED = (
     Malformed("spec.exchanges", {"name": "bitvavo"}, "spec.exchanges", "a list of", 'make it a list: [{"name"'),
     Malformed("spec.exchanges.0", "bitvavo", "spec.exchanges[0]", "a mapping with the fields name, venue", "write for"),
     Malformed("spec.exchanges.0.name", "Bitvavo", "spec.exchanges[0].name", NAME, "write bitvavo"),
-    Malformed("spec.exchanges.0.venue", "Exchange", "spec.exchanges[0].venue", "Paper", "write Paper"),
+    Malformed("spec.exchanges.0.venue", "Real", "spec.exchanges[0].venue", "Paper, Simulated or Exchange", "write "),
     Malformed("spec.exchanges.0.market", "Perpetual", "spec.exchanges[0].market", "Spot", "write Spot"),
     Malformed(
         "spec.exchanges.0.fees.maker",
@@ -786,9 +816,11 @@ _ON_ITS_CANDLES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {"name": _NAMES}, optional={"endpoint": st.just(ENDPOINT)}
 )
 _RECORDED = st.one_of(_REPLAYS, _SYNTHETICS)
+_LIVE = live()
 _MARKETS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.fixed_dictionaries({"exchanges": st.tuples(_AT_PAPER | _AT_A_SIMULATION).map(list), "data": _RECORDED}),
     st.fixed_dictionaries({"exchanges": st.tuples(_ON_ITS_CANDLES).map(list), "data": st.just(EXCHANGE)}),
+    st.just({name: _LIVE[name] for name in ("mode", "exchanges", "data")}),
 )
 """Where it trades and on which candles: not every one of them goes with every other."""
 _SPECS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(

@@ -163,7 +163,7 @@ def test_a_value_that_is_not_allowed_is_refused_like_one_in_the_file(minimal: di
     ("exchange", "words"),
     [
         ("kraken", "Kraken still lacks: a bound after which a create can no longer be accepted"),
-        ("binance", "this version sends no orders with money"),
+        ("binance", "this version sends no orders with money (one writer for each account"),
         ("mtgox", "how this exchange knows an order by the client's id has not been established"),
     ],
 )

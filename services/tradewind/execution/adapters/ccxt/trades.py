@@ -56,6 +56,15 @@ class AccountTrades:
         if venue_id:
             self._names[pair, str(venue_id)] = client_order_id
 
+    def begin(self, marks: Mapping[str, int]) -> None:
+        """Have everything up to these marks, by pair, be known."""
+        self._marks = dict(marks)
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """The marks as they are once the last `read` is stored."""
+        return self._marks | self._read
+
     def stored(self) -> None:
         """Everything the last `read` answered is stored: the next one begins there."""
         self._marks |= self._read

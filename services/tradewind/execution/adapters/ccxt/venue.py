@@ -155,6 +155,14 @@ class CcxtVenue:
         """The account's trades since the mark that `fills_stored` moves."""
         return await self._trades.read()
 
+    def begin_trades(self, marks: Mapping[str, int]) -> None:
+        """Read the trades after these marks, by pair."""
+        self._trades.begin(marks)
+
+    def trade_marks(self) -> Mapping[str, int]:
+        """The marks, by pair, up to which the last `fills` told the trades."""
+        return self._trades.reached
+
     def fills_stored(self) -> None:
         """Everything the last `fills` answered is stored."""
         self._trades.stored()
