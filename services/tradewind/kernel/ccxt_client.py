@@ -4,7 +4,7 @@ Market-data and execution know nothing of each other, so what both need of ccxt 
 client predictable (spot markets only, no currencies endpoint, which wants a key at some exchanges), how all of its
 addresses are turned to another host (the sim-exchange), and which of this project's errors each of ccxt's means.
 
-ccxt costs two seconds to import, so it is imported when the first client is made and never before.
+ccxt is imported when the first client is made and never before (`ccxt_import`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.domain.errors import ConfigError, PermanentError, TemporaryError, TradewindError
+from tradewind.kernel.ccxt_import import import_ccxt
 
 BUSY_PAUSE = 30.0
 """Seconds to leave an exchange alone that refused for too many requests without saying for how long."""
@@ -61,13 +62,11 @@ def make_client(settings: ClientSettings) -> Any:
     Nothing is requested yet. The caller closes it with `await client.close()`. Raises `ConfigError` for an exchange
     that ccxt does not know or that has no sandbox.
     """
-    import ccxt.async_support  # type: ignore[import-untyped]  # noqa: PLC0415  (see the module's own words)
-    import ccxt.pro  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    known = set(ccxt.async_support.exchanges)
+    asynchronous, pro = import_ccxt()
+    known = set(asynchronous.exchanges)
     if settings.exchange not in known:
         raise _unknown_exchange(settings.exchange, known)
-    module = ccxt.pro if settings.exchange in ccxt.pro.exchanges else ccxt.async_support
+    module = pro if settings.exchange in pro.exchanges else asynchronous
     client = getattr(module, settings.exchange)(
         {
             "apiKey": settings.api_key,

@@ -59,7 +59,7 @@ def test_rendering_is_a_function(document, services, suspended, site):
     except ConfigErrors as refused:
         # Unknown parameters of a strategy, or services of one pod that disagree: told by field, never half rendered.
         told = {error.field.partition("[")[0] for error in refused.errors}
-        assert told <= {"spec.strategies", "spec.services"}
+        assert told <= {"spec.strategies", "spec.services", "spec.mode"}
         return
     stored = {**document, "spec": spec, "status": {"conditions": []}}
     stored["metadata"] = {**document["metadata"], "uid": "1", "generation": 3, "generateName": "x-"}
