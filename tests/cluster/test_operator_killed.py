@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import random
 import sys
-import time
 
 import pytest
 import yaml
@@ -166,7 +165,6 @@ def test_after_a_kill_at_any_point_everything_is_as_if_nothing_had_been(cluster,
         for name in NAMES:
             if step_of(name, turn) not in ("made", "deleted"):
                 assert keys_of(cluster, name) == keys[name] is not None
-        sys.stderr.write(f"{turn} {limit} {time.monotonic()}\n")
         turn, points, inside = turn + 1, points + len(NAMES), inside + len(unfinished)
     with capsys.disabled():
         sys.stdout.write(f" [{points} points, {inside} of them in the middle of a bot's change]")

@@ -166,6 +166,20 @@ def test_what_somebody_edits_is_put_right_and_nothing_else_is_written(cluster, o
     assert {(plurals[resource.partition(".")[0]], name) for resource, name in touched} <= set(EDITS) | {("Secret", "")}
 
 
+def test_a_port_that_somebody_has_moved_is_moved_back(cluster, operator):
+    """Ports are told apart by their numbers: another number is another port beside ours, of the same name."""
+    ports = cluster.get("Service", "full-1-gateway")["spec"]["ports"]
+    moved = [{**one, "port": 9999} for one in ports]
+    cluster.patch("Service", "full-1-gateway", {"spec": {"ports": moved}})
+    until(
+        "it is moved back",
+        lambda: cluster.get("Service", "full-1-gateway")["spec"]["ports"] == ports,
+        patience=10,
+        explain=lambda: (cluster.get("Service", "full-1-gateway")["spec"]["ports"], operator.process.tail(3)),
+    )
+    cluster.wait_for("full-1", "Reconciled", "True", "Applied")
+
+
 def essence(found):
     """What the operator answers for in an object: all that is said of it but times, versions and keys."""
     metadata = found["metadata"]
