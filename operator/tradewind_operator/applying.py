@@ -184,7 +184,19 @@ class Applying:
             another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
             if error.status == HTTPStatus.CONFLICT or another:
                 return None
-            raise
+            if error.status != HTTPStatus.UNPROCESSABLE_ENTITY or known is None:
+                raise
+        return await self._overwrite(resource, {**manifest, "metadata": metadata})
+
+    async def _overwrite(self, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
+        """Replace whole lists before applying once more.
+
+        What is applied is laid beside the items that somebody else has put into a list, and may be refused for that:
+        two ports of one name.
+        """
+        metadata = manifest["metadata"]
+        await self._client.merge(resource, metadata["namespace"], metadata["name"], manifest)
+        return await self._client.apply(resource, manifest, OPERATOR)
 
     async def _after_a_second_look(self, bot: Bot, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
         """What the watch has not told yet is asked for, and taken over where it is the bot's."""
