@@ -18,9 +18,10 @@ from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigErrors, TemporaryError
 from tradewind.kernel.telemetry.tracing import Tracer
 from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
-from tradewind_operator.applying import Applying, ChildConflictError
+from tradewind_operator.applying import Applying
 from tradewind_operator.bot_secrets import BotSecrets, uses_site_storage
 from tradewind_operator.bots import FINALIZER, Bot, Bots
+from tradewind_operator.child_writes import ChildConflictError
 from tradewind_operator.children import Children
 from tradewind_operator.desired import Desired, desired, manifests, model_of, owner_of
 from tradewind_operator.events import Events

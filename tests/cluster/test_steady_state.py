@@ -246,6 +246,22 @@ def test_an_object_of_somebody_else_is_named_and_left_as_it_is(cluster, operator
     cluster.wait("the bot is gone with its children", lambda: not cluster.children("late"), 90)
 
 
+def test_a_bot_that_is_made_again_at_once_takes_no_conflict_for_it(cluster, operator):
+    """The children of its predecessor are still there, and on their way out: it waits for them and says so."""
+    cluster.apply(bot("again", cluster.namespace, "Standard"))
+    cluster.wait_for("again", "Reconciled", "True", "Applied")
+    keys = keys_of(cluster, "again")
+    cluster.delete("TradingBot", "again")
+    uid = cluster.apply(bot("again", cluster.namespace, "Standard"))["metadata"]["uid"]
+    cluster.wait_for("again", "Reconciled", "True", "Applied")
+    owners = {one["metadata"]["ownerReferences"][0]["uid"] for one in cluster.children("again").values()}
+    assert owners == {uid}
+    assert keys_of(cluster, "again") != keys
+    assert "ChildConflict" not in {reason for _, reason, _ in cluster.events("again")}
+    cluster.delete("TradingBot", "again")
+    cluster.wait("the bot is gone with its children", lambda: not cluster.children("again"), 90)
+
+
 def test_bots_elsewhere_are_left_alone(cluster, operator):
     """A namespace that is not watched is nobody's business."""
     elsewhere = cluster.plane.create_namespace("elsewhere")
