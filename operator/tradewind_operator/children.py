@@ -197,7 +197,7 @@ def read_child(resource: Resource, found: Object) -> Child:
     """The record of an object."""
     metadata = found["metadata"]
     annotations = metadata.get("annotations", {})
-    owner = next((one for one in metadata.get("ownerReferences", ()) if one.get("controller")), {})
+    owner: Object = next((one for one in metadata.get("ownerReferences", ()) if one.get("controller")), {})
     return Child(
         kind=resource.kind,
         name=metadata["name"],
