@@ -142,7 +142,7 @@ def undisturbed(cluster, proxy, operator):
     return reference, writes
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(300 + 15 * POINTS)
 def test_after_a_kill_at_any_point_everything_is_as_if_nothing_had_been(cluster, proxy, operator, capsys):
     """At least 50 points: no child is missing, different or there twice; keys are what they were."""
     reference, writes = undisturbed(cluster, proxy, operator)
