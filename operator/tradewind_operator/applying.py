@@ -4,8 +4,7 @@ A child is as it should be when it was applied from the present manifest and nob
 somebody has is known by its digest, which is remembered from the answer to our own write; after a restart nothing is
 remembered, and each child is applied once more, which the API server does not count as a change where there is none.
 
-An object of somebody else that bears the name of a child is left as it is, and named: a child that is not known is
-only ever made, never laid over what is there, and a known one is changed as the very object that it was.
+How one child is written, and how an object of somebody else is told from it, stands in `child_writes`.
 """
 
 from __future__ import annotations
@@ -13,18 +12,18 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from time import monotonic
 from typing import Any
 
 import structlog
 
-from tradewind.domain.errors import TemporaryError, TradewindError
-from tradewind_operator.apiclient import ApiClient, ApiError
+from tradewind.domain.errors import TemporaryError
+from tradewind_operator.apiclient import ApiClient
 from tradewind_operator.bots import Bot
-from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout, bot_key, read_child
+from tradewind_operator.child_writes import ChildWrites
+from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout, read_child
 from tradewind_operator.desired import Desired
-from tradewind_operator.kinds import BY_KIND, CLAIM, DEPLOYMENT, JOB, OPERATOR, POD, SECRET, Resource
+from tradewind_operator.kinds import BY_KIND, CLAIM, DEPLOYMENT, JOB, POD, SECRET, Resource
 from tradewind_operator.manifests import Manifest
 from tradewind_operator.manifests.names import RELEASE
 from tradewind_operator.metrics import OperatorMetrics
@@ -32,19 +31,13 @@ from tradewind_operator.metrics import OperatorMetrics
 KEPT = frozenset({POD.kind, SECRET.kind, CLAIM.kind, JOB.kind})
 """Kinds that are never deleted for being too many: they hold keys and money's record, or end by themselves."""
 
-NEVER = "1"
-"""A resourceVersion that no object has: server-side apply then makes the object, or refuses where there is one."""
-
-
-class ChildConflictError(TradewindError):
-    """An object of somebody else has the name of a child."""
-
 
 class Applying:
     """Brings the children of bots to what is desired."""
 
     def __init__(self, client: ApiClient, children: Children, metrics: OperatorMetrics, rollout_timeout: float) -> None:
         self._client, self._children, self._metrics = client, children, metrics
+        self._writes = ChildWrites(client)
         self._rollout_timeout = rollout_timeout
         self._applied: dict[str, dict[Name, tuple[str, bytes]]] = defaultdict(dict)
         """By bot, for each child that was applied by this process: from what, and what it was then."""
@@ -80,17 +73,6 @@ class Applying:
             for name, child in self._children.of(bot.key).items()
             if name not in wanted.hashes and name[0] not in KEPT and child.owner == bot.uid
         ]
-
-    @staticmethod
-    def check_owner(bot: Bot, known: Child) -> None:
-        """Raise where a child is somebody else's: `TemporaryError` while a predecessor of the same name is ending."""
-        if known.owner in ("", bot.uid):
-            return
-        if known.deleting:
-            raise TemporaryError(f"{known.kind} {known.name} of the bot's predecessor is still ending", retry_after=0.5)
-        raise ChildConflictError(
-            f"{known.kind} {known.name} belongs to another owner (uid {known.owner}); fix: delete it, or rename the bot"
-        )
 
     async def apply(self, bot: Bot, wanted: Desired, manifests: Mapping[Name, Manifest]) -> list[str]:
         """Make it so. Returns the workloads that wait; raises `ApiError`, `ChildConflictError`, `TemporaryError`."""
@@ -162,57 +144,7 @@ class Applying:
         if before == content and (known is None or known.applied_hash in ("", content)):
             self._metrics.drift.labels(name[0]).inc()
             self._log.info("drift is put right", bot=bot.key, kind=name[0], name=name[1])
-        if known is not None:
-            self._check(bot, known)
-        answer = await self._under_condition(resource, manifest, known)
-        if answer is None:
-            answer = await self._after_a_second_look(bot, resource, manifest)
-        self.remember(bot, resource, content, answer)
-
-    async def _under_condition(
-        self, resource: Resource, manifest: Manifest, known: Child | None
-    ) -> Mapping[str, Any] | None:
-        """Change the very object that is known, or make one where none is; None where that is not how things are."""
-        condition = {"uid": known.uid} if known is not None else {"resourceVersion": NEVER}
-        metadata = {**manifest["metadata"], **condition}
-        try:
-            if known is not None and resource is CLAIM:
-                # What a claim asks for cannot be changed by us, and a person may have enlarged it.
-                return await self._client.merge(CLAIM, metadata["namespace"], known.name, {"metadata": metadata})
-            return await self._client.apply(resource, {**manifest, "metadata": metadata}, OPERATOR)
-        except ApiError as error:
-            another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
-            if error.status == HTTPStatus.CONFLICT or another:
-                return None
-            raise
-
-    async def _after_a_second_look(self, bot: Bot, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
-        """What the watch has not told yet is asked for, and taken over where it is the bot's."""
-        name = manifest["metadata"]["name"]
-        found = await self._client.get(resource, _namespace(bot), name)
-        known = self.taken_over(bot, resource, found) if found is not None else None
-        if known is not None:
-            self._check(bot, known)
-        answer = await self._under_condition(resource, manifest, known)
-        if answer is None:
-            raise TemporaryError(f"{resource.kind} {name} is being changed by others", retry_after=0.5)
-        return answer
-
-    def taken_over(self, bot: Bot, resource: Resource, found: Mapping[str, Any]) -> Child:
-        """The record of an object that was found under the name of a child; raises where it is not the bot's."""
-        known = read_child(resource, found)
-        if not known.owner and not known.applied_hash and bot_key(found) != bot.key:
-            raise ChildConflictError(
-                f"there is a {known.kind} {known.name} already that is not of this bot;"
-                " fix: delete it, or rename the bot"
-            )
-        self.check_owner(bot, known)
-        return known
-
-    def _check(self, bot: Bot, known: Child) -> None:
-        self.check_owner(bot, known)
-        if known.deleting:
-            raise TemporaryError(f"{known.kind} {known.name} is being deleted and will be made again", retry_after=0.5)
+        self.remember(bot, resource, content, await self._writes.make_so(bot, resource, manifest, known))
 
     # ---------------------------------------------------------------------------------------------------- deployments
 

@@ -20,6 +20,8 @@ from tradewind_operator.bots import Bot, Bots, key_of
 from tradewind_operator.kinds import TRADING_BOT
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
+ODD = 4.0
+"""A pause that has grown to so many seconds is worth an error in the log."""
 PAGE = 500
 MISSED_AFTER = 60.0
 """Seconds after which a version of a bot that a list has shown must have come by the watch as well."""
@@ -102,8 +104,9 @@ class BotList:
             parameters = {**parameters, "continue": following}
 
     async def _wait(self, error: ApiError, pause: float) -> float:
-        # Without the definition of the resource there are no bots yet; without rights there is something to mend.
-        expected = error.passing or error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+        # Without the definition of the resource there are no bots yet; without rights there is something to mend, but
+        # for a server that has just started and has not read the roles.
+        expected = error.passing or error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) or pause < ODD
         level = self._log.info if expected else self._log.error
         level("bots are listed again", error=str(error), pause=pause)
         await asyncio.sleep(max(pause, error.retry_after or 0.0))

@@ -17,6 +17,7 @@ from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.applying import Applying
 from tradewind_operator.bots import Bot
+from tradewind_operator.child_writes import taken_over
 from tradewind_operator.children import APPLIED_HASH
 from tradewind_operator.desired import hash_of
 from tradewind_operator.kinds import SECRET
@@ -74,7 +75,7 @@ class BotSecrets:
         found = await self._client.get(SECRET, namespace, name)
         if found is None:
             raise ApiError(0, "Gone", f"Secret {name} was deleted while it was looked at")
-        self._applying.taken_over(bot, SECRET, found)
+        taken_over(bot, SECRET, found)
         lacks = {file: value for file, value in fresh["data"].items() if not found.get("data", {}).get(file)}
         metadata = {name: fresh["metadata"][name] for name in ("labels", "annotations", "ownerReferences")}
         right = all(found["metadata"].get(field) == value for field, value in metadata.items())

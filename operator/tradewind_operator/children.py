@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from tradewind.contracts.api.v1alpha1 import KIND
 from tradewind_operator.kinds import COMPONENT, DEPLOYMENT, INSTANCE, JOB, POD, Resource
 
 APPLIED_HASH = "tradewind.dev/applied-hash"
@@ -85,6 +86,8 @@ class Child:
     digest: bytes
     deleting: bool
     facts: Facts | None = None
+    owner_bot: str = ""
+    """The name of the TradingBot that owns it, where one does; `owner` is a uid."""
 
 
 class Children:
@@ -194,18 +197,19 @@ def read_child(resource: Resource, found: Object) -> Child:
     """The record of an object."""
     metadata = found["metadata"]
     annotations = metadata.get("annotations", {})
-    owner = next((one["uid"] for one in metadata.get("ownerReferences", ()) if one.get("controller")), "")
+    owner: Object = next((one for one in metadata.get("ownerReferences", ()) if one.get("controller")), {})
     return Child(
         kind=resource.kind,
         name=metadata["name"],
         uid=metadata["uid"],
         version=int(metadata["resourceVersion"]),
-        owner=owner,
+        owner=owner.get("uid", ""),
         applied_hash=annotations.get(APPLIED_HASH, ""),
         template_hash=annotations.get(TEMPLATE_HASH, ""),
         digest=b"" if resource is POD else digest(found, versioned=resource.metadata_only),
         deleting="deletionTimestamp" in metadata,
         facts=_FACTS[resource.kind](found) if resource.kind in _FACTS else None,
+        owner_bot=owner.get("name", "") if owner.get("kind") == KIND else "",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -17,9 +18,10 @@ from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigErrors, TemporaryError
 from tradewind.kernel.telemetry.tracing import Tracer
 from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
-from tradewind_operator.applying import Applying, ChildConflictError
+from tradewind_operator.applying import Applying
 from tradewind_operator.bot_secrets import BotSecrets, uses_site_storage
 from tradewind_operator.bots import FINALIZER, Bot, Bots
+from tradewind_operator.child_writes import ChildConflictError
 from tradewind_operator.children import Children
 from tradewind_operator.desired import Desired, desired, manifests, model_of, owner_of
 from tradewind_operator.events import Events
@@ -34,6 +36,8 @@ from tradewind_operator.workqueue import WorkQueue
 STATUS_MANAGER = f"{OPERATOR}-status"
 _SERVICES = by_name()
 APPLIED = Condition("Reconciled", "True", "Applied", "all children are as the spec says")
+EARLY = 3
+"""How often a look may be refused, over about three seconds, before it is told to anybody."""
 NAMESPACE_ENDING = "because it is being terminated"
 
 
@@ -105,11 +109,16 @@ class Reconciler:
 
     async def _retry(self, key: str, bot: Bot | None, error: ApiError | TemporaryError) -> None:
         passing = isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error)
+        passing = passing or (isinstance(error, ApiError) and self._may_be_early(key, error))
         if not passing and bot is not None and await self._is_gone(bot):
             return
         pause = self._queue.failed(key, error.retry_after)
         level = self._log.info if passing else self._log.error
         level("bot is looked at again", bot=key, error=str(error), pause=round(pause, 2))
+
+    def _may_be_early(self, key: str, error: ApiError) -> bool:
+        """Whether an API server may have refused what it allows, because it has just started and knows no roles yet."""
+        return error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and self._queue.failures(key) < EARLY
 
     async def _is_gone(self, bot: Bot) -> bool:
         try:
@@ -148,7 +157,7 @@ class Reconciler:
             self._queue.add_after(bot.key, error.retry_after)
             return _refused("Waiting", str(error)), "waiting"
         except ApiError as error:
-            if error.passing:
+            if error.passing or self._may_be_early(bot.key, error):
                 raise
             if await self._confirm(bot):
                 self._queue.failed(bot.key, error.retry_after)

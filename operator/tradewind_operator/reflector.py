@@ -27,6 +27,8 @@ SILENCE = 90.0
 """A watch that has sent nothing, not even a bookmark, for so long is dead."""
 LASTING = 10.0
 """A watch that has run for so many seconds worked: what ends it then is no failure after failures."""
+ODD = 4
+"""So many failures in a row, about three seconds of them, are worth an error in the log."""
 PAGE = 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 20.0
 
@@ -87,7 +89,9 @@ class Reflector:
                 failures = 1 if monotonic() - began > LASTING else failures + 1
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 8)) * (0.5 + self._random() / 2)
                 pause = max(pause, error.retry_after or 0.0)
-                level = self._log.info if error.passing or error.status == HTTPStatus.GONE else self._log.error
+                # A server that has just started refuses for a moment what it allows: it has not read the roles yet.
+                expected = error.passing or error.status == HTTPStatus.GONE or failures < ODD
+                level = self._log.info if expected else self._log.error
                 level("watch is begun again", error=str(error), pause=round(pause, 2))
                 await asyncio.sleep(pause)
 

@@ -89,6 +89,10 @@ class WorkQueue:
         self._pausing.add(key)
         return float(pause)
 
+    def failures(self, key: str) -> int:
+        """How often `key` has failed since it last succeeded."""
+        return self._failures.get(key, 0)
+
     def succeeded(self, key: str) -> None:
         """Forget the failures of `key`."""
         self._failures.pop(key, None)

@@ -44,7 +44,8 @@ def operator_behind(proxy: Proxy, cluster: Cluster, directory: Path, **options: 
         yield operator
     finally:
         operator.stop()
-    assert not operator.errors()
+    errors = operator.errors()
+    assert not errors, "\n".join(errors)
 
 
 def is_write(method: str, path: str) -> bool:

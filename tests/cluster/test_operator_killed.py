@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import random
 import sys
-import time
 
 import pytest
 import yaml
@@ -130,7 +129,12 @@ def undisturbed(cluster, proxy, operator):
     for turn in range(len(STEPS)):
         before = len(cluster.plane.writes())
         ask(cluster, turn)
-        until(f"turn {turn} is settled", lambda turn=turn: is_settled(cluster, turn), explain=lambda: states(cluster))
+        until(
+            f"turn {turn} is settled",
+            lambda turn=turn: is_settled(cluster, turn),
+            explain=lambda: states(cluster),
+            pause=0.25,
+        )
         found = states(cluster)
         reference |= {(name, step_of(name, turn)): found.get(name, {}) for name in NAMES}
         ours = [one for one in cluster.plane.writes()[before:] if one.user.endswith(f"{cluster.namespace}:{ACCOUNT}")]
@@ -138,6 +142,7 @@ def undisturbed(cluster, proxy, operator):
     return reference, writes
 
 
+@pytest.mark.timeout(300 + 15 * POINTS)
 def test_after_a_kill_at_any_point_everything_is_as_if_nothing_had_been(cluster, proxy, operator, capsys):
     """At least 50 points: no child is missing, different or there twice; keys are what they were."""
     reference, writes = undisturbed(cluster, proxy, operator)
@@ -153,6 +158,7 @@ def test_after_a_kill_at_any_point_everything_is_as_if_nothing_had_been(cluster,
             "the point is reached",
             lambda turn=turn: proxy.stopped.wait(1.0) or not differences(cluster, turn, reference),
             explain=lambda turn=turn: "\n".join(differences(cluster, turn, reference)),
+            pause=0.25,
         )
         operator.kill()
         unfinished = {words.split(" ")[0] for words in differences(cluster, turn, reference)}
@@ -162,11 +168,11 @@ def test_after_a_kill_at_any_point_everything_is_as_if_nothing_had_been(cluster,
             f"turn {turn}, killed after {limit} writes, is as without a kill",
             lambda turn=turn: not differences(cluster, turn, reference),
             explain=lambda turn=turn: "\n".join(differences(cluster, turn, reference)),
+            pause=0.25,
         )
         for name in NAMES:
             if step_of(name, turn) not in ("made", "deleted"):
                 assert keys_of(cluster, name) == keys[name] is not None
-        sys.stderr.write(f"{turn} {limit} {time.monotonic()}\n")
         turn, points, inside = turn + 1, points + len(NAMES), inside + len(unfinished)
     with capsys.disabled():
         sys.stdout.write(f" [{points} points, {inside} of them in the middle of a bot's change]")

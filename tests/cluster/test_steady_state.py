@@ -166,6 +166,20 @@ def test_what_somebody_edits_is_put_right_and_nothing_else_is_written(cluster, o
     assert {(plurals[resource.partition(".")[0]], name) for resource, name in touched} <= set(EDITS) | {("Secret", "")}
 
 
+def test_a_port_that_somebody_has_moved_is_moved_back(cluster, operator):
+    """Ports are told apart by their numbers: another number is another port beside ours, of the same name."""
+    ports = cluster.get("Service", "full-1-gateway")["spec"]["ports"]
+    moved = [{**one, "port": 9999} for one in ports]
+    cluster.patch("Service", "full-1-gateway", {"spec": {"ports": moved}})
+    until(
+        "it is moved back",
+        lambda: cluster.get("Service", "full-1-gateway")["spec"]["ports"] == ports,
+        patience=10,
+        explain=lambda: (cluster.get("Service", "full-1-gateway")["spec"]["ports"], operator.process.tail(3)),
+    )
+    cluster.wait_for("full-1", "Reconciled", "True", "Applied")
+
+
 def essence(found):
     """What the operator answers for in an object: all that is said of it but times, versions and keys."""
     metadata = found["metadata"]
@@ -230,6 +244,22 @@ def test_an_object_of_somebody_else_is_named_and_left_as_it_is(cluster, operator
     cluster.wait_for("late", "Reconciled", "True", "Applied")
     cluster.delete("TradingBot", "late")
     cluster.wait("the bot is gone with its children", lambda: not cluster.children("late"), 90)
+
+
+def test_a_bot_that_is_made_again_at_once_takes_no_conflict_for_it(cluster, operator):
+    """The children of its predecessor are still there, and on their way out: it waits for them and says so."""
+    cluster.apply(bot("again", cluster.namespace, "Standard"))
+    cluster.wait_for("again", "Reconciled", "True", "Applied")
+    keys = keys_of(cluster, "again")
+    cluster.delete("TradingBot", "again")
+    uid = cluster.apply(bot("again", cluster.namespace, "Standard"))["metadata"]["uid"]
+    cluster.wait_for("again", "Reconciled", "True", "Applied")
+    owners = {one["metadata"]["ownerReferences"][0]["uid"] for one in cluster.children("again").values()}
+    assert owners == {uid}
+    assert keys_of(cluster, "again") != keys
+    assert "ChildConflict" not in {reason for _, reason, _ in cluster.events("again")}
+    cluster.delete("TradingBot", "again")
+    cluster.wait("the bot is gone with its children", lambda: not cluster.children("again"), 90)
 
 
 def test_bots_elsewhere_are_left_alone(cluster, operator):

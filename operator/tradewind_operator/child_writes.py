@@ -1,0 +1,112 @@
+"""How one child of a bot is written: only ever as what it is known to be.
+
+A child that is not known is made where nothing is, and never laid over what is there; a known one is changed as the
+very object that it was. So neither what the watch has not told yet nor what another has put into the place of a child
+can be overwritten: an object of somebody else that bears its name is left as it is, and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from tradewind.domain.errors import TemporaryError, TradewindError
+from tradewind_operator.apiclient import ApiClient, ApiError
+from tradewind_operator.bots import Bot
+from tradewind_operator.children import Child, bot_key, read_child
+from tradewind_operator.kinds import CLAIM, OPERATOR, Resource
+from tradewind_operator.manifests import Manifest
+
+NEVER = "1"
+"""A resourceVersion that no object has: server-side apply then makes the object, or refuses where there is one."""
+
+
+class ChildConflictError(TradewindError):
+    """An object of somebody else has the name of a child."""
+
+
+class ChildWrites:
+    """Writes children through `client`."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def make_so(self, bot: Bot, resource: Resource, manifest: Manifest, known: Child | None) -> Mapping[str, Any]:
+        """Make one child as its manifest says; the object as it then is.
+
+        Raises `ChildConflictError`, `TemporaryError` while something ends, `ApiError`.
+        """
+        if known is not None:
+            _check(bot, known)
+        answer = await self._under_condition(resource, manifest, known)
+        return answer if answer is not None else await self._after_a_second_look(bot, resource, manifest)
+
+    async def _under_condition(
+        self, resource: Resource, manifest: Manifest, known: Child | None
+    ) -> Mapping[str, Any] | None:
+        """Change the very object that is known, or make one where none is; None where that is not how things are."""
+        condition = {"uid": known.uid} if known is not None else {"resourceVersion": NEVER}
+        metadata = {**manifest["metadata"], **condition}
+        try:
+            if known is not None and resource is CLAIM:
+                # What a claim asks for cannot be changed by us, and a person may have enlarged it.
+                return await self._client.merge(CLAIM, metadata["namespace"], known.name, {"metadata": metadata})
+            return await self._client.apply(resource, {**manifest, "metadata": metadata}, OPERATOR)
+        except ApiError as error:
+            another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
+            if error.status == HTTPStatus.CONFLICT or another:
+                return None
+            if error.status != HTTPStatus.UNPROCESSABLE_ENTITY or known is None:
+                raise
+        return await self._overwrite(resource, {**manifest, "metadata": metadata})
+
+    async def _overwrite(self, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
+        """Replace whole lists before applying once more.
+
+        What is applied is laid beside the items that somebody else has put into a list, and may be refused for that:
+        two ports of one name.
+        """
+        metadata = manifest["metadata"]
+        await self._client.merge(resource, metadata["namespace"], metadata["name"], manifest)
+        return await self._client.apply(resource, manifest, OPERATOR)
+
+    async def _after_a_second_look(self, bot: Bot, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
+        """What the watch has not told yet is asked for, and taken over where it is the bot's."""
+        name = manifest["metadata"]["name"]
+        found = await self._client.get(resource, manifest["metadata"]["namespace"], name)
+        known = taken_over(bot, resource, found) if found is not None else None
+        if known is not None:
+            _check(bot, known)
+        answer = await self._under_condition(resource, manifest, known)
+        if answer is None:
+            raise TemporaryError(f"{resource.kind} {name} is being changed by others", retry_after=0.5)
+        return answer
+
+
+def taken_over(bot: Bot, resource: Resource, found: Mapping[str, Any]) -> Child:
+    """The record of an object that was found under the name of a child; raises where it is not the bot's."""
+    known = read_child(resource, found)
+    if not known.owner and not known.applied_hash and bot_key(found) != bot.key:
+        raise ChildConflictError(
+            f"there is a {known.kind} {known.name} already that is not of this bot; fix: delete it, or rename the bot"
+        )
+    _check_owner(bot, known)
+    return known
+
+
+def _check(bot: Bot, known: Child) -> None:
+    _check_owner(bot, known)
+    if known.deleting:
+        raise TemporaryError(f"{known.kind} {known.name} is being deleted and will be made again", retry_after=0.5)
+
+
+def _check_owner(bot: Bot, known: Child) -> None:
+    """Raise where a child is somebody else's: `TemporaryError` while a predecessor of the same name is ending."""
+    if known.owner in ("", bot.uid):
+        return
+    if known.deleting or known.owner_bot == bot.key.partition("/")[2]:
+        raise TemporaryError(f"{known.kind} {known.name} of the bot's predecessor is still ending", retry_after=0.5)
+    raise ChildConflictError(
+        f"{known.kind} {known.name} belongs to another owner (uid {known.owner}); fix: delete it, or rename the bot"
+    )
