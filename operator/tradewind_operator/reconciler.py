@@ -76,6 +76,7 @@ class Reconciler:
         self._desired.pop(bot.key, None)
         self._applying.forget(bot.key)
         self._told.forget(bot.key)
+        self._release.forget(bot)
         self._metrics.forget(bot.key)
         self._queue.forget(bot.key)
 

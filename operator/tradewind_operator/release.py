@@ -75,6 +75,11 @@ class Release:
         """Take the finalizer off."""
         return await self._write(bot, [])
 
+    def forget(self, bot: Bot) -> None:
+        """The bot is gone."""
+        self._asked.pop(bot.uid, None)
+        self._running.forget(bot.uid)
+
     async def finish(self, bot: Bot) -> float | None:
         """Go on with the deletion of `bot`; seconds until it should be gone on with, None when it is over."""
         if FINALIZER not in bot.finalizers:
@@ -89,7 +94,7 @@ class Release:
         else:
             await self._events.record(bot.resource, "Released", "no order of the bot is open", action="Release")
         await self.let_go(bot)
-        self._asked.pop(bot.uid, None)
+        self.forget(bot)
         return None
 
     def _left(self, bot: Bot) -> float:
@@ -140,7 +145,7 @@ class Release:
         if child is None:
             metadata = {**manifest["metadata"], "ownerReferences": [owner_of(bot)]}
             try:
-                self._children.put(JOB, await self._client.create(JOB, {**manifest, "metadata": metadata}))
+                self._children.answered(JOB, await self._client.create(JOB, {**manifest, "metadata": metadata}))
             except ApiError as error:
                 if error.passing:
                     raise
