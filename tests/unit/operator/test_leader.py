@@ -48,15 +48,19 @@ class Client:
         return await self._ask(lambda: self._server.put(lease, fresh))
 
     async def _ask(self, action):
-        fate = asyncio.get_running_loop().create_future()
-        self._server.waiting[self._number] = fate
-        what = await fate
+        what = await self._fate()
         if what == "request lost":
             raise ApiError(0, "Lost", "the request did not arrive")
         answer = action()
+        if what == "answer late":
+            what = await self._fate()
         if what == "answer lost":
             raise ApiError(0, "Lost", "the answer did not arrive")
         return answer
+
+    async def _fate(self):
+        fate = self._server.waiting[self._number] = asyncio.get_running_loop().create_future()
+        return await fate
 
 
 def candidates(server, time, rates):
@@ -87,7 +91,7 @@ async def turns(count=5):
         await asyncio.sleep(0)
 
 
-FATES = st.sampled_from(["delivered", "delivered", "delivered", "request lost", "answer lost"])
+FATES = st.sampled_from(["delivered", "delivered", "delivered", "request lost", "answer lost", "answer late"])
 WHO = st.integers(0, 1)
 STEPS = st.lists(
     st.one_of(
@@ -141,6 +145,12 @@ def test_whoever_is_silent_is_followed_and_only_after_the_duration():
     begin = [*cycle(0), *cycle(1)]
     assert asyncio.run(play([*begin, ("wait", DURATION - 0.5, None), *cycle(1)], [1, 1])) == {0}
     assert asyncio.run(play([*begin, ("wait", DURATION + 0.5, None), *cycle(1)], [1, 1])) == {0, 1}
+
+
+def test_an_answer_that_comes_late_gives_no_time_beyond_that_of_its_request():
+    late = [("look", 0, None), ("deliver", 0, "delivered"), ("deliver", 0, "answer late")]
+    steps = [*late, *cycle(1), ("wait", 7.0, None), ("deliver", 0, "delivered"), ("wait", 4.0, None), *cycle(1)]
+    assert asyncio.run(play(steps, [1, 1])) == {1}
 
 
 def test_a_released_lease_is_taken_at_once():
