@@ -27,15 +27,14 @@ SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
 STORAGE = {"database-url": "postgresql://site", "bus-url": "redis://site"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def installed(control_plane):
-    """The installation, ready."""
+    """The installation; it ends with the control plane."""
     for _ in range(2):  # what is applied twice is as what is applied once
         control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "manifests/install.yaml")
     served = "/apis/tradewind.dev/v1alpha1/tradingbots"
     control_plane.wait_until("bots are served", lambda: control_plane.request("GET", served)[0] == 200)
-    yield control_plane
-    control_plane.kubectl("delete", "namespace", HOME, "--wait=false")
+    return control_plane
 
 
 @pytest.fixture
@@ -276,3 +275,40 @@ def test_without_the_right_to_hold_a_bot_up_nothing_can_be_made(installed, tmp_p
 def test_samples_need_no_setting_that_the_installation_lacks():
     """All of them are for the namespace that the installation watches."""
     assert {load_bot(sample).metadata.namespace for sample in SAMPLES} == {"default"}
+
+
+def test_the_page_does_what_it_says(installed, at_work, programs, tmp_path):
+    """Every command of `docs/kubernetes.md`, in order, in one shell; pods are played, all else is real."""
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 8
+    volumes(installed, 1)
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    (folder / "kubectl").symlink_to(programs["kubectl"])
+    environment = {
+        "KUBECONFIG": str(installed.kubeconfig),
+        "PATH": f"{folder}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "NO_COLOR": "1",
+    }
+    script = "set -eux\n" + "\n".join(blocks)
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "tradingbot.tradewind.dev/minimal restarted" in done.stdout
+    assert "next: " in done.stdout
+    assert at_work.get("TradingBot", "minimal") is None
+
+
+def test_the_page_knows_every_reason_that_the_operator_gives():
+    """A reason that a person meets in `kubectl get tb -o wide` can be looked up."""
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    code = "".join(
+        (ROOT / "operator" / "tradewind_operator" / f"{name}.py").read_text() for name in ("status", "reconciler")
+    )
+    kinds = r'"(?:Ready|Reconciled|Trading|Degraded|Paused)",\s*"(?:True|False|Unknown)",\s*"(\w+)"'
+    reasons = set(re.findall(kinds, code)) | set(re.findall(r'_refused\("(\w+)"', code))
+    assert len(reasons) > 10
+    assert [] == sorted(reason for reason in reasons if reason not in page)

@@ -1,0 +1,241 @@
+"""What `kubectl tradewind` says, without a cluster: advice, rows, labels, refusals, and what waiting waits for."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tradewind.cli.kubectl.advice import _ADVICE, advice
+from tradewind.cli.kubectl.cluster import lines_of, moment_of
+from tradewind.cli.kubectl.failures import refused
+from tradewind.cli.kubectl.report import COLUMNS, age, detail, row, summary
+from tradewind.cli.kubectl.voices import Voice, voices, workload_of
+from tradewind.cli.kubectl.waiting import unready, unreplaced, wait_until
+from tradewind.cli.main import exit_code
+from tradewind.domain.errors import ConfigError, DeniedError, NotFoundError, PermanentError, TemporaryError
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def resource(*conditions, generation=1, **status):
+    found = [{"observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z", **one} for one in conditions]
+    return {
+        "apiVersion": "tradewind.dev/v1alpha1",
+        "kind": "TradingBot",
+        "metadata": {
+            "name": "momentum",
+            "namespace": "bots",
+            "generation": generation,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
+        "spec": {
+            "profile": "Standard",
+            "mode": "Paper",
+            "exchanges": [{"name": "a"}, {"name": "b"}],
+            "strategies": [{"name": "trend"}],
+        },
+        "status": {"observedGeneration": 1, "conditions": found, **status} if found else {},
+    }
+
+
+def said(kind, truth, reason):
+    return {"type": kind, "status": truth, "reason": reason, "message": "m"}
+
+
+def test_a_bot_that_is_well_needs_nothing():
+    assert advice(resource(said("Ready", "True", "AllWorkloadsReady"), said("Degraded", "False", "Healthy"))) == []
+
+
+@pytest.mark.parametrize(("kind", "truth", "reason"), list(_ADVICE))
+def test_every_advice_names_the_bot_or_what_to_do(kind, truth, reason):
+    (line,) = advice(resource(said(kind, truth, reason or "AnythingElse")))
+    assert "{" not in line
+    assert "kubectl" not in line or "-n bots" in line or "-n tradewind-system" in line
+
+
+def test_advice_where_the_operator_was_not_there_yet():
+    assert "is bots among its namespaces" in advice(resource())[0]
+    behind = resource(said("Ready", "True", "AllWorkloadsReady"), generation=2)
+    assert advice(behind)[0].startswith("wait: the operator has not looked at the last change yet")
+    behind["metadata"]["annotations"] = {"tradewind.dev/reconcile": "disabled"}
+    assert advice(behind) == []
+    behind["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert advice(behind)[0].startswith("wait: it is being deleted")
+
+
+def test_a_row_has_a_cell_for_each_column():
+    bot = resource(said("Ready", "False", "Suspended"))
+    cells = dict(zip(COLUMNS, row(bot, NOW, everywhere=False), strict=True))
+    assert cells == {
+        "bot": "momentum", "ready": "False", "mode": "Paper", "profile": "Standard", "exchange": "a,b",
+        "strategies": "trend", "age": "24h", "reason": "Suspended",
+    }  # fmt: skip
+    assert row(bot, NOW, everywhere=True)[0] == "bots/momentum"
+    assert summary(resource())["reason"] == "NotLookedAt"
+
+
+@pytest.mark.parametrize(
+    ("since", "shown"),
+    [
+        ("2026-01-01T23:59:15Z", "45s"),
+        ("2026-01-01T23:58:30Z", "90s"),
+        ("2026-01-01T23:48:00Z", "12m"),
+        ("2026-01-01T19:00:00Z", "5h"),
+        ("2025-12-30T00:00:00Z", "3d"),
+        ("2026-01-02T00:00:09Z", "0s"),
+    ],
+)
+def test_ages_are_said_as_kubectl_says_them(since, shown):
+    assert age(since, NOW) == shown
+
+
+def test_events_of_both_interfaces_are_told_by_when_they_happened_last():
+    stamp = {"metadata": {"creationTimestamp": "1"}}
+    assert moment_of(stamp) == "1"
+    assert moment_of(stamp | {"lastTimestamp": "2"}) == "2"
+    assert moment_of(stamp | {"eventTime": "3", "lastTimestamp": None}) == "3"
+    assert moment_of(stamp | {"eventTime": "3", "series": {"lastObservedTime": "4"}}) == "4"
+    events = [stamp | {"eventTime": str(number), "reason": f"R{number}"} for number in range(30)]
+    assert [one["reason"] for one in detail(resource(), events)["events"]][-1] == "R29"
+    assert len(detail(resource(), events)["events"]) == 10
+
+
+# ----------------------------------------------------------------------------------------------------------------- logs
+
+
+def pod(name, component, *, restarts=0, state="running", prepared=True):
+    def status(of, code):
+        return {"name": of, "restartCount": 0, "state": {"terminated": {"exitCode": code}}}
+
+    return {
+        "metadata": {"name": name, "uid": name, "labels": {"app.kubernetes.io/component": component}},
+        "status": {
+            "initContainerStatuses": [status("migrate", 0 if prepared else 1)],
+            "containerStatuses": [{"name": component, "restartCount": restarts, "state": {state: {}}}],
+        },
+    }
+
+
+def test_lines_are_labelled_by_who_speaks():
+    voice = Voice("p", "trading", "r", "trading")
+    assert voice.labelled('{"service": "engine", "message": "a"}').startswith("[engine] {")
+    for unsigned in ("Traceback", "{broken", '{"message": "a"}', '{"service": 7}', "[]"):
+        assert voice.labelled(unsigned) == f"[trading] {unsigned}"
+    only = Voice("p", "trading", "r", "trading", service="portfolio")
+    assert only.labelled('{"service": "engine"}') is None
+    assert only.labelled('{"service": "portfolio"}') is not None
+    assert only.labelled("Traceback") is not None
+
+
+def test_pods_of_one_workload_are_told_apart_and_those_that_are_silent_left_out():
+    pods = [pod("m-strategy-x-aaaaa", "strategy"), pod("m-strategy-x-bbbbb", "strategy", state="waiting"),
+            pod("m-engine-x-ccccc", "engine", restarts=2)]  # fmt: skip
+    found = voices(pods, workload=None, service=None, previous=False)
+    assert [(one.container, one.mark) for one in found] == [("strategy", "/aaaaa"), ("engine", "")]
+    assert found[0].labelled("x") == "[strategy/aaaaa] x"
+    before = voices(pods, workload=None, service=None, previous=True)
+    assert [one.container for one in before] == ["engine"]
+    assert [one.workload for one in voices(pods, workload="engine", service="engine", previous=False)] == ["engine"]
+
+
+def test_a_preparation_that_failed_is_heard_and_one_that_succeeded_is_not():
+    failed = voices([pod("a", "engine", prepared=False)], workload=None, service=None, previous=False)
+    assert [one.container for one in failed] == ["migrate", "engine"]
+
+
+def test_a_restarted_container_is_another_voice():
+    first, second = (
+        voices([pod("a", "engine", restarts=count)], workload=None, service=None, previous=False)[0] for count in (0, 1)
+    )
+    assert first.run != second.run
+
+
+def test_services_are_found_in_the_workload_that_runs_them():
+    bot = resource(said("Ready", "True", "R"), services=[{"name": "engine"}, {"name": "door"}])
+    # This spec cannot be planned (it has no pairs): what runs is known by the status.
+    assert workload_of(bot, "engine") == "engine"
+    with pytest.raises(NotFoundError, match="momentum has no service x; fix: give one of door, engine"):
+        workload_of(bot, "x")
+
+
+class Answer:
+    def __init__(self, *chunks):
+        self._chunks = chunks
+
+    def stream(self, **_):
+        return iter(self._chunks)
+
+
+def test_lines_are_whole_however_they_arrive():
+    whole = "eins\nzwei €\n\ndrei"
+    raw = whole.encode()
+    for size in (1, 2, 3, 100):
+        chunks = [raw[at : at + size] for at in range(0, len(raw), size)]
+        assert list(lines_of(Answer(*chunks))) == whole.split("\n")
+
+
+# ------------------------------------------------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code", "words"),
+    [
+        (401, {"message": "Unauthorized"}, DeniedError, 5, "log in again"),
+        (403, {"message": "cannot patch"}, DeniedError, 5, "not allowed: cannot patch"),
+        (404, {"details": {"name": "a", "kind": "tradingbots"}}, NotFoundError, 4, "no TradingBot a in namespace n;"),
+        (404, "404 page not found", PermanentError, 1, "kubectl apply --server-side -f manifests/install.yaml"),
+        (409, {"message": "somebody was quicker"}, PermanentError, 1, "somebody was quicker"),
+        (422, {"message": "spec.mode"}, PermanentError, 1, "the cluster refuses: spec.mode"),
+        (429, {"message": "slow down"}, TemporaryError, 6, "slow down; fix: try again"),
+        (503, "no endpoints", TemporaryError, 6, "no endpoints; fix: try again"),
+    ],
+)
+def test_what_the_api_server_refuses_is_said_with_the_fix(status, body, kind, code, words):
+    text = body if isinstance(body, str) else json.dumps(body)
+    error = refused("/apis/tradewind.dev/v1alpha1/namespaces/n/tradingbots/a", status, text)
+    assert type(error) is kind
+    assert exit_code(error) == code
+    assert words in str(error)
+
+
+def test_exit_codes_are_those_of_the_design():
+    config = ConfigError("f", "r", "a", "x")
+    assert [exit_code(one) for one in (config, KeyboardInterrupt(), RuntimeError())] == [3, 130, 1]
+
+
+# -------------------------------------------------------------------------------------------------------------- waiting
+
+
+def deployment(annotation="1", generation=1, **status):
+    replaced = {"observedGeneration": 1, "updatedReplicas": 1, "availableReplicas": 1, "replicas": 1, **status}
+    return {
+        "metadata": {"name": "d", "generation": generation},
+        "spec": {"replicas": 1, "template": {"metadata": {"annotations": {"restart": annotation}}}},
+        "status": replaced,
+    }
+
+
+@pytest.mark.parametrize(
+    "late",
+    [deployment("0"), deployment(generation=2), deployment(updatedReplicas=0), deployment(replicas=2),
+     deployment(availableReplicas=0)],
+    ids=["not asked yet", "not seen yet", "old pod", "old pod is left", "not available"],
+)  # fmt: skip
+def test_a_restart_is_over_only_when_every_pod_is_new_and_available(late):
+    assert unreplaced([deployment()], "restart", "1") == ""
+    assert unreplaced([deployment(), late], "restart", "1") == "not replaced yet: d"
+    assert unreplaced([], "restart", "1")
+
+
+def test_a_bot_is_ready_only_as_its_present_spec_says():
+    assert unready(resource(said("Ready", "True", "R"))) == ""
+    assert "has not looked" in unready(resource(said("Ready", "True", "R"), generation=2))
+    assert "has not looked" in unready(resource())
+    assert unready(resource(said("Ready", "False", "Suspended"))) == "Suspended: m"
+
+
+def test_waiting_that_takes_too_long_says_what_is_missing():
+    with pytest.raises(TemporaryError, match=r"took more than 0 s until it is so: something; it goes on without us"):
+        wait_until("it is so", lambda: "something", 0)
