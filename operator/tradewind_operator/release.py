@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -29,6 +30,8 @@ from tradewind_operator.running_bot import RunningBots
 
 REASON = "the TradingBot is being deleted"
 LOOK_AGAIN = 0.5
+_OVERTAKEN = (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
+"""What an apply with a uid is answered when the object of that uid is not there any more."""
 FIELD_MANAGER = f"{OPERATOR}-release"
 """The finalizer has a field manager of its own, so that nothing else of the resource is ever claimed."""
 
@@ -93,9 +96,19 @@ class Release:
             await self._events.record(bot.resource, "ReleaseIncomplete", note, action="Release", kind="Warning")
         else:
             await self._events.record(bot.resource, "Released", "no order of the bot is open", action="Release")
-        await self.let_go(bot)
+        try:
+            await self.let_go(bot)
+        except ApiError as error:
+            if error.status not in _OVERTAKEN or not await self._is_gone(bot):
+                raise
         self.forget(bot)
         return None
+
+    async def _is_gone(self, bot: Bot) -> bool:
+        """Whether the bot went meanwhile: it is looked at once more when its end has not come by the watch yet."""
+        namespace, _, name = bot.key.partition("/")
+        found = await self._client.get(TRADING_BOT, namespace, name)
+        return found is None or found["metadata"]["uid"] != bot.uid
 
     def _left(self, bot: Bot) -> float:
         """Seconds until the bound; an operator that was down meanwhile still tries for as long."""

@@ -69,19 +69,22 @@ def test_what_the_operator_imports_is_light(module):
     assert "[]" == loaded.stdout.strip()
 
 
-def test_help_loads_nothing_heavy():
-    """`tradewind --help` answers at once because no command's libraries are loaded for it."""
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [("tradewind.cli.main", ("run", "serve")), ("tradewind.cli.kubectl.main", ("status", "restart"))],
+)
+def test_help_loads_nothing_heavy(module, words):
+    """`tradewind --help` and that of the plugin answer at once: no command's libraries are loaded for it."""
     program = (
         "import sys; sys.argv = ['tradewind', '--help']\n"
-        "from tradewind.cli.main import main\n"
+        f"from {module} import main\n"
         "try: main()\n"
         "except SystemExit as end: assert not end.code, end.code\n"
         f"print(sorted((set({HEAVY!r}) | {{'pydantic', 'msgspec', 'yaml'}}) & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert "run" in shown.stdout
-    assert "serve" in shown.stdout
+    assert all(word in shown.stdout for word in words)
     assert "[]" == shown.stdout.splitlines()[-1]
 
 

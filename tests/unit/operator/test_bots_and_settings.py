@@ -22,7 +22,8 @@ def test_an_older_version_of_a_bot_is_not_taken_for_news():
     assert bots.put(resource("2"))
     assert not bots.put(resource("2"))
     assert not bots.put(resource("1"))
-    assert bots.put(resource("1", uid="u2")), "a successor of the same name begins anew"
+    assert bots.put(resource("3", uid="u2")), "a successor of the same name takes its place"
+    assert not bots.put(resource("2")), "and an event of the predecessor that comes late does not"
     assert bots.remove(resource("9", uid="u1")) is None
     assert bots.remove(resource("9", uid="u2")).uid == "u2"
     assert (len(bots), list(bots), bots.get("default/momentum")) == (0, [], None)

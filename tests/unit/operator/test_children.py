@@ -79,21 +79,20 @@ def test_of_a_kind_whose_content_is_not_seen_every_write_is_a_change():
 
 def test_what_is_older_than_our_own_write_changes_nothing():
     children = Children()
-    assert children.put(DEPLOYMENT, thing("5")) == "default/momentum"
-    assert children.put(DEPLOYMENT, thing("4")) is None
-    assert children.put(DEPLOYMENT, thing("5")) is None
+    assert children.put(DEPLOYMENT, thing("5")) == {"default/momentum"}
+    assert children.put(DEPLOYMENT, thing("4")) == set()
+    assert children.put(DEPLOYMENT, thing("5")) == set()
     assert children.of("default/momentum")[("Deployment", "momentum-engine")].version == 5
-    assert children.put(DEPLOYMENT, thing("6")) == "default/momentum"
+    assert children.put(DEPLOYMENT, thing("6")) == {"default/momentum"}
 
 
 def test_the_end_of_a_predecessor_is_not_the_end_of_what_has_its_name_now():
     children = Children()
     children.put(DEPLOYMENT, thing("6", uid="u2"))
-    assert children.remove(DEPLOYMENT, thing("7", uid="u1")) is None
+    assert children.remove(DEPLOYMENT, thing("7", uid="u1")) == set()
     assert children.count() == 1
-    assert children.remove(DEPLOYMENT, thing("8", uid="u2")) == "default/momentum"
+    assert children.remove(DEPLOYMENT, thing("8", uid="u2")) == {"default/momentum"}
     assert children.count() == 0
-    assert children.remove(DEPLOYMENT, thing("8", uid="u2")) is None
 
 
 def test_a_list_ends_what_is_not_in_it_of_its_kind_and_namespace_only():
@@ -102,18 +101,18 @@ def test_a_list_ends_what_is_not_in_it_of_its_kind_and_namespace_only():
         for name in ("a", "b"):
             children.put(DEPLOYMENT, thing(name=name, namespace=namespace))
     children.put(JOB, thing(name="job"))
-    assert children.keep_only(DEPLOYMENT, "default", [thing(name="a")]) == {"default/momentum"}
+    assert children.keep_only(DEPLOYMENT, "default", [thing(name="a")], 9) == {"default/momentum"}
     assert set(children.of("default/momentum")) == {("Deployment", "a"), ("Job", "job")}
     assert len(children.of("other/momentum")) == 2
-    assert children.keep_only(DEPLOYMENT, None, []) == {"default/momentum", "other/momentum"}
+    assert children.keep_only(DEPLOYMENT, None, [], 9) == {"default/momentum", "other/momentum"}
     assert children.of("other/momentum") == {}
 
 
 def test_what_has_no_bot_is_nobodys_child():
     stranger = thing()
     stranger["metadata"]["labels"] = {}
-    assert Children().put(DEPLOYMENT, stranger) is None
-    assert Children().remove(DEPLOYMENT, stranger) is None
+    assert Children().put(DEPLOYMENT, stranger) == set()
+    assert Children().remove(DEPLOYMENT, stranger) == set()
 
 
 # ---------------------------------------------------------------------------------------------------------------- facts

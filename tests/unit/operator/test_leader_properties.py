@@ -154,7 +154,7 @@ def test_an_answer_that_comes_late_gives_no_time_beyond_that_of_its_request():
 
 
 def test_a_released_lease_is_taken_at_once():
-    steps = [*cycle(0), ("release", 0, None), ("deliver", 0, "delivered"), *cycle(1)]
+    steps = [*cycle(0), ("release", 0, None), ("deliver", 0, "delivered"), ("deliver", 0, "delivered"), *cycle(1)]
     assert asyncio.run(play(steps, [1, 1])) == {0, 1}
 
 

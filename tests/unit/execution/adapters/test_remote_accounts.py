@@ -128,6 +128,7 @@ def context(tmp_path, monkeypatch):
         store=SqliteStore(engine),
         settings=Settings(credentials={"binance": key}),
         data_directory=tmp_path,
+        key_directory=tmp_path,
         address=lambda service: "http://127.0.0.1:7",
         log=SimpleNamespace(warning=lambda *_, **__: None),
     )
