@@ -117,20 +117,20 @@ class Release:
         return self._timeout - (datetime.now(UTC) - since).total_seconds()
 
     async def _outcome(self, bot: Bot) -> Outcome:
-        policy = bot.resource["spec"].get("deletionPolicy")
-        if policy == DeletionPolicy.LEAVE.value:
+        policy, model, unreadable = bot.resource["spec"].get("deletionPolicy"), None, ""
+        try:
+            model = model_of(bot)
+        except ConfigErrors as error:
+            # It may have traded while its spec could still be read.
+            unreadable = str(error)
+        if policy == DeletionPolicy.LEAVE.value or (model is not None and not wants_release(model)):
             return Outcome(done=True)
         try:
             return await self._by_the_bot(bot, flatten=policy == DeletionPolicy.FLATTEN.value)
         except (TemporaryError, PermanentError) as error:
             self._log.info("bot does not answer at its end", bot=bot.key, error=str(error))
-        try:
-            model = model_of(bot)
-        except ConfigErrors as error:
-            # It may have traded while its spec could still be read, so what answers is asked until the bound.
-            return Outcome(done=False, trouble=f"nobody answers, and no Job can be made of this spec: {error}")
-        if not wants_release(model):
-            return Outcome(done=True)
+        if model is None:
+            return Outcome(done=False, trouble=f"nobody answers, and no Job can be made of this spec: {unreadable}")
         return await self._by_a_job(bot, model)
 
     async def _by_the_bot(self, bot: Bot, *, flatten: bool) -> Outcome:

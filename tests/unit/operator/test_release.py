@@ -50,9 +50,12 @@ class Silent:
     async def record(self, *_, **__):
         """Nobody listens."""
 
+    def forget(self, _uid):
+        """Nothing was remembered."""
+
 
 def release(uid):
-    return Release(Gone(uid), children=Children(), running=None, events=Silent(), site=None, timeout=30)
+    return Release(Gone(uid), children=Children(), running=Silent(), events=Silent(), site=None, timeout=30)
 
 
 @pytest.mark.parametrize("uid", [None, "u2"], ids=["gone", "a successor of its name"])
