@@ -108,6 +108,10 @@ freqtrade: setup ## a bot of somebody else trades on the simulated exchange (fou
 bench-sim-exchange: setup ## order round trips per second through the simulated venue, beside a bare FastAPI echo
 	$(BIN)/python bench/sim_exchange.py
 
+.PHONY: bench-operator
+bench-operator: setup tools ## the operator on a real control plane, beside a bare client that writes the same (15 minutes)
+	$(BIN)/python bench/operator_reconcile.py
+
 .PHONY: generate
 generate: setup ## write the generated files again (CRD, message schemas, rendered samples, install.yaml)
 	$(BIN)/python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml

@@ -128,3 +128,24 @@ def test_the_pod_of_a_minimal_bot_starts_answers_and_drains(pod):
     written = {path.relative_to(pod.folder).parts[:3] for path in pod.folder.rglob("*.sqlite3")}
     assert {("var", "lib", "tradewind")} == written
     assert key not in said
+
+
+def test_a_pod_whose_keys_are_replaced_ends_in_order_to_be_started_with_the_new_ones(pod):
+    process = pod.start()
+    try:
+        ends = time.monotonic() + PATIENCE
+        while pod.probe("readiness") != 200:
+            assert process.poll() is None, process.stdout.read()
+            assert time.monotonic() < ends
+            time.sleep(0.1)
+        folder = pod.inside(pod.mounts["keys"])
+        folder.chmod(0o700)
+        fresh = folder / ".fresh"
+        fresh.write_text("tw_" + "n" * 43)
+        fresh.replace(folder / "api-key")
+        said, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert 0 == process.returncode, said
+    assert "api-key has changed: ending, to be started again" in said

@@ -10,6 +10,7 @@ import typer
 from tradewind.cli.options import Bot, Live, Overrides
 
 if TYPE_CHECKING:
+    from tradewind.cli.session import Session
     from tradewind.contracts.api.v1alpha1 import TradingBot
     from tradewind.kernel.settings import Settings
 
@@ -58,6 +59,8 @@ def _closed(names: list[str]) -> list[str]:
 
 
 async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, *, live: bool) -> None:
+    import asyncio  # noqa: PLC0415
+
     from tradewind.cli.session import (  # noqa: PLC0415
         Session,
         bot_directory,
@@ -79,10 +82,23 @@ async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, *
     await session.start()
     try:
         _announce(embedded, path, fresh=fresh)
-        await session.wait()
+        watching = asyncio.create_task(_end_on_new_keys(session, settings))
+        try:
+            await session.wait()
+        finally:
+            watching.cancel()
         typer.echo("stopping: draining orders and writing what is owed", err=True)
     finally:
         await embedded.stop()
+
+
+async def _end_on_new_keys(session: Session, settings: Settings) -> None:
+    from tradewind.kernel.given_files import given_files, until_changed  # noqa: PLC0415
+
+    if files := given_files(settings):
+        changed = await until_changed(files)
+        typer.echo(f"{changed} has changed: ending, to be started again with what it holds now", err=True)
+        session.end()
 
 
 def _announce(embedded: object, path: Path, *, fresh: bool) -> None:

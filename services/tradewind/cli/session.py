@@ -98,6 +98,10 @@ class Session:
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._interrupt)
 
+    def end(self) -> None:
+        """End as after a signal."""
+        self._interrupted.set()
+
     def _interrupt(self) -> None:
         self._interrupted.set()
         loop = asyncio.get_running_loop()
