@@ -11,6 +11,7 @@ import os
 
 import asyncpg
 import pytest
+from tests.servers.databases import Postgres, Sqlite, apart
 from tests.servers.programs import MissingServerError, postgres_programs, redis_program
 from tests.servers.running import PostgresServer, RedisServer
 
@@ -47,19 +48,31 @@ def postgres_of_worker():
 
 
 @pytest.fixture
-async def postgres_server(postgres_of_worker):
+def postgres_server(postgres_of_worker):
     """A PostgreSQL that runs; a test may do to it whatever it likes."""
     postgres_of_worker.start()
     return postgres_of_worker
 
 
 @pytest.fixture
-async def postgres_url(postgres_server):
+def postgres_url(postgres_server):
     """The address of an empty database of its own."""
     name = f"test_{next(_NUMBERS)}"
-    connection = await asyncpg.connect(postgres_server.url("postgres"))
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
+
+    async def create():
+        connection = await asyncpg.connect(postgres_server.url("postgres"))
+        try:
+            await connection.execute(f"CREATE DATABASE {name}")
+        finally:
+            await connection.close()
+
+    apart(create())
     return postgres_server.url(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request, tmp_path):
+    """A database without tables; the test runs once on each kind."""
+    if request.param == "sqlite":
+        return Sqlite(tmp_path / "database.sqlite3")
+    return Postgres(request.getfixturevalue("postgres_url"))
