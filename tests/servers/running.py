@@ -80,7 +80,11 @@ class Server:
         """End it as a power cut would, except that what it gave to the kernel is on the disk."""
         family = self._family()
         self.process.stop(signal.SIGKILL)
-        psutil.wait_procs(family, timeout=PATIENCE)
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        while any(member.is_running() and member.status() != psutil.STATUS_ZOMBIE for member in family):
+            time.sleep(0.001)
 
     def restart(self) -> None:
         """Kill it and start it again."""

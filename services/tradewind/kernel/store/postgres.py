@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.store.base import UnknownOutcomeError, Write
 from tradewind.kernel.store.postgres_connection import Backend, Limits, postgres_engine
-from tradewind.kernel.store.postgres_failures import NothingChangedError, as_told, may_be_true, words
+from tradewind.kernel.store.postgres_failures import NothingChangedError, as_told, is_lost, may_be_true, words
 from tradewind.kernel.store.postgres_writes import execute_batched
 
 Result = TypeVar("Result")
@@ -115,15 +115,24 @@ class PostgresStore:
             backend: Backend = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
             try:
                 yield connection, backend
-            except (DBAPIError, OSError, TimeoutError) as error:
-                if not isinstance(error, DBAPIError) or backend.is_closed():
+            except BaseException as error:
+                if is_lost(error) or backend.is_closed():
                     await _abandon(connection, backend)
-                raise as_told(error) from error
-            except asyncio.CancelledError:
-                await _abandon(connection, backend)
+                if isinstance(error, Exception):
+                    told = as_told(error)
+                    raise told from (error if told is not error else error.__cause__)
                 raise
         finally:
-            await connection.close()
+            await self._give_back(connection, backend)
+
+    async def _give_back(self, connection: AsyncConnection, backend: Backend) -> None:
+        """Return a connection; one that fails at this has told its answer before, and is thrown away."""
+        try:
+            async with asyncio.timeout(self._limits.connect):
+                await connection.rollback()
+        except (DBAPIError, OSError, TimeoutError):
+            await _abandon(connection, backend)
+        await connection.close()
 
     async def _settle(self) -> None:
         """Wait until no transaction of an earlier connection can become true any more."""

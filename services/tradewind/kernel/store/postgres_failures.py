@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError
 
-from tradewind.domain.errors import TemporaryError
+from tradewind.domain.errors import TemporaryError, TradewindError
 
 _MAY_PASS = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 """Classes of SQLSTATE: connection, transaction state (a replica), rollback, resources (disk full), locks, operator,
@@ -28,12 +28,22 @@ def may_be_true(error: BaseException) -> bool:
     return state_of(error)[:2] not in _REFUSED_AT_COMMIT
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection is of no use any more, or in a state that nobody knows."""
+    if not isinstance(error, DBAPIError):
+        return not isinstance(error, TradewindError)
+    state = state_of(error)
+    # The driver itself refuses a parameter of a wrong type without having sent anything.
+    refused_here = isinstance(getattr(error.orig, "__cause__", None), ValueError)
+    return state.startswith(("08", "57P")) or (not state and not refused_here)
+
+
 def as_told(error: Exception) -> Exception:
     """What the port raises for a failure before COMMIT was asked for, after which nothing has changed."""
     state = state_of(error)
     if isinstance(error, TimeoutError):
         return TemporaryError("store: no answer in time")
-    if isinstance(error, OSError) or state.startswith("40") or _lost(error):
+    if isinstance(error, OSError) or (isinstance(error, DBAPIError) and (state.startswith("40") or is_lost(error))):
         return NothingChangedError(f"store: {words(error)}")
     return TemporaryError(f"store: {words(error)}") if state[:2] in _MAY_PASS else error
 
@@ -42,7 +52,3 @@ def words(error: BaseException) -> str:
     """One line about a failure, without the statement and its parameters."""
     original = getattr(error, "orig", None) or error
     return " ".join(str(original).split()) or type(original).__name__
-
-
-def _lost(error: Exception) -> bool:
-    return isinstance(error, DBAPIError) and error.connection_invalidated
