@@ -61,6 +61,7 @@ def embedded(tmp_path):
         before=None,
         after=None,
         wrap=lambda store: store,
+        bus=None,
         **options,
     ):
         bot = EmbeddedBot(

@@ -1,4 +1,7 @@
-"""The same bot on SQLite and on PostgreSQL: the same trades, decisions, balances, and the same rows."""
+"""The same bot on SQLite and PostgreSQL, in memory and over Redis: the same trades, and the same rows.
+
+All services are in one process here; what several processes add is the business of their topology.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from sqlalchemy import select
 from tests.servers.databases import Postgres
 from tests.topology.recordings import gappy_bot
 
+from tradewind.contracts.api.document import load_bot
+from tradewind.contracts.messages import TickDecided
+from tradewind.kernel.bus.redis import RedisBus
+from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.store.base import METADATA
 
 IGNORED = {"occurred_at", "signed_at", "payload", "holder", "traceparent"}
@@ -33,26 +40,64 @@ def manifest(tmp_path_factory):
     return gappy_bot(tmp_path_factory.mktemp("market"), candles=160)
 
 
-async def test_the_database_makes_no_difference(embedded, manifest, tmp_path, postgres_url):
-    """Row for row, in every table of every service."""
-    async with embedded(sample=manifest, directory=tmp_path / "sqlite") as bot, asyncio.timeout(120):
-        assert await bot.wait()
-        trades = await bot.ask("portfolio", "trades")
-        expected = await everything(bot._store)
+@pytest.fixture
+async def run(embedded, manifest, tmp_path, postgres_url):
+    """Runs the bot on PostgreSQL, and returns what its tables hold; or on SQLite, for what they should."""
     database = Postgres(postgres_url)
-    await database.migrate()
+    unused = []
 
     def wrap(store):
-        wrapped.append(store)
+        unused.append(store)
         return database.store()
 
-    wrapped = []
-    async with embedded(sample=manifest, directory=tmp_path / "postgres", wrap=wrap) as bot, asyncio.timeout(120):
-        assert await bot.wait()
-        assert await bot.ask("portfolio", "trades") == trades
-        assert trades
-        found = await everything(bot._store)
-    for store in wrapped:
+    async def on(*, sqlite=False, meanwhile=None, **options):
+        if not sqlite:
+            await database.migrate()
+            options["wrap"] = wrap
+        async with asyncio.timeout(120), embedded(sample=manifest, directory=tmp_path / str(sqlite), **options) as bot:
+            disturbing = asyncio.create_task(meanwhile(bot)) if meanwhile else None
+            assert await bot.wait()
+            if disturbing:
+                await disturbing
+            assert await bot.ask("portfolio", "trades")
+            return await everything(bot._store)
+
+    yield on
+    for store in unused:
         await store.close()
+
+
+async def ticks(mailbox, count):
+    """Until so many ticks were decided."""
+    while count > 0:
+        count -= sum(isinstance(message, TickDecided) for message in await mailbox.take(100))
+
+
+async def test_the_database_makes_no_difference(run):
+    """Row for row, in every table of every service."""
+    expected = await run(sqlite=True)
+    found = await run()
+    for name, rows in expected.items():
+        assert found[name] == rows, name
+
+
+@pytest.mark.parametrize("trouble", ["none", "restart", "flush"])
+async def test_nor_does_the_broker_whatever_happens_to_it(run, manifest, redis_server, monkeypatch, trouble):
+    """Killed twice in the middle of trading, or emptied twice: the same rows, none lost and none double."""
+    monkeypatch.setattr("tradewind.market_data.sending.SETTLE_TIMEOUT", 2.0)
+    expected = await run(sqlite=True)
+    pace = Pace(block=0.2, answer=2.0, housekeeping=0.1, longest_pause=0.2)
+    bus = RedisBus(redis_server.url, load_bot(manifest).key, pace=pace)
+    mailbox = bus.subscribe("test", ("cycles",))
+
+    async def disturb(bot):
+        for _ in range(2):
+            await ticks(mailbox, 40)
+            if trouble == "flush":
+                assert redis_server.command("FLUSHALL").startswith("+OK")
+            elif trouble == "restart":
+                await asyncio.to_thread(redis_server.restart)
+
+    found = await run(bus=bus, meanwhile=disturb)
     for name, rows in expected.items():
         assert found[name] == rows, name

@@ -50,6 +50,14 @@ class Bus(Protocol):
         """The mailbox of `service`, which from now on receives every message of `topics`."""
         ...
 
+    async def start(self) -> None:
+        """Begin to carry messages, when everybody here has subscribed."""
+        ...
+
+    async def close(self) -> None:
+        """Hand over what waits, and end."""
+        ...
+
     async def publish(self, messages: Sequence[Message]) -> None:
         """Hand messages over, in order."""
         ...

@@ -24,6 +24,12 @@ class MemoryBus:
                 self._routes[topic].append(mailbox)
         return mailbox
 
+    async def start(self) -> None:
+        """There is nothing to begin."""
+
+    async def close(self) -> None:
+        """Nothing waits here."""
+
     async def publish(self, messages: Sequence[Message]) -> None:
         """Put each message into the mailbox of every subscriber of its topic."""
         for message in messages:

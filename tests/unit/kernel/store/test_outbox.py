@@ -118,19 +118,19 @@ def test_the_same_message_is_stored_once_and_a_sequence_given_once(connection):
 
 
 @on_a_database
-def test_progress_is_what_was_handled_published_and_surely_seen(connection):
-    """Seen ends before the first message that should have been handled and was not, or with the last of all."""
+def test_progress_is_what_was_handled_published_and_missed(connection):
+    """What should have been handled and was not is named by its number; nobody else's is."""
     store(connection, report(1), report(2), report(3))
     store(connection, opened(1), opened(2), publisher="portfolio")
     handled(connection, "portfolio", 1, 3)
     progress = read_progress(connection, "default/bot", "portfolio", ["BalancesReported"])
     assert progress.handled == {"balances:1", "balances:3"}
     assert progress.published == {"portfolio.events": 2}
-    assert progress.seen == {"orders.events": 1, "portfolio.events": 2}
+    assert (progress.highest, progress.missing) == ({"orders.events": 3, "portfolio.events": 2}, {"orders.events": [2]})
     handled(connection, "portfolio", 2)
-    assert read_progress(connection, "default/bot", "portfolio", ["BalancesReported"]).seen["orders.events"] == 3
+    assert read_progress(connection, "default/bot", "portfolio", ["BalancesReported"]).missing == {}
     nobody = read_progress(connection, "other/bot", "portfolio", ["BalancesReported"])
-    assert (nobody.handled, nobody.published, nobody.seen) == (set(), {}, {})
+    assert (nobody.handled, nobody.published, nobody.highest, nobody.missing) == (set(), {}, {}, {})
 
 
 @on_a_database
