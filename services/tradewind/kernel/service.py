@@ -118,7 +118,8 @@ class Service:
     (and not before: FastAPI imports slowly); `describe` completes their OpenAPI document, `docs` are further paths of
     the page that shows it. `mount` is an ASGI application of the service's own, which gets everything on its port
     that the kernel does not answer. `latest` reads the latest market time that the service's own tables name (they
-    may know of more than its messages tell): a resumed run goes on from there.
+    may know of more than its messages tell): a resumed run goes on from there. `advanced` is called when `seen` has
+    grown by a message that the service has no handler for: what waits for a number may go on.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Service:
     docs: tuple[str, ...] = ()
     mount: Callable[..., Awaitable[None]] | None = None
     latest: Callable[[Connection], int | None] | None = None
+    advanced: Callable[[UnitOfWork], Awaitable[None]] | None = None
 
 
 Build = Callable[[Context], Service]
@@ -408,14 +410,17 @@ class ServiceRunner:
         unit = UnitOfWork()
         fresh: list[str] = []
         finished: list[Message] = []
+        advanced = False
         for arrived in batch:
             message: Message | None = arrived
             while message is not None:
                 if not self._is_next(message):
                     break
                 finished.append(message)
-                await self._handle_one(message, unit, fresh)
+                advanced |= not await self._handle_one(message, unit, fresh)
                 message = self._sequences.released(message.topic) if message.stored else None
+        if advanced and self._service.advanced is not None:
+            await self._service.advanced(unit)
         self._messages_metric.inc(len(batch))
         unit.traceparent = None
         await self._commit(unit, fresh)
@@ -431,7 +436,8 @@ class ServiceRunner:
             self._mailbox.done([message])
         return False
 
-    async def _handle_one(self, message: Message, unit: UnitOfWork, fresh: list[str]) -> None:
+    async def _handle_one(self, message: Message, unit: UnitOfWork, fresh: list[str]) -> bool:
+        """Give a message to its handler; False when there is none that wants it."""
         handler = self._service.handlers.get(type(message))
         if message.stored:
             if handler is not None and type(message).__name__ in self._inboxed:
@@ -444,6 +450,7 @@ class ServiceRunner:
         if handler is not None:
             unit.traceparent = message.traceparent
             await handler(message, unit)
+        return handler is not None
 
     def _finish(self, messages: Sequence[Message]) -> None:
         """Tell the bus what will not be wanted again: when no inbox row of it is owed any more."""
