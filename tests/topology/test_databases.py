@@ -6,6 +6,8 @@ All services are in one process here; what several processes add is the business
 from __future__ import annotations
 
 import asyncio
+import itertools
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +15,6 @@ from tests.servers.databases import Postgres
 from tests.topology.recordings import gappy_bot
 
 from tradewind.contracts.api.document import load_bot
-from tradewind.contracts.messages import TickDecided
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.store.base import METADATA
@@ -50,27 +51,18 @@ async def run(embedded, manifest, tmp_path, postgres_url):
         unused.append(store)
         return database.store()
 
-    async def on(*, sqlite=False, meanwhile=None, **options):
+    async def on(*, sqlite=False, on_tick=None, **options):
         if not sqlite:
             await database.migrate()
             options["wrap"] = wrap
         async with asyncio.timeout(120), embedded(sample=manifest, directory=tmp_path / str(sqlite), **options) as bot:
-            disturbing = asyncio.create_task(meanwhile(bot)) if meanwhile else None
-            assert await bot.wait()
-            if disturbing:
-                await disturbing
+            assert await bot.wait(on_tick)
             assert await bot.ask("portfolio", "trades")
             return await everything(bot._store)
 
     yield on
     for store in unused:
         await store.close()
-
-
-async def ticks(mailbox, count):
-    """Until so many ticks were decided."""
-    while count > 0:
-        count -= sum(isinstance(message, TickDecided) for message in await mailbox.take(100))
 
 
 async def test_the_database_makes_no_difference(run):
@@ -88,16 +80,15 @@ async def test_nor_does_the_broker_whatever_happens_to_it(run, manifest, redis_s
     expected = await run(sqlite=True)
     pace = Pace(block=0.2, answer=2.0, housekeeping=0.1, longest_pause=0.2)
     bus = RedisBus(redis_server.url, load_bot(manifest).key, pace=pace)
-    mailbox = bus.subscribe("test", ("cycles",))
+    numbers, disturbing = itertools.count(1), []
 
-    async def disturb(bot):
-        for _ in range(2):
-            await ticks(mailbox, 40)
-            if trouble == "flush":
-                assert redis_server.command("FLUSHALL").startswith("+OK")
-            elif trouble == "restart":
-                await asyncio.to_thread(redis_server.restart)
+    def on_tick(_time):
+        if next(numbers) in {40, 80} and trouble != "none":
+            what = redis_server.restart if trouble == "restart" else partial(redis_server.command, "FLUSHALL")
+            disturbing.append(asyncio.create_task(asyncio.to_thread(what)))
 
-    found = await run(bus=bus, meanwhile=disturb)
+    found = await run(bus=bus, on_tick=on_tick)
+    await asyncio.gather(*disturbing)
+    assert len(disturbing) == (0 if trouble == "none" else 2)
     for name, rows in expected.items():
         assert found[name] == rows, name

@@ -6,8 +6,9 @@ Each statement of its own waits for its answer. Rows for the same statement that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -51,15 +52,17 @@ def _sort(numbered: tuple[int, Write]) -> tuple[object, ...]:
 def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     columns = [table.c[name] for name in rows[0]]
     convert = [column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for column in columns]
-    records = [
-        tuple(
-            row[column.name] if turn is None else turn(row[column.name])
-            for column, turn in zip(columns, convert, strict=True)
-        )
-        for row in rows
-    ]
+    names = [column.name for column in columns]
+    if any(convert) or len(names) == 1:
+        turns = [(name, turn or _same) for name, turn in zip(names, convert, strict=True)]
+        records: Iterable[tuple[Any, ...]] = [tuple(turn(row[name]) for name, turn in turns) for row in rows]
+    else:
+        records = map(itemgetter(*names), rows)
     # The driver's adapter begins the transaction at the first statement that it sees, and COPY passes it by.
     connection.exec_driver_sql("SELECT 1")
     adapted: Any = connection.connection.dbapi_connection
-    names = [column.name for column in columns]
     adapted.run_async(lambda driver: driver.copy_records_to_table(table.name, records=records, columns=names))
+
+
+def _same(value: Any) -> Any:
+    return value
