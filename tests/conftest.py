@@ -15,3 +15,11 @@ settings.load_profile("tradewind")
 from tradewind.kernel.telemetry.logging import configure_logging  # noqa: E402
 
 configure_logging("critical", "text")
+from tests.servers.fixtures import (  # noqa: E402, F401  (fixtures of whoever asks for a server)
+    database,
+    postgres_of_worker,
+    postgres_server,
+    postgres_url,
+    redis_of_worker,
+    redis_server,
+)

@@ -2,7 +2,7 @@
 
 Bots themselves are watched by kopf. Their children are watched here, because there are many more of them and most of
 what the API server could send is not wanted: the selector is applied by the server, Secrets come as metadata alone,
-and an event costs a twentieth of what it costs in kopf (ADR 0018).
+and an event costs a twentieth of what it costs in kopf (ADR 0019).
 """
 
 from __future__ import annotations

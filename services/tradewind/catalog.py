@@ -88,6 +88,16 @@ class ServiceSpec:
         return topics_of(self.handles)
 
     @property
+    def shared_topics(self) -> tuple[str, ...]:
+        """The topics whose messages a broker keeps for it until they are done, each for one instance.
+
+        They are those of which it stores what it consumes; of replicas, which share the work, all that it consumes.
+        """
+        if self.scaling is Scaling.REPLICAS:
+            return topics_of(self.consumes)
+        return topics_of(tuple(kind for kind in self.consumes if self.stores and MESSAGES[kind].stored))
+
+    @property
     def publishes_topics(self) -> tuple[str, ...]:
         """The topics of what it publishes."""
         return topics_of(self.publishes)

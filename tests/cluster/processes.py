@@ -25,11 +25,15 @@ _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-starter
 
 _BECOME = """
 import ctypes, os, signal, sys
+if sys.argv[2] != "-":
+    os.setgroups([])
+    os.setgid(int(sys.argv[2]))
+    os.setuid(int(sys.argv[2]))
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 if os.getppid() != int(sys.argv[1]):
     sys.exit("the process that started this one has ended")
-os.execv(sys.argv[2], sys.argv[2:])
+os.execv(sys.argv[3], sys.argv[3:])
 """
 
 LOOPBACK = "127.0.0.1"
@@ -38,12 +42,16 @@ _PORTS = range(20_000, 30_000)
 
 
 class Process:
-    """A program with a log file. It can be started again after it has ended; the log then goes on."""
+    """A program with a log file. It can be started again after it has ended; the log then goes on.
 
-    def __init__(self, name: str, command: list[str], log: Path) -> None:
+    `user` is the number of the user (and group) that it runs as, where that is another one; only root can say so.
+    """
+
+    def __init__(self, name: str, command: list[str], log: Path, user: int | None = None) -> None:
         self.name = name
         self.log = log
         self._command = command
+        self._user = user
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -90,7 +98,9 @@ class Process:
         self._process.send_signal(which)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), *self._command]
+        # The kernel forgets what it was asked at a change of the user, so that comes first.
+        user = "-" if self._user is None else str(self._user)
+        command = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), user, *self._command]
         with self.log.open("ab") as log:
             # A session of its own: Ctrl-C is for the tests, which then end what they have started in order.
             return subprocess.Popen(

@@ -311,10 +311,23 @@ def test_migrate_makes_a_database_that_serves(tradewind, monkeypatch, tmp_path):
     assert {"outbox", "inbox", "alembic_version"} < tables
 
 
+def test_migrate_makes_a_database_on_a_server(tradewind, monkeypatch, postgres_url):
+    """Twice is as good as once; a server that is not there is told as what may pass."""
+    monkeypatch.setenv("TRADEWIND_DATABASE_URL", postgres_url)
+    for _ in range(2):
+        code, out, _ = tradewind("migrate")
+        assert (0, f"127.0.0.1/{postgres_url.rpartition('/')[2]}: at the newest revision\n") == (code, out)
+    monkeypatch.setenv("TRADEWIND_DATABASE_URL", "postgresql://me:hidden@127.0.0.1:1/bots")
+    code, out, err = tradewind("migrate")
+    assert (6, "") == (code, out)
+    assert "no connection" in err
+    assert "hidden" not in err
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("postgresql+asyncpg://me:hidden@db/bots", ("postgresql+asyncpg://...", "SQLite", "Minimal")),
+        ("mysql://me:hidden@db/bots", ("mysql://...", "sqlite:///PATH", "postgresql://")),
         ("", ("no address", "sqlite:///PATH")),
         ("sqlite:///", ("sqlite:///PATH",)),
         ("sqlite:////nowhere/at/all/x.sqlite3", ("a folder that exists",)),

@@ -60,12 +60,16 @@ def embedded(tmp_path):
         services=TRADING,
         before=None,
         after=None,
+        wrap=lambda store: store,
+        bus=None,
         **options,
     ):
         bot = EmbeddedBot(
             load_bot(sample if isinstance(sample, Path) else SAMPLES / f"{sample}.yaml", overrides),
             StateDirectory(directory),
-            EmbeddedOptions(services=services, wrap_store=lambda store: HookedStore(store, before, after), **options),
+            EmbeddedOptions(
+                services=services, wrap_store=lambda store: HookedStore(wrap(store), before, after), **options
+            ),
         )
         bot.feed = bot.bus.subscribe("test", ("market.candles",))
         await bot.start()

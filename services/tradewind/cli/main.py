@@ -10,7 +10,19 @@ import sys
 
 import typer
 
-from tradewind.cli import config, migrate, operator, release, render, run, serve, services, sim_exchange, version
+from tradewind.cli import (
+    config,
+    deadletters,
+    migrate,
+    operator,
+    release,
+    render,
+    run,
+    serve,
+    services,
+    sim_exchange,
+    version,
+)
 from tradewind.domain.errors import (
     ConfigError,
     DeniedError,
@@ -38,6 +50,7 @@ app.command("release")(release.release)
 app.command("migrate")(migrate.migrate)
 app.command("version")(version.version)
 app.add_typer(config.app, name="config")
+app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(operator.app, name="operator")
 
 INTERRUPTED = 130

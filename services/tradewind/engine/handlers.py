@@ -95,6 +95,10 @@ class EngineHandlers:
         self._view.on_order(message)
         await self._try(unit)
 
+    async def advanced(self, unit: UnitOfWork) -> None:
+        """The last event of a tick may be one that changes nothing here."""
+        await self._try(unit)
+
     async def on_feed(self, message: FeedStateChanged, unit: UnitOfWork) -> None:
         """Recorded data is used up: where that ends the run, leave nothing open, at the last close."""
         if message.state != "Ended" or not self._context.until_end:

@@ -88,6 +88,7 @@ def build(context: Context) -> Service:
             FeedStateChanged: handlers.on_feed,
         },
         load=load,
+        advanced=handlers.advanced,
         tasks=(control.cancel_for_manifest,),
         answers=answers,
         router=routes,

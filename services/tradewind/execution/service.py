@@ -32,6 +32,7 @@ from tradewind.execution.remote_market import RemoteMarket
 from tradewind.execution.sender import Sender
 from tradewind.execution.tables import leases, order_states
 from tradewind.kernel.service import Context, Service
+from tradewind.kernel.store.base import Store, Write
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -54,11 +55,11 @@ def build(context: Context) -> Service:
         await market.load()
 
         def read(connection: Connection) -> None:
-            if not ledger.epoch:
-                ledger.epoch = _take_over(connection, account, context.service)
             ledger.load(connection)
             venue.load(connection)
 
+        if not ledger.epoch:
+            ledger.epoch = await _take_over(context.store, account, context.service)
         await context.store.read(read)
 
     async def open_orders() -> dict[str, Any]:
@@ -135,14 +136,21 @@ def _market(context: Context, ledger: OrderLedger, venue: PaperVenue | RemoteAcc
     return PaperMarket(context, ledger, venue, sender)
 
 
-def _take_over(connection: Connection, account: str, holder: str) -> int:
-    """Become the writer of `account`: whoever was it before is fenced from now on."""
-    epoch: int | None = connection.scalar(select(leases.c.epoch).where(leases.c.account == account))
-    if epoch is None:
-        connection.execute(insert(leases), {"account": account, "epoch": 1, "holder": holder})
-        return 1
-    connection.execute(update(leases).where(leases.c.account == account).values(epoch=epoch + 1, holder=holder))
-    return epoch + 1
+async def _take_over(store: Store, account: str, holder: str) -> int:
+    """Become the writer of `account`: whoever was it before is fenced from now on.
+
+    Raises `FencedError` when another instance did so at the same moment.
+    """
+    mine = leases.c.account == account
+    before: int | None = await store.read(lambda connection: connection.scalar(select(leases.c.epoch).where(mine)))
+    epoch = (before or 0) + 1
+    if before is None:
+        write = Write(insert(leases), {"account": account, "epoch": epoch, "holder": holder})
+    else:
+        change = update(leases).where(mine, leases.c.epoch == before).values(epoch=epoch, holder=holder)
+        write = Write(change, {}, expect=1)
+    await store.commit([write])
+    return epoch
 
 
 def _summary(connection: Connection, bot: str, account: str) -> dict[str, int]:

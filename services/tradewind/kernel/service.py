@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from tradewind.kernel.ask import Answer, Ask
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
 from tradewind.kernel.security import Peers
+from tradewind.kernel.sequences import GapError, Place, Sequences
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.store.base import FencedError, Store, Write
 from tradewind.kernel.store.outbox import Progress, inbox_write, outbox_write, read_progress, read_undone, read_unsent
@@ -116,7 +118,8 @@ class Service:
     (and not before: FastAPI imports slowly); `describe` completes their OpenAPI document, `docs` are further paths of
     the page that shows it. `mount` is an ASGI application of the service's own, which gets everything on its port
     that the kernel does not answer. `latest` reads the latest market time that the service's own tables name (they
-    may know of more than its messages tell): a resumed run goes on from there.
+    may know of more than its messages tell): a resumed run goes on from there. `advanced` is called when `seen` has
+    grown by a message that the service has no handler for: what waits for a number may go on.
     """
 
     name: str
@@ -132,6 +135,7 @@ class Service:
     docs: tuple[str, ...] = ()
     mount: Callable[..., Awaitable[None]] | None = None
     latest: Callable[[Connection], int | None] | None = None
+    advanced: Callable[[UnitOfWork], Awaitable[None]] | None = None
 
 
 Build = Callable[[Context], Service]
@@ -149,13 +153,17 @@ class ServiceRunner:
         self._spec = catalog.service(context.service)
         self._bus = bus
         self._mailbox = bus.subscribe(context.service, self._spec.subscribed_topics)
+        bus.on_gap(self._missed)
         self._lock = asyncio.Lock()
-        self._seen: dict[str, int] = {}
+        self._sequences = Sequences()
         self._published: dict[str, int] = {}
         self._sent: dict[str, int] | None = None
         self._handled: set[str] = set()
         self._owed: list[str] = []
+        self._unfinished: list[Message] = []
         self._stale = False
+        self._gap = asyncio.Event()
+        self._waits_for = ""
         self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
         self._service = Service(context.service)
@@ -165,7 +173,7 @@ class ServiceRunner:
         self._seconds_metric = context.metrics.transaction_seconds.labels(*labels)
         self._failures_metric = context.metrics.failures.labels(*labels)
         context.unit = self.unit
-        context.seen = lambda topic: self._seen.get(topic, 0)
+        context.seen = lambda topic: self._sequences.seen(topic)  # noqa: PLW0108 - they are replaced at each load
         context.published = lambda topic: self._published.get(topic, 0)
 
     @property
@@ -192,7 +200,8 @@ class ServiceRunner:
         """Why the service does not do its work now, by name of what is missing; empty when it does."""
         if self.state is not ServiceState.RUNNING:
             return {"service": self.state.value}
-        return self._service.ready()
+        waits = {"bus": self._bus.trouble(), "work": self._waits_for}
+        return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
 
     async def describe(self) -> dict[str, Any]:
         """The state of the service, what it waits for, and how many batches have failed since it was built."""
@@ -208,7 +217,7 @@ class ServiceRunner:
             await self._enter(ServiceState.FAILED, str(error))
             raise
         await self._enter(ServiceState.RUNNING)
-        for work in (self._consume, *self._service.tasks):
+        for work in (self._consume, self._close_gaps, *self._service.tasks):
             self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
 
     async def stop(self) -> None:
@@ -230,6 +239,7 @@ class ServiceRunner:
         if self._owed:
             await self.context.store.commit(self._inbox(self._owed))
             self._owed = []
+            self._finish([])
         await self._enter(ServiceState.TERMINATED)
 
     def unit(self) -> _Unit:
@@ -288,8 +298,11 @@ class ServiceRunner:
             # What is owed was handled: forgotten with the caches, it would be waited for until the next start.
             await self.context.store.commit(self._inbox(owed))
             progress = await self._progress()
-        self._handled, self._published, self._seen = progress.handled, progress.published, progress.seen
+        self._handled, self._published = progress.handled, progress.published
+        self._mailbox.give_back(self._sequences.held())
+        self._sequences = Sequences(progress.highest, progress.missing)
         self._owed = []
+        self._finish([])
         await self._service.load()
 
     async def _progress(self) -> Progress:
@@ -368,20 +381,26 @@ class ServiceRunner:
                 await self._retry(batch)
 
     async def _retry(self, batch: list[Message]) -> None:
-        """The same messages one by one, from freshly loaded caches; the last failure is the service's."""
+        """The same messages one by one, from freshly loaded caches; the last failure is the service's.
+
+        What may pass is waited for, however long: whoever gave up would only be started again, to wait again.
+        """
         for message in batch:
-            for pause in (*RETRY_PAUSES, None):
+            for pause in itertools.chain(RETRY_PAUSES, itertools.repeat(None)):
                 try:
                     await self.handle([message])
+                    self._waits_for = ""
                     break
                 except FencedError:
                     raise
                 except Exception as error:
-                    if pause is None:
+                    if pause is None and not isinstance(error, TemporaryError):
+                        await self._bus.failed(self._spec.name, message)
                         raise
+                    self._waits_for = str(error)
                     self._failed()
                     self.context.log.warning("message failed", id=message.id, error=str(error))
-                    await asyncio.sleep(pause)
+                    await asyncio.sleep(RETRY_PAUSES[-1] if pause is None else pause)
 
     def _failed(self) -> None:
         self.failures += 1
@@ -389,25 +408,74 @@ class ServiceRunner:
 
     async def _handle(self, batch: Sequence[Message]) -> None:
         unit = UnitOfWork()
-        handlers, seen, handled = self._service.handlers, self._seen, self._handled
         fresh: list[str] = []
-        for message in batch:
-            handler = handlers.get(type(message))
-            if message.stored:
-                if handler is not None and type(message).__name__ in self._inboxed:
-                    if message.id in handled:
-                        handler = None
-                    else:
-                        handled.add(message.id)
-                        fresh.append(message.id)
-                if message.sequence > seen.get(message.topic, 0):
-                    seen[message.topic] = message.sequence
-            if handler is not None:
-                unit.traceparent = message.traceparent
-                await handler(message, unit)
+        finished: list[Message] = []
+        advanced = False
+        for arrived in batch:
+            message: Message | None = arrived
+            while message is not None:
+                if not self._is_next(message):
+                    break
+                finished.append(message)
+                advanced |= not await self._handle_one(message, unit, fresh)
+                message = self._sequences.released(message.topic) if message.stored else None
+        if advanced and self._service.advanced is not None:
+            await self._service.advanced(unit)
         self._messages_metric.inc(len(batch))
         unit.traceparent = None
         await self._commit(unit, fresh)
+        self._finish(finished)
+
+    def _is_next(self, message: Message) -> bool:
+        """Whether it is the turn of a message; what comes too early waits, or shows that a view is behind."""
+        if not message.stored or self._sequences.place(message) is not Place.EARLY:
+            return True
+        if message.topic not in self._spec.shared_topics:
+            raise GapError(f"{message.topic} {message.sequence} came after {self._sequences.seen(message.topic)}")
+        if not self._sequences.hold(message):
+            self._mailbox.done([message])
+        return False
+
+    async def _handle_one(self, message: Message, unit: UnitOfWork, fresh: list[str]) -> bool:
+        """Give a message to its handler; False when there is none that wants it."""
+        handler = self._service.handlers.get(type(message))
+        if message.stored:
+            if handler is not None and type(message).__name__ in self._inboxed:
+                if message.id in self._handled:
+                    handler = None
+                else:
+                    self._handled.add(message.id)
+                    fresh.append(message.id)
+            self._sequences.see(message)
+        if handler is not None:
+            unit.traceparent = message.traceparent
+            await handler(message, unit)
+        return handler is not None
+
+    def _finish(self, messages: Sequence[Message]) -> None:
+        """Tell the bus what will not be wanted again: when no inbox row of it is owed any more."""
+        self._unfinished.extend(messages)
+        if self._unfinished and not self._owed:
+            self._mailbox.done(self._unfinished)
+            self._unfinished = []
+
+    def _missed(self) -> None:
+        self._gap.set()
+
+    async def _close_gaps(self) -> None:
+        """Load again, and publish what nobody has handled, whenever the bus may have lost something."""
+        while True:
+            await self._gap.wait()
+            self._gap.clear()
+            async with self._lock:
+                self._stale = True
+            try:
+                async with self.unit():
+                    """To enter is to load again."""
+            except TemporaryError as error:
+                self.context.log.warning("gap not closed", error=str(error))
+                self._gap.set()
+                await asyncio.sleep(error.retry_after)
 
     async def _commit(self, unit: UnitOfWork, handled: list[str]) -> None:
         key, name = self.context.key, self._spec.name
@@ -427,6 +495,7 @@ class ServiceRunner:
             self._transactions_metric.inc()
             self._seconds_metric.observe(time.perf_counter() - started)
         self._owed = owed
+        self._finish([])
         for callback in unit.after_commit:
             callback()
         if unit.messages:

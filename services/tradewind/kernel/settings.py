@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tradewind.kernel.http.server import Listener
 
 PREFIX = "TRADEWIND_"
+_SECRET = {"api_key", "secret", "database_url", "bus_url"}
 SHORTEST_API_KEY = 32
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -108,7 +109,7 @@ class Settings(BaseSettings):
     """The settings of one process; `Settings()` reads the environment and raises `VariablesError` for what is wrong.
 
     `key_directory` has the keys that the services of a bot share, where they are given and not made beside its state.
-    `database_url_file` is a file with the address of a database, which `tradewind migrate` brings up to date.
+    `database_url` and `bus_url`, or the files that `..._file` names, are addresses (`kernel.addresses` reads them).
     `ports` holds only what differs from the catalog. `log_level` None leaves the choice to the command. `credentials`
     are by the name of the exchange: `TRADEWIND_CREDENTIALS__BINANCE__API_KEY_FILE`.
     """
@@ -119,7 +120,10 @@ class Settings(BaseSettings):
 
     state_directory: Path = Field(default_factory=state_home)
     key_directory: Path | None = None
+    database_url: SecretStr | None = None
     database_url_file: Path | None = None
+    bus_url: SecretStr | None = None
+    bus_url_file: Path | None = None
     host: str = "127.0.0.1"
     ports: dict[str, Port] = Field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] | None = None
@@ -179,6 +183,6 @@ def _explained(error: Any) -> ConfigError:
         return ConfigError(
             variable(name.removeprefix(PREFIX), *problem.at), problem.received, problem.allowed, problem.fix
         )
-    received = "a secret" if {"api_key", "secret"} & set(error["loc"]) else error["input"]
+    received = "a secret" if _SECRET & set(error["loc"]) else error["input"]
     words = error["msg"].removeprefix("Input should be ").partition(", unable")[0]
     return ConfigError(name, received, words, "change the variable, or leave it out for the default")

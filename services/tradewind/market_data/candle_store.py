@@ -33,7 +33,7 @@ def candles_write(bot: str, by_pair: Mapping[str, Iterable[Candle]], *, traded: 
         for pair, found in by_pair.items()
         for candle in found
     ]
-    return Write(insert(candles), rows)
+    return Write(insert(candles), rows, bulk=True)
 
 
 def read_candles_kept(connection: Connection, bot: str) -> Kept:

@@ -67,6 +67,10 @@ class PortfolioHandlers:
         self._matched = message
         self._mark(unit)
 
+    async def advanced(self, unit: UnitOfWork) -> None:
+        """The last event of a tick may be one that changes nothing here."""
+        self._mark(unit)
+
     def reload(self) -> None:
         """A mark that failed is made again."""
         self._marking = False

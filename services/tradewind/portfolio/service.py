@@ -67,6 +67,7 @@ def build(context: Context) -> Service:
             TickMatched: handlers.on_tick_matched,
         },
         load=load,
+        advanced=handlers.advanced,
         answers={"snapshot": snapshot, "trades": trades, "equity": equity, "closes": closes},
         router=routes,
     )

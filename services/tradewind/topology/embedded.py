@@ -22,7 +22,7 @@ from tradewind.contracts.api.v1alpha1 import Mode, TradingBot
 from tradewind.contracts.messages import PortfolioMarked, TickDecided
 from tradewind.domain.errors import ConfigError, TradewindError
 from tradewind.kernel.ask import Ask, LocalAnswers
-from tradewind.kernel.bus.base import Mailbox
+from tradewind.kernel.bus.base import Bus, Mailbox
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import Clock, SystemClock
 from tradewind.kernel.http.server import Listener, ServiceServers
@@ -68,13 +68,13 @@ class EmbeddedBot:
         bot: TradingBot,
         directory: StateDirectory,
         options: EmbeddedOptions | None = None,
-        bus: MemoryBus | None = None,
+        bus: Bus | None = None,
     ) -> None:
         self.bot = bot
         self.directory = directory
         self.options = options or EmbeddedOptions()
         self.metrics = Metrics()
-        self.bus = bus or MemoryBus()
+        self.bus: Bus = bus or MemoryBus()
         self.answers = LocalAnswers()
         self.runners: dict[str, ServiceRunner] = {}
         self.resume_time: int | None = None
@@ -112,6 +112,7 @@ class EmbeddedBot:
             await self._find_resume_time(self._store)
             if self.servers is not None:
                 await self.servers.start()
+            await self.bus.start()
             for runner in self.runners.values():
                 await runner.start()
         except BaseException:
@@ -213,6 +214,7 @@ class EmbeddedBot:
                 await runner.stop()
         if self.servers is not None:
             await self.servers.stop()
+        await self.bus.close()
         if self._store is not None:
             await self._store.close()
             self._store = None

@@ -25,9 +25,7 @@ from tradewind.kernel import service as kernel
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.service import Context, Service, ServiceRunner, ServiceState
-from tradewind.kernel.store.migration import migrate
 from tradewind.kernel.store.outbox import inbox, outbox, outbox_write
-from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing
@@ -110,12 +108,11 @@ def fill(number):
 
 
 @pytest.fixture
-async def world(tmp_path, monkeypatch):
+async def world(tmp_path, monkeypatch, database):
     """A store, and a way to start the counting service over it, as often as needed."""
     monkeypatch.setattr(kernel, "RETRY_PAUSES", (0.0, 0.0))
-    engine = sqlite_engine(tmp_path / "db")
-    migrate(engine)
-    store = Shaky(SqliteStore(engine))
+    await database.migrate()
+    store = Shaky(database.store())
     runners = []
 
     async def start():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, MetaData, String, Table, insert, select, update
+from tests.servers.databases import apart
 
 import tradewind.kernel.service as kernel
 from tradewind.contracts.api.document import load_bot
@@ -31,7 +32,6 @@ from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.service import Context, Service, ServiceRunner
 from tradewind.kernel.store.base import METADATA, FencedError, Write
 from tradewind.kernel.store.outbox import inbox, inbox_write, outbox, outbox_write, read_undone
-from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing
 
@@ -45,11 +45,11 @@ class Log(list):
         return lambda event, **facts: self.append((level, event, facts))
 
 
-class BreakableStore(SqliteStore):
+class BreakableStore:
     """Fails as it is told: `before` nothing is written, `after` it is durable and nobody heard."""
 
-    def __init__(self, engine):
-        super().__init__(engine)
+    def __init__(self, store):
+        self.inner = store
         self.faults = []
         self.commits = 0
         self.gate = None
@@ -59,13 +59,19 @@ class BreakableStore(SqliteStore):
         fault = self.faults.pop(0) if self.faults else None
         if fault == "before":
             raise TemporaryError("no space left on device")
-        await super().commit(writes)
+        await self.inner.commit(writes)
         self.commits += 1
         self.durable.set()
         if self.gate is not None:
             await self.gate.wait()
         if fault == "after":
             raise TemporaryError("disk I/O error")
+
+    async def read(self, query):
+        return await self.inner.read(query)
+
+    async def close(self):
+        await self.inner.close()
 
 
 class Scribe:
@@ -141,12 +147,9 @@ class Scribe:
 class World:
     """One store, and one process after another."""
 
-    def __init__(self):
-        self.engine = sqlite_engine(None)
-        METADATA.create_all(self.engine)
-        NOTES.metadata.create_all(self.engine)
-        EPOCHS.metadata.create_all(self.engine)
-        self.store = BreakableStore(self.engine)
+    def __init__(self, database):
+        self.database = database
+        self.store = BreakableStore(database.store())
         self.sent = 0
         self.runners = []
 
@@ -185,7 +188,7 @@ class World:
             self.sent += 1
             fields = {name: getattr(message, name) for name in message.__struct_fields__}
             one = type(message)(**{**fields, "bot": BOT.key, "sequence": self.sent})
-            await SqliteStore.commit(self.store, [outbox_write(one, "engine")])
+            await self.store.inner.commit([outbox_write(one, "engine")])
             stamped.append(one)
         await self.bus.publish(stamped)
         return stamped
@@ -209,13 +212,16 @@ class World:
         return False
 
     def rows(self, table):
-        """Read on the store's own thread, after whatever a cancelled task has left running there."""
+        """Read as another process would, after whatever a cancelled task has left running."""
 
-        def read():
-            with self.store._connection.begin():
-                return self.store._connection.execute(select(table)).all()
+        async def read():
+            store = self.database.store()
+            try:
+                return await store.read(lambda connection: connection.execute(select(table)).all())
+            finally:
+                await store.close()
 
-        return self.store._thread.submit(read).result()
+        return apart(read())
 
     def notes(self):
         return sorted(row.id for row in self.rows(NOTES))
@@ -240,9 +246,10 @@ class World:
 
 
 @pytest.fixture
-async def world(monkeypatch):
+async def world(monkeypatch, database):
     monkeypatch.setattr(kernel, "RETRY_PAUSES", (0.0, 0.0, 0.0, 0.0))
-    made = World()
+    await database.create(METADATA, NOTES.metadata, EPOCHS.metadata)
+    made = World(database)
     yield made
     await made.close()
 
@@ -374,7 +381,7 @@ async def test_killed_after_the_commit_and_before_the_publication_it_is_publishe
     for name in ("a", "b"):
         async with runner.unit() as unit:
             unit.publish(filled(name))
-    await SqliteStore.commit(world.store, [inboxed("portfolio", "fill:a")])
+    await world.store.inner.commit([inboxed("portfolio", "fill:a")])
     await runner._cancel()
     await world.start()
     told = await world.messages(object)
@@ -646,7 +653,7 @@ async def test_handlers_must_be_those_of_the_catalog(world):
 async def test_a_fenced_unit_writes_nothing_and_publishes_nothing(world):
     """Another instance has taken over: not one row of this one gets through, and the service ends."""
     await world.start()
-    await SqliteStore.commit(world.store, [kernel.Write(insert(EPOCHS), {"epoch": "2"})])
+    await world.store.inner.commit([kernel.Write(insert(EPOCHS), {"epoch": "2"})])
 
     async def guarded(message, unit):
         world.scribe.note("late", unit)
@@ -765,8 +772,7 @@ async def test_seen_is_the_sequence_up_to_which_everything_was_handled(world):
     messages = await world.engine_sends(place("a"), place("b"), place("c"))
     await world.quiet()
     assert world.runner.context.seen("orders.commands") == 3
-    await SqliteStore.commit(
-        world.store,
+    await world.store.inner.commit(
         [
             Write(inbox.delete().where(inbox.c.message_id == "place:b")),
             Write(NOTES.delete().where(NOTES.c.id == "b")),

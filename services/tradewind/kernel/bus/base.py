@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from tradewind.contracts.messages import Message
@@ -30,6 +30,9 @@ class Mailbox:
         """Return messages that could not be handled to the front, in their order."""
         self._queue.extendleft(reversed(messages))
 
+    def done(self, messages: Sequence[Message]) -> None:
+        """Say that `messages` will never be wanted again; a bus that keeps nothing has nothing to forget."""
+
     async def take(self, limit: int) -> list[Message]:
         """Wait for at least one message; return up to `limit`."""
         while not self._queue:
@@ -47,6 +50,26 @@ class Bus(Protocol):
         """The mailbox of `service`, which from now on receives every message of `topics`."""
         ...
 
+    async def start(self) -> None:
+        """Begin to carry messages, when everybody here has subscribed."""
+        ...
+
+    async def close(self) -> None:
+        """Hand over what waits, and end."""
+        ...
+
     async def publish(self, messages: Sequence[Message]) -> None:
         """Hand messages over, in order."""
+        ...
+
+    def on_gap(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever messages may have been lost: caches must be loaded again, the undone told again."""
+        ...
+
+    async def failed(self, service: str, message: Message) -> None:
+        """Remember that `service` failed on `message` for good: after some times it is put aside."""
+        ...
+
+    def trouble(self) -> str:
+        """Why messages do not go by now; empty when they do."""
         ...

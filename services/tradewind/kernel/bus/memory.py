@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tradewind.contracts.messages import Message
 from tradewind.kernel.bus.base import Mailbox
@@ -24,8 +24,24 @@ class MemoryBus:
                 self._routes[topic].append(mailbox)
         return mailbox
 
+    async def start(self) -> None:
+        """There is nothing to begin."""
+
+    async def close(self) -> None:
+        """Nothing waits here."""
+
     async def publish(self, messages: Sequence[Message]) -> None:
         """Put each message into the mailbox of every subscriber of its topic."""
         for message in messages:
             for mailbox in self._routes[message.topic]:
                 mailbox.put(message)
+
+    def on_gap(self, callback: Callable[[], None]) -> None:
+        """Nothing is ever lost while this process lives."""
+
+    async def failed(self, service: str, message: Message) -> None:
+        """What is remembered would go with this process."""
+
+    def trouble(self) -> str:
+        """There is none."""
+        return ""

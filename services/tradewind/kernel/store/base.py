@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection, MetaData
 from sqlalchemy.sql.base import Executable
 
-from tradewind.domain.errors import TradewindError
+from tradewind.domain.errors import TemporaryError, TradewindError
 
 Result = TypeVar("Result")
 
@@ -21,23 +21,35 @@ class FencedError(TradewindError):
     """A guarded write found that somebody else is the writer now: stop, and touch nothing more."""
 
 
+class UnknownOutcomeError(TemporaryError):
+    """A commit that may or may not be true: its answer was lost.
+
+    It must not be repeated as it is. Whoever asks the same store afterwards is told what is true, for good.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
     """One statement of a transaction, once or with each of several parameters.
 
-    With `expect`, a different number of rows undoes the whole transaction.
+    With `expect`, a different number of rows undoes the whole transaction. `bulk` says of a plain insert into a table
+    that it has many rows, which a database may have a faster way for.
     """
 
     statement: Executable
     parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = field(default_factory=dict)
     expect: int | None = None
+    bulk: bool = False
 
 
 class Store(Protocol):
     """A database. `commit` is all or nothing and durable when it returns."""
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """Execute `writes` in order, in one transaction; raises `FencedError` when an expectation fails."""
+        """Execute `writes` in order, in one transaction; raises `FencedError` when an expectation fails.
+
+        After a `TemporaryError` nothing has changed, unless it is an `UnknownOutcomeError`.
+        """
         ...
 
     async def read(self, query: Callable[[Connection], Result]) -> Result:

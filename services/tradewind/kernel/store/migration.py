@@ -1,7 +1,8 @@
 """Migrations: each storing service has its own branch of revisions, in `SERVICE/migrations`; the kernel has one too.
 
 Revisions only ever expand (a new table, a new nullable column), so that an older instance still runs beside a newer
-database. They run before any service loads.
+database. They run before any service loads. Of several processes that start at once on a PostgreSQL, one runs them and
+the others wait for it at an advisory lock.
 """
 
 from __future__ import annotations
@@ -11,13 +12,19 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 import tradewind
 from tradewind.catalog import CATALOG
 
 _ROOT = Path(tradewind.__file__).parent
 _KERNEL = _ROOT / "kernel" / "store" / "migrations"
+
+PATIENCE = 300.0
+"""Seconds that a migration, or waiting for one, may take."""
+
+_LOCK = int.from_bytes(b"tradewnd")
+"""The same for every version of the project, and hardly anybody else's."""
 
 
 def alembic_config() -> Config:
@@ -33,7 +40,31 @@ def alembic_config() -> Config:
 
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest revision of every branch, in one transaction."""
-    config = alembic_config()
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "heads")
+        _upgrade(connection)
+
+
+async def migrate_postgres(address: str) -> None:
+    """The same for a PostgreSQL; waits for whoever migrates it at this moment.
+
+    Raises `TemporaryError` when the server cannot be reached or does not answer in time.
+    """
+    from tradewind.kernel.store.postgres import PostgresStore  # noqa: PLC0415  (SQLite needs no driver)
+    from tradewind.kernel.store.postgres_connection import Limits  # noqa: PLC0415
+
+    store = PostgresStore(address, Limits(connections=1, statement=PATIENCE, lock=PATIENCE, patience=PATIENCE + 10))
+    try:
+        await store.change(_upgrade_alone)
+    finally:
+        await store.close()
+
+
+def _upgrade_alone(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "heads")

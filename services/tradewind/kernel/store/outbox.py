@@ -80,11 +80,16 @@ def inbox_write(bot: str, service: str, message_id: str) -> Write:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a service stands: what it handled, what it published last, what it has surely seen of each topic."""
+    """Where a service stands: the ids of what it handled and, by topic, some numbers.
+
+    These are that of what it published last, the last that was given by anybody, and those of what it should have
+    handled and has not.
+    """
 
     handled: set[str]
     published: dict[str, int]
-    seen: dict[str, int]
+    highest: dict[str, int]
+    missing: dict[str, list[int]]
 
 
 def read_progress(connection: Connection, bot: str, service: str, kinds: Iterable[str]) -> Progress:
@@ -103,16 +108,15 @@ def read_progress(connection: Connection, bot: str, service: str, kinds: Iterabl
             select(outbox.c.topic, func.max(outbox.c.sequence)).where(outbox.c.bot == bot).group_by(outbox.c.topic)
         ).all()
     )
-    first_missing: dict[str, int] = dict(
-        connection.execute(
-            select(outbox.c.topic, func.min(outbox.c.sequence))
-            .outerjoin(inbox, mine)
-            .where(outbox.c.bot == bot, outbox.c.kind.in_(list(kinds)), inbox.c.message_id.is_(None))
-            .group_by(outbox.c.topic)
-        ).all()
-    )
-    seen = {topic: first_missing.get(topic, last + 1) - 1 for topic, last in highest.items()}
-    return Progress(handled, published, seen)
+    missing: dict[str, list[int]] = {}
+    for topic, sequence in connection.execute(
+        select(outbox.c.topic, outbox.c.sequence)
+        .outerjoin(inbox, mine)
+        .where(outbox.c.bot == bot, outbox.c.kind.in_(list(kinds)), inbox.c.message_id.is_(None))
+        .order_by(outbox.c.topic, outbox.c.sequence)
+    ):
+        missing.setdefault(topic, []).append(sequence)
+    return Progress(handled, published, highest, missing)
 
 
 def read_undone(connection: Connection, bot: str, consumers: Mapping[str, Iterable[str]]) -> list[Message]:

@@ -31,6 +31,7 @@ class Metrics:
         self.transaction_seconds = histogram("store_transaction_seconds", "Seconds to commit a unit.", "service")
         self.failures = counter("handler_failures_total", "Batches that failed and were tried again.", "service")
         self.mailbox = gauge("mailbox_messages", "Messages waiting in a service's mailbox.", "service")
+        self.bus_lag = gauge("bus_lag_messages", "Messages that a group has not had or not done.", "service", "topic")
         self.service_up = gauge("service_up", "1 while the service is Running.", "service")
         self.http_requests = counter("http_requests_total", "HTTP requests answered.", "service", "route", "status")
         self.http_seconds = histogram("http_request_seconds", "Seconds to answer an HTTP request.", "service", "route")

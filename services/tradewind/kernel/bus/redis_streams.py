@@ -1,0 +1,128 @@
+"""How messages stand in Redis: a stream per topic of a bot, an entry per message, a hash of dead letters per service.
+
+The bot's key stands in braces, so that on a cluster of Redis all that belongs to one bot lies on one node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, RedisError
+from redis.exceptions import ConnectionError as NotConnectedError
+from redis.exceptions import TimeoutError as NotAnsweredError
+
+from tradewind.contracts.messages import MESSAGES, Message, decode, encode
+
+PASSING = (NotConnectedError, NotAnsweredError, BusyLoadingError, ReadOnlyError, MasterDownError, OSError)
+"""Failures after which the same command may work: the server is away, starts, or is the wrong one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds and counts of a bus on Redis.
+
+    An entry that a consumer has held for `claim_after` is given to another. A service may fail on a message `tries`
+    times before it becomes a dead letter. What is older than `retention` goes, unless a storing group has not had it.
+    `buffer` messages wait for a server that is away; more are left to the outbox.
+    """
+
+    block: float = 1.0
+    answer: float = 5.0
+    claim_after: float = 60.0
+    housekeeping: float = 2.0
+    retention: float = 24 * 3600.0
+    tries: int = 5
+    batch: int = 512
+    buffer: int = 20_000
+    longest_pause: float = 2.0
+
+
+class Entry(NamedTuple):
+    """Where a message stands."""
+
+    stream: str
+    number: str
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A message that a service could not handle, `tries` times over. `at` is seconds since the epoch."""
+
+    topic: str
+    kind: str
+    payload: bytes
+    tries: int
+    reason: str
+    at: float
+
+
+def connection(address: str, pace: Pace) -> Any:
+    """A client that does not try again by itself: whoever uses it knows what may be done twice.
+
+    Its type is not told: the library's says of every answer that it may be text, bytes or a number.
+    """
+    return Redis.from_url(
+        address,
+        protocol=2,
+        socket_timeout=pace.block + pace.answer,
+        socket_connect_timeout=pace.answer,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+    )
+
+
+def stream_of(bot: str, topic: str) -> str:
+    """The stream of a topic."""
+    return f"tradewind:{{{bot}}}:{topic}"
+
+
+def topic_of(stream: str) -> str:
+    """The topic of a stream."""
+    return stream.rpartition(":")[2]
+
+
+def letters_of(bot: str, service: str) -> str:
+    """The dead letters of a service: message id -> `Letter`."""
+    return f"tradewind:{{{bot}}}:dead-letters:{service}"
+
+
+def failures_of(bot: str, service: str) -> str:
+    """How often a service failed on a message: message id -> count."""
+    return f"tradewind:{{{bot}}}:failures:{service}"
+
+
+def marker_of(bot: str) -> str:
+    """What is gone when Redis was emptied."""
+    return f"tradewind:{{{bot}}}:marker"
+
+
+def fields_of(message: Message) -> dict[str | bytes, Any]:
+    """The fields of an entry."""
+    return {"kind": type(message).__name__, "payload": encode(message)}
+
+
+def message_of(fields: Mapping[bytes, bytes]) -> Message | None:
+    """The message of an entry; None for a kind that only a newer version knows. Raises `msgspec.MsgspecError`."""
+    kind = fields[b"kind"].decode()
+    return decode(kind, fields[b"payload"]) if kind in MESSAGES else None
+
+
+def is_missing_group(error: RedisError) -> bool:
+    """Whether the stream or its group is gone."""
+    return str(error).startswith("NOGROUP")
+
+
+def before(one: str, other: str) -> bool:
+    """Whether entry `one` is older than `other`."""
+    return place(one) < place(other)
+
+
+def place(number: str) -> tuple[int, int]:
+    """An entry's number (`milliseconds-count`) as numbers."""
+    milliseconds, _, count = number.partition("-")
+    return int(milliseconds), int(count or 0)
