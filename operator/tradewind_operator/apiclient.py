@@ -129,6 +129,13 @@ class ApiClient:
                 return None
             raise
 
+    async def find(self, resource: Resource, namespace: str, name: str) -> Object | None:
+        """A child, or None: by a list of one, which asks for no other right than watching; a Secret by name."""
+        if resource.metadata_only:
+            return await self.get(resource, namespace, name)
+        page = await self.read(resource.collection(namespace), {"fieldSelector": f"metadata.name={name}"})
+        return next(iter(page.get("items") or ()), None)
+
     async def read(self, path: str, parameters: Mapping[str, str] | None = None, accept: str | None = None) -> Object:
         """What is at a path."""
         return await self._send("GET", path, None, parameters or {}, REQUEST_TIMEOUT, accept=accept)

@@ -74,7 +74,7 @@ class ChildWrites:
     async def _after_a_second_look(self, bot: Bot, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
         """What the watch has not told yet is asked for, and taken over where it is the bot's."""
         name = manifest["metadata"]["name"]
-        found = await self._client.get(resource, manifest["metadata"]["namespace"], name)
+        found = await self._client.find(resource, manifest["metadata"]["namespace"], name)
         known = taken_over(bot, resource, found) if found is not None else None
         if known is not None:
             _check(bot, known)

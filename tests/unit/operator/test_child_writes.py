@@ -50,7 +50,7 @@ class Server:
         self.done.append(("merge", sorted(patch)))
         return self.found
 
-    async def get(self, resource, namespace, name):
+    async def find(self, resource, namespace, name):
         return self.found
 
 
