@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.cluster.control_plane import ControlPlane  # noqa: E402
-from tests.cluster.operators import DEFINITION, Operator, bot, grant, resident_mebibytes  # noqa: E402
+from tests.cluster.operators import Operator, bot, define, grant, resident_mebibytes  # noqa: E402
 
 from tradewind_operator.apiclient import METADATA_LIST, ApiClient  # noqa: E402
 from tradewind_operator.bots import read_bot  # noqa: E402
@@ -352,8 +352,7 @@ async def main() -> None:
         tempfile.TemporaryDirectory(prefix="tradewind-bench-") as folder,
         ControlPlane(Path(folder) / "plane") as plane,
     ):
-        plane.kubectl("apply", "--server-side", "-f", str(DEFINITION))
-        plane.kubectl("wait", "--for=condition=Established", "crd/tradingbots.tradewind.dev", "--timeout=30s")
+        define(plane)
         bench = Bench(plane, Path(folder))
         for part in chosen.parts or PARTS:
             measure, count = PARTS[part]

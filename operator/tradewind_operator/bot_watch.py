@@ -3,9 +3,10 @@
 Nothing else of kopf is used: no finalizers, no annotations, no retries and no progress of its own, because all of
 those are written to the resource and follow edges, while a bot is reconciled by level (see `reconciler`).
 
-kopf has a thread and an event loop of its own here. It takes the signals of the process and cancels every task that it
-finds in its loop when it ends, which would be ours; and should it end by itself, it is begun again and nothing else is
-disturbed.
+kopf has a thread and an event loop of its own here: it cancels every task that it finds in its loop when it ends, which
+would be ours. It ends by itself when a watch brings what it cannot read, or is refused for long; then it is begun again
+and nothing else is disturbed. What there is to be watched it finds out once, at its beginning, so it is begun only when
+bots could be listed: an operator that is installed before the definition of its resource would never see a bot.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from time import monotonic
 from typing import Any
 
@@ -31,63 +33,75 @@ LASTING = 60.0
 """Seconds after which a watch that ends had worked, so that what ended it is no failure after failures."""
 END_SECONDS = 10.0
 
-OnEvent = Callable[[str | None, dict[str, Any]], None]
+OnEvent = Callable[[str | None, Any], None]
 """Gets the kind of event (None for what a list brought) and the resource."""
 
 
 class BotWatch:
-    """Watches bots in `namespaces`, or everywhere where there are none; `on_event` is called in the caller's loop."""
+    """Watches bots in `namespaces`, or everywhere where there are none; `on_event` is called in the caller's loop.
 
-    def __init__(self, namespaces: Sequence[str], on_event: OnEvent) -> None:
-        self._namespaces, self._on_event = list(namespaces), on_event
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop = threading.Event()
-        self._ended = asyncio.Event()
+    `before` is awaited before each beginning; it returns when bots can be listed.
+    """
+
+    def __init__(self, namespaces: Sequence[str], on_event: OnEvent, before: Callable[[], Awaitable[None]]) -> None:
+        self._namespaces, self._on_event, self._before = list(namespaces), on_event, before
         self._log = structlog.get_logger().bind(service="operator")
         # It calls each attempt that it repeats an error; what it gives up is told below.
         logging.getLogger("kopf").setLevel(logging.CRITICAL)
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._watch, name="kopf", daemon=True).start()
-        try:
-            await self._ended.wait()
-        finally:
-            self._stop.set()
-            try:
-                async with asyncio.timeout(END_SECONDS):
-                    await self._ended.wait()
-            except TimeoutError:
-                self._log.warning("the watch of bots does not end")
-
-    def _watch(self) -> None:
-        """The thread."""
         pause = FIRST_PAUSE
-        while not self._stop.is_set():
+        while True:
+            await self._before()
             began = monotonic()
             try:
-                asyncio.run(self._watch_once())
+                await self._watch()
+                self._log.warning("watch of bots has ended by itself", pause=pause)
             except Exception as error:  # noqa: BLE001 - whatever ended it, bots must be watched
                 self._log.warning("watch of bots is begun again", error=repr(error), pause=pause)
             if monotonic() - began > LASTING:
                 pause = FIRST_PAUSE
-            if not self._stop.is_set():
-                self._stop.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - a jitter
-                pause = min(pause * 2, LONGEST_PAUSE)
-        self._in_loop(self._ended.set)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - a jitter
+            pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _watch_once(self) -> None:
-        await kopf.operator(
-            registry=self._registry(),
-            settings=_settings(),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=self._stop,
-        )
+    async def _watch(self) -> None:
+        """Until kopf ends; raises what ended it."""
+        loop, stop = asyncio.get_running_loop(), threading.Event()
+        ended: Future[None] = Future()
 
-    def _registry(self) -> kopf.OperatorRegistry:
+        def work() -> None:
+            try:
+                asyncio.run(self._operate(loop, stop))
+            except BaseException as error:  # noqa: BLE001 - it is raised again in the loop of who waits
+                ended.set_exception(error)
+            else:
+                ended.set_result(None)
+
+        threading.Thread(target=work, name="kopf", daemon=True).start()
+        waiting = asyncio.wrap_future(ended)
+        try:
+            await asyncio.shield(waiting)
+        finally:
+            stop.set()
+            if not (await asyncio.wait({waiting}, timeout=END_SECONDS))[0]:
+                self._log.warning("the watch of bots does not end")
+
+    async def _operate(self, loop: asyncio.AbstractEventLoop, stop: threading.Event) -> None:
+        try:
+            await kopf.operator(
+                registry=self._registry(loop),
+                settings=_settings(),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=stop,
+            )
+        finally:
+            # kopf waits for it in a thread of this loop's executor, and a loop does not end before its threads.
+            stop.set()
+
+    def _registry(self, loop: asyncio.AbstractEventLoop) -> kopf.OperatorRegistry:
         found = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=found)
@@ -96,14 +110,10 @@ class BotWatch:
 
         @kopf.on.event(*GROUP_VERSION_PLURAL, registry=found)
         async def tradingbot(event: kopf.RawEvent, **_: Any) -> None:
-            self._in_loop(self._on_event, event["type"], event["object"])
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(self._on_event, event["type"], event["object"])
 
         return found
-
-    def _in_loop(self, callback: Callable[..., object], *arguments: Any) -> None:
-        assert self._loop is not None
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, *arguments)
 
 
 def _settings() -> kopf.OperatorSettings:

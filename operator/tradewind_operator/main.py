@@ -126,7 +126,7 @@ class Operator:
         self._log.info("operator starts", version=__version__, port=self.health.port)
         self.leadership.on_change = self._on_leadership
         parts: list[Coroutine[Any, Any, Any]] = [
-            BotWatch(self.settings.namespaces, self._on_bot).run(),
+            BotWatch(self.settings.namespaces, self._on_bot, before=self._list_bots).run(),
             *(reflector.run() for reflector in self.reflectors),
             self._synchronize(),
             self._resync(),
@@ -151,13 +151,16 @@ class Operator:
 
     async def _synchronize(self) -> None:
         """Lead, or wait to, as soon as everything that is there is known."""
-        await self.list.compare()
-        self._bots_listed.set()
+        await self._bots_listed.wait()
         for reflector in self.reflectors:
             await reflector.synchronized.wait()
         self._log.info("operator knows what is there", bots=len(self.bots), children=self.children.count())
         workers = [self.queue.run(self._look) for _ in range(self.settings.workers)]
         await asyncio.gather(self.leadership.run(), *workers)
+
+    async def _list_bots(self) -> None:
+        await self.list.compare()
+        self._bots_listed.set()
 
     async def _look(self, key: str) -> None:
         if self.leadership.leads:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.operators import DEFINITION, Cluster, Operator, grant
+from tests.cluster.operators import Cluster, Operator, define, grant
 from tests.cluster.pins import TOOLS, ToolchainError
 from tests.cluster.proxy import Proxy
 from tests.cluster.toolchain import find_programs, present_programs, say
@@ -75,8 +75,7 @@ def proxy(control_plane):
 @pytest.fixture(scope="session")
 def definition(control_plane):
     """The resource definition, established."""
-    control_plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITION))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd/tradingbots.tradewind.dev", "--timeout=30s")
+    define(control_plane)
 
 
 @pytest.fixture

@@ -245,6 +245,14 @@ class Operator:
             time.sleep(0.02)
 
 
+def define(plane: ControlPlane) -> None:
+    """Make the resource known, as it stands in the repository; returns when it is served."""
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITION))
+    # Not by `kubectl wait`: where the definition has no conditions yet it gives up.
+    path = "/apis/tradewind.dev/v1alpha1/tradingbots"
+    plane.wait_until("trading bots are served", lambda: plane.request("GET", path)[0] == 200)
+
+
 def grant(plane: ControlPlane, namespace: str, home: str | None = None) -> None:
     """What `rbac.yaml` grants, for the account of `home` in `namespace` (where the Lease lies, if it is home)."""
     home = home or namespace

@@ -8,23 +8,14 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cluster.clients import KubectlError
+from tests.cluster.operators import DEFINITION
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
-DEFINITION = MANIFESTS / "crds" / "tradingbots.yaml"
 SAMPLES = sorted((MANIFESTS / "samples").glob("*.yaml"))
 NAME = "crd/tradingbots.tradewind.dev"
 
 
-@pytest.fixture(scope="session")
-def established(control_plane):
-    """The definition is in force."""
-    control_plane.kubectl("apply", "--server-side", "-f", str(DEFINITION))
-    control_plane.kubectl("wait", "--for=condition=Established", NAME, "--timeout=30s")
-    path = "/apis/tradewind.dev/v1alpha1/tradingbots"
-    control_plane.wait_until("trading bots are served", lambda: control_plane.request("GET", path)[0] == 200)
-
-
-def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane, established):
+def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane, definition):
     """It is structural, its names are accepted and no rule is beyond what CEL may cost."""
     problems = "jsonpath={.status.conditions[?(@.type=='NonStructuralSchema')].message}"
 
@@ -32,20 +23,20 @@ def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane, estab
     assert "tradingbots.tradewind.dev" in control_plane.kubectl("get", "crd", "-o", "name")
 
 
-def test_a_rule_that_costs_too_much_is_refused(control_plane, established):
+def test_a_rule_that_costs_too_much_is_refused(control_plane, definition):
     """The estimate of what rules cost is the API server's own, so passing it means something."""
-    definition = copy.deepcopy(yaml.safe_load(DEFINITION.read_text()))
-    spec = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    costly = copy.deepcopy(yaml.safe_load(DEFINITION.read_text()))
+    spec = costly["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
     spec["properties"]["labels"] = {"type": "array", "items": {"type": "string"}}
     rule = "!has(self.labels) || self.labels.all(a, self.labels.all(b, self.labels.all(c, a + b != c)))"
     spec.setdefault("x-kubernetes-validations", []).append({"rule": rule})
 
     with pytest.raises(KubectlError, match=r"(?i)estimated rule cost.*exceeds budget"):
-        control_plane.kubectl("replace", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(definition))
+        control_plane.kubectl("replace", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(costly))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
-def test_every_sample_is_accepted(control_plane, namespace, established, sample):
+def test_every_sample_is_accepted(control_plane, namespace, definition, sample):
     """What the documentation shows can be applied as it stands."""
     arguments = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", str(sample), "-o", "name")
 
@@ -53,7 +44,7 @@ def test_every_sample_is_accepted(control_plane, namespace, established, sample)
     assert f"tradingbot.tradewind.dev/{name}" == control_plane.kubectl("-n", namespace, *arguments).strip()
 
 
-def test_an_unknown_field_is_refused(control_plane, namespace, established):
+def test_an_unknown_field_is_refused(control_plane, namespace, definition):
     """A misspelt field never silently means nothing."""
     bot = yaml.safe_load(SAMPLES[0].read_text())
     bot["spec"]["strategys"] = []

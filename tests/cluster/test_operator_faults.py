@@ -16,7 +16,7 @@ import time
 import pytest
 from tests.cluster.components import API_SERVER, ETCD
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.operators import ACCOUNT, DEFINITION, Cluster, bot, grant, resident_mebibytes
+from tests.cluster.operators import ACCOUNT, Cluster, bot, define, grant, resident_mebibytes
 from tests.cluster.proxy import Proxy
 from tests.cluster.scenes import cluster_of_a_module, operator_behind, rolled_out, states, until
 
@@ -25,6 +25,9 @@ MOST_QUIET = 3.0
 MOST_IN_FAULT = 30.0
 """Requests a second while things fail: five bots and eleven watches that try again, each with its pauses."""
 MOST_MEBIBYTES = 160
+
+_TOLD = "the proxy was told to fail"
+_REFUSED = "its token is refused"
 
 
 class Scene:
@@ -119,6 +122,7 @@ def faults():
         "429 for everybody": lambda proxy: proxy.fail(429, retry_after=2),
         "half of all requests fail": lambda proxy: proxy.fail(500, share=0.5),
         "nothing is answered but 503": lambda proxy: proxy.fail(503),
+        _REFUSED: lambda proxy: proxy.fail(401),
         "answers are lost": lambda proxy: proxy.lose_answers(0.4, lambda method, _: method != "GET"),
         "the watch of one kind is refused": lambda proxy: (proxy.fail(403, matching=_is_watched), proxy.drop_watches()),
         "watches begin too late": lambda proxy: proxy.expire_watches(40),
@@ -133,7 +137,7 @@ def _is_watched(method, path):
 @pytest.mark.parametrize("fault", list(faults()))
 def test_it_recovers_from_what_the_api_server_answers(scene, capsys, fault):
     """For some seconds; nothing that was changed in them is lost, and it does not ask in a loop."""
-    scene.operator.expected_errors.append("configmaps: the proxy was told to fail")
+    scene.operator.expected_errors.append(_TOLD if fault == _REFUSED else f"configmaps: {_TOLD}")
     faults()[fault](scene.proxy)
     scene.change()
     rate = scene.rate(6)
@@ -276,7 +280,9 @@ def test_it_waits_for_the_definition_of_its_resource(programs, tmp_path):
             before = proxy.requests
             threading.Event().wait(5)
             assert (proxy.requests - before) / 5 < MOST_QUIET
-            plane.kubectl("apply", "--server-side", "-f", str(DEFINITION))
-            plane.kubectl("wait", "--for=condition=Established", "crd/tradingbots.tradewind.dev", "--timeout=30s")
+            define(plane)
             cluster.apply(bot("momentum", cluster.namespace, "Standard"))
-            until("it is reconciled", lambda: cluster.condition("momentum", "Reconciled").get("reason") == "Applied")
+            cluster.wait_for("momentum", "Reconciled", "True", "Applied")
+            # The first one was listed; this one has to be seen by the watch.
+            cluster.apply(bot("reversion", cluster.namespace, "Standard"))
+            cluster.wait_for("reversion", "Reconciled", "True", "Applied")
