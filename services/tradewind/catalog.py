@@ -49,7 +49,8 @@ class ServiceSpec:
     service's state, asked from the owner at every load and kept current by the messages after it: no inbox.
     A *public* service answers callers from outside and knows them by itself; all others answer services only.
     A *networked* service is reached over its port even by services of the same process. An *on demand* service runs
-    only for a bot that uses it: `plan.services` says which.
+    only for a bot that uses it: `plan.services` says which. `latest` is `module:function` of what reads, for a bot,
+    the latest market time that the service's own tables name, where they may know of more than its messages tell.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ServiceSpec:
     public: bool = False
     networked: bool = False
     on_demand: bool = False
+    latest: str = ""
     consumes: tuple[str, ...] = ()
     follows: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
@@ -140,6 +142,7 @@ CATALOG: tuple[ServiceSpec, ...] = (
         group=Group.MARKET_DATA,
         stores=True,
         consumes=("TickSettled", "OpeningSettled"),
+        follows=("ServiceStateChanged",),
         publishes=("CandleClosed", "VenueOpened", "FeedStateChanged"),
     ),
     ServiceSpec(
@@ -203,6 +206,7 @@ CATALOG: tuple[ServiceSpec, ...] = (
         stores=True,
         networked=True,
         on_demand=True,
+        latest="tradewind.sim_exchange.tables:latest_time",
         calls=("market-data",),
     ),
 )

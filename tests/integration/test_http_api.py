@@ -89,7 +89,7 @@ class Served:
         return self.bot.servers.addresses[service]
 
     def token(self, service: str) -> dict[str, str]:
-        return {"X-Service-Auth": self.bot.servers.peers.tokens.issue("gateway", service, "a test")}
+        return {"X-Service-Auth": self.bot.servers.tokens.issue("gateway", service, "a test")}
 
     def stop(self) -> None:
         self.call(self.bot.stop())

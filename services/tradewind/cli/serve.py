@@ -33,12 +33,12 @@ def serve(
 
     settings = Settings()
     configure_logging(settings.log_level or "info", settings.log_style)
-    names = _closed([name.strip() for name in services.split(",")]) if services is not None else None
+    names = _known([name.strip() for name in services.split(",")]) if services is not None else None
     asyncio.run(_serve(load_bot(bot, overrides or ()), settings, names, live=live))
 
 
-def _closed(names: list[str]) -> list[str]:
-    """The services asked for, refused where they could not work alone."""
+def _known(names: list[str]) -> list[str]:
+    """The services asked for, refused where one does not exist."""
     from tradewind.catalog import by_name  # noqa: PLC0415
     from tradewind.domain.errors import ConfigError  # noqa: PLC0415
 
@@ -46,15 +46,6 @@ def _closed(names: list[str]) -> list[str]:
     for name in names:
         if name not in known:
             raise ConfigError("--services", name, f"services of the catalog: {', '.join(known)}", "tradewind services")
-    called = {one for name in names for one in known[name].calls if not known[one].on_demand}
-    missing = sorted(called - set(names))
-    if missing:
-        raise ConfigError(
-            "--services",
-            ",".join(names),
-            "services that are complete together: the bus and the store of one process cannot be shared with another",
-            f"add {','.join(missing)}, or leave --services out",
-        )
     return names
 
 
@@ -70,14 +61,18 @@ async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, *
     )
     from tradewind.kernel.state_directory import MANIFEST  # noqa: PLC0415
     from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
+    from tradewind.topology.shared import shared_by  # noqa: PLC0415
 
     check_place(bot)
+    shared = shared_by(bot, settings, _apart(bot, names))
     path: Path = bot_directory(settings.state_directory, bot) / "serve"
+    if shared is not None and names is not None:
+        path = path.with_name("processes") / "+".join(names)
     fresh = not (path / MANIFEST).is_file()
     if not fresh:
         check_same_bot(bot, path, whole=False)
     options = EmbeddedOptions(until_end=False, live=live, listen=settings.listener(), services=names, settings=settings)
-    embedded = EmbeddedBot(bot, state_of(path), options)
+    embedded = EmbeddedBot(bot, state_of(path), options, shared=shared)
     session = Session(embedded)
     await session.start()
     try:
@@ -90,6 +85,18 @@ async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, *
         typer.echo("stopping: draining orders and writing what is owed", err=True)
     finally:
         await embedded.stop()
+
+
+def _apart(bot: TradingBot, names: list[str] | None) -> tuple[str, ...] | None:
+    """The services asked for, where some that they ask are not among them; None where they are complete together."""
+    from tradewind.catalog import by_name  # noqa: PLC0415
+    from tradewind.plan import services  # noqa: PLC0415
+
+    if names is None:
+        return None
+    used = {spec.name for spec in services(bot) if not spec.on_demand}
+    called = {one for name in names for one in by_name()[name].calls}
+    return tuple(names) if called & used - set(names) else None
 
 
 async def _end_on_new_keys(session: Session, settings: Settings) -> None:

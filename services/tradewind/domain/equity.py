@@ -28,6 +28,7 @@ class EquityCurve:
     """Equity by tick, with its running peak and the equity at which the current UTC day began."""
 
     def __init__(self, start: Decimal) -> None:
+        self.start = start
         self.peak = start
         self.day_start = start
         self.equity = start
@@ -35,7 +36,7 @@ class EquityCurve:
         self._peak_before = start
 
     def mark(self, time: int, equity: Decimal) -> None:
-        """Append the tick `time`; a tick that is marked again is replaced, an older one refused."""
+        """Append the tick `time`; a tick that is marked again is replaced, an older one is a `ValueError`."""
         points = self.points
         if points and points[-1][0] == time:
             points[-1] = (time, equity)
@@ -49,6 +50,15 @@ class EquityCurve:
         self.equity = equity
         # From the tick before, because what a tick was marked with first is not in the fold after a restart.
         self.peak = max(self._peak_before, equity)
+
+    def before(self, time: int) -> EquityCurve:
+        """The curve as it was before the tick `time`."""
+        earlier = EquityCurve(self.start)
+        for moment, equity in self.points:
+            if moment >= time:
+                break
+            earlier.mark(moment, equity)
+        return earlier
 
     def daily(self) -> list[tuple[int, Decimal]]:
         """The last equity of each UTC day, as (start of day, equity)."""

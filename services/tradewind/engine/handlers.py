@@ -121,6 +121,10 @@ class EngineHandlers:
             return
         if not self._evaluations_complete(tick):
             return
+        if mark.time < self.time:
+            # Market data and execution were started again together, and play what was decided here.
+            self._cycle.stances.forget()
+            self._complete_stances = False
         if not self._complete_stances:
             await self._ask_stances(mark.time)
         if self._context.bot.spec.mode is Mode.LIVE:

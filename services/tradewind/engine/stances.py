@@ -22,6 +22,10 @@ class Stances:
         if known is None or message.candle_time >= known.candle_time:
             self._latest[key] = message
 
+    def forget(self) -> None:
+        """Know nothing: what is known may be of later candles than those to come."""
+        self._latest.clear()
+
     def votes(self, pair: str) -> list[Vote]:
         """What every voter says about `pair`; one that has said nothing is there with no stance."""
         return [self._vote(voter, pair) for voter in self.voters]

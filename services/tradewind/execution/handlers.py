@@ -51,6 +51,8 @@ class ExecutionHandlers:
         self._collecting: dict[int, dict[str, CandleClosed]] = {}
         self._to_settle: TickDecided | None = None
         self._missed: set[int] = set()
+        self._latest = -1
+        """The last tick that was complete here."""
         self._failures = self._silences = 0
         sender.on_work = self._wake.set
 
@@ -62,6 +64,10 @@ class ExecutionHandlers:
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Collect the candles of a tick; with the last one, match it."""
+        if message.time < self._latest:
+            # Market data was started again alone and plays what the bot was done with: it is told so, tick by tick.
+            unit.publish(settled(message.time))
+            return
         tick = self._collecting.setdefault(message.time, {})
         tick[message.id] = message  # after a gap one tick completes several candles of a longer timeframe
         if len(tick) < message.tick_size:
@@ -69,7 +75,7 @@ class ExecutionHandlers:
         # Kept until the next one: should this unit fail, its last candle comes again alone. Matching twice is harmless.
         self._collecting = {message.time: tick}
         time, candles = message.time, [m for m in tick.values() if m.timeframe == self._timeframe]
-        self._ledger.time = time
+        self._ledger.time = self._latest = time
         self._missed = {time} if any(one.missed for one in tick.values()) else set()
         self._end_late_entries(unit)
         if self._market.tick(time, candles, unit, quiet=self.reconciled.is_set() and not self._sender.work()):

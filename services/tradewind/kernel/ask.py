@@ -1,7 +1,8 @@
 """Asking: one service's question to another about what that one owns.
 
-In one process a question is a call of the answering function. Which services a service may ask stands in its catalog
-row (`calls`); a question beyond it is refused here, so the table stays true.
+In one process a question is a call of the answering function; to another process it goes over HTTP
+(`kernel.http.asking`). Which services a service may ask stands in its catalog row (`calls`); a question beyond it is
+refused on both sides, so the table stays true.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from tradewind.domain.errors import PermanentError, TemporaryError
 
 Answer = Callable[..., Awaitable[Any]]
 
+RUNNER = "runner"
+"""Who asks on behalf of nobody's service: whoever runs the bot. It may ask every service."""
+
 
 class Ask(Protocol):
     """The port through which a service asks."""
@@ -23,10 +27,24 @@ class Ask(Protocol):
         ...
 
 
-class LocalAnswers:
-    """The answers of the services in this process."""
+class Elsewhere(Protocol):
+    """Asks a service of another process: on behalf of `asker`, with the parameters by name."""
+
+    async def __call__(self, asker: str, service: str, question: str, parameters: Mapping[str, Any]) -> Any:
+        """The answer, as `Ask` gives it."""
+        ...
+
+
+def allowed_to(asker: str) -> Collection[str]:
+    """The services that `asker` may ask; `KeyError` for one that does not exist."""
+    return catalog.by_name().keys() if asker == RUNNER else catalog.service(asker).calls
+
+
+class Answers:
+    """The answers of the services in this process; what is not here is asked `elsewhere`, where there is such."""
 
     def __init__(self) -> None:
+        self.elsewhere: Elsewhere | None = None
         self._answers: dict[str, Mapping[str, Answer]] = {}
 
     def register(self, service: str, answers: Mapping[str, Answer]) -> None:
@@ -34,20 +52,24 @@ class LocalAnswers:
         self._answers[service] = answers
 
     def port(self, asker: str) -> Ask:
-        """The `ask` port of one service, bounded by its catalog row."""
-        return self.port_of(catalog.service(asker).calls, asker)
-
-    def port_of(self, allowed: Collection[str], asker: str) -> Ask:
-        """The `ask` port of `asker`, which may ask `allowed`."""
+        """The `ask` port of a service, bounded by its catalog row, or of the runner."""
+        allowed = allowed_to(asker)
 
         async def ask(service: str, question: str, **parameters: Any) -> Any:
             if service not in allowed:
                 raise PermanentError(f"{asker} may not ask {service}: its catalog row allows {sorted(allowed)}")
             answers = self._answers.get(service)
-            if answers is None:
+            if answers is not None:
+                return await answer_of(service, answers, question)(**parameters)
+            if self.elsewhere is None:
                 raise TemporaryError(f"{service} is not running")
-            if question not in answers:
-                raise PermanentError(f"{service} does not answer {question!r}; it answers {sorted(answers)}")
-            return await answers[question](**parameters)
+            return await self.elsewhere(asker, service, question, parameters)
 
         return ask
+
+
+def answer_of(service: str, answers: Mapping[str, Answer], question: str) -> Answer:
+    """The function that answers `question`; raises `PermanentError` where there is none."""
+    if question not in answers:
+        raise PermanentError(f"{service} does not answer {question!r}; it answers {sorted(answers)}")
+    return answers[question]

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import force_setattr
-from sqlalchemy import Connection
 
 from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -117,9 +116,8 @@ class Service:
     go of connections, when nothing of the service runs any more. `router` makes the HTTP routes when somebody listens
     (and not before: FastAPI imports slowly); `describe` completes their OpenAPI document, `docs` are further paths of
     the page that shows it. `mount` is an ASGI application of the service's own, which gets everything on its port
-    that the kernel does not answer. `latest` reads the latest market time that the service's own tables name (they
-    may know of more than its messages tell): a resumed run goes on from there. `advanced` is called when `seen` has
-    grown by a message that the service has no handler for: what waits for a number may go on.
+    that the kernel does not answer. `advanced` is called when `seen` has grown by a message that the service has no
+    handler for: what waits for a number may go on.
     """
 
     name: str
@@ -134,7 +132,6 @@ class Service:
     describe: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None
     docs: tuple[str, ...] = ()
     mount: Callable[..., Awaitable[None]] | None = None
-    latest: Callable[[Connection], int | None] | None = None
     advanced: Callable[[UnitOfWork], Awaitable[None]] | None = None
 
 
@@ -199,7 +196,8 @@ class ServiceRunner:
     def unready(self) -> Mapping[str, str]:
         """Why the service does not do its work now, by name of what is missing; empty when it does."""
         if self.state is not ServiceState.RUNNING:
-            return {"service": self.state.value}
+            waiting = {"work": self._waits_for} if self.state is ServiceState.STARTING and self._waits_for else {}
+            return {"service": self.state.value, **waiting}
         waits = {"bus": self._bus.trouble(), "work": self._waits_for}
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
 
@@ -207,11 +205,11 @@ class ServiceRunner:
         """The state of the service, what it waits for, and how many batches have failed since it was built."""
         return {"state": self.state.value, "reasons": dict(self.unready()), "failures": self.failures}
 
-    async def start(self) -> None:
-        """Load the caches and begin to consume."""
+    async def start(self, *, patient: bool = False) -> None:
+        """Load the caches and begin to consume; if `patient`, wait for who does not answer, however long."""
         await self._enter(ServiceState.STARTING)
         try:
-            await self._recover()
+            await self._recover_first(patient=patient)
         except BaseException as error:
             self.failure = error
             await self._enter(ServiceState.FAILED, str(error))
@@ -290,6 +288,20 @@ class ServiceRunner:
         await self._load()
         await self._republish()
         self._stale = False
+
+    async def _recover_first(self, *, patient: bool) -> None:
+        for pause in itertools.chain(RETRY_PAUSES, itertools.repeat(RETRY_PAUSES[-1])):
+            try:
+                await self._recover()
+                break
+            except TemporaryError as error:
+                if not patient:
+                    raise
+                if self._waits_for != str(error):
+                    self.context.log.info("start waits", reason=str(error))
+                self._waits_for = str(error)
+                await asyncio.sleep(pause)
+        self._waits_for = ""
 
     async def _load(self) -> None:
         progress = await self._progress()

@@ -9,6 +9,7 @@ from tradewind.domain.instrument import Instrument
 from tradewind.domain.series import CandleSeries
 from tradewind.kernel.ask import Answer
 from tradewind.market_data.recording import Recording
+from tradewind.market_data.sending import TickSender
 from tradewind.market_data.window import Window
 
 
@@ -19,6 +20,7 @@ class Market(Protocol):
     position: int
     since: float | None
     """The wall time (seconds) from which candles are waited for; None where they are all there."""
+    sender: TickSender
 
     @property
     def ended(self) -> bool:
@@ -60,6 +62,7 @@ class Answers:
             "closes_by_tick": self.closes_by_tick,
             "daily_closes": self.daily_closes,
             "progress": self.progress,
+            "settled": self.settled,
             "status": self.status,
         }
 
@@ -82,6 +85,10 @@ class Answers:
     async def daily_closes(self) -> dict[str, dict[int, float]]:
         """The last close of every pair on every day of market time that is over."""
         return self.window().daily_closes()
+
+    async def settled(self) -> int | None:
+        """The last tick that the bot was done with since this service began: who begins later goes on from there."""
+        return self._market.sender.settled
 
     async def progress(self) -> dict[str, Any]:
         """Whether the feed has ended, its present, how often (seconds) and since when ticks come, what is wrong."""

@@ -13,14 +13,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import localcontext
 from typing import Literal
 
-from tradewind.contracts.messages import FeedStateChanged, OpeningSettled
+from tradewind.contracts.messages import FeedStateChanged
 from tradewind.domain.candle import Candle
 from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order_book import Depth
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.store.base import Write
-from tradewind.kernel.unit import UnitOfWork
 from tradewind.market_data.beginning import begin, history_of, patiently
 from tradewind.market_data.candle_store import candles_write, read_candles_kept
 from tradewind.market_data.gathering import GRACE, PATIENCE, Gathering
@@ -74,9 +73,6 @@ class LiveMarket:
         """The pairs whose candles do not come as they should, each with what is wrong."""
         states = self._states.items()
         return {pair: f"{one.state}: {one.reason}" for pair, one in states if one.state in _TROUBLE}
-
-    async def on_opening_settled(self, message: OpeningSettled, unit: UnitOfWork) -> None:
-        """Of a simulated venue only, which has no live market."""
 
     async def load(self) -> None:
         """Know what was before the first tick; waits for an exchange that does not answer yet."""

@@ -10,13 +10,12 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 
-from tradewind.contracts.messages import FeedStateChanged, OpeningSettled, VenueOpened
+from tradewind.contracts.messages import FeedStateChanged, VenueOpened
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
-from tradewind.kernel.unit import UnitOfWork
 from tradewind.market_data.adapters.venue_clock import VenueClock
 from tradewind.market_data.recording import Closed, Recording, Tick, load_recording
-from tradewind.market_data.sending import SETTLE_TIMEOUT, TickSender
+from tradewind.market_data.sending import TickSender
 
 
 class Replay:
@@ -29,8 +28,6 @@ class Replay:
         self.since: float | None = None
         self.sender = TickSender(context)
         self._context = context
-        self._opening_settled = asyncio.Event()
-        self._opening = -1
         self._begun = False
         self._venue = venue
         speed = context.bot.spec.data.speed
@@ -56,11 +53,6 @@ class Replay:
     async def load(self) -> None:
         """Read the recording; raises `ConfigError` for what the user must mend."""
         self.recording = await asyncio.to_thread(load_recording, self._context.bot)
-
-    async def on_opening_settled(self, message: OpeningSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
-        """What the opening of a tick brought is dealt with."""
-        if message.time == self._opening:
-            self._opening_settled.set()
 
     async def play(self) -> None:
         """Send every tick from where the run resumes."""
@@ -123,18 +115,11 @@ class Replay:
         )
 
     async def _settle_opening(self, time: int, events: int) -> None:
-        while True:
-            self._opening_settled.clear()
-            self._opening = time
+        async def tell() -> None:
             async with self._context.unit() as unit:
                 unit.publish(VenueOpened(id=f"opened:{time}:{events}", time=time, venue_events=events))
-            try:
-                async with asyncio.timeout(SETTLE_TIMEOUT):
-                    await self._opening_settled.wait()
-            except TimeoutError:
-                self._context.log.warning("opening not settled, told again", time=time, seconds=SETTLE_TIMEOUT)
-            else:
-                return
+
+        await self.sender.until_opening_settled(time, tell)
 
     async def _end(self, time: int) -> None:
         self.ended = True

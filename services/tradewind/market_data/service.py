@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tradewind.contracts.api.v1alpha1 import DataSource, Venue
-from tradewind.contracts.messages import OpeningSettled, TickSettled
+from tradewind.contracts.messages import OpeningSettled, ServiceStateChanged, TickSettled
 from tradewind.kernel.service import Context, Service
 from tradewind.market_data.adapters.ccxt.exchange_feed import exchange_feed
 from tradewind.market_data.adapters.venue_clock import VenueClock
@@ -28,6 +28,9 @@ def build(context: Context) -> Service:
         if market.recording is None:
             await market.load()
             _count_faults(context, answers.recording)
+        else:
+            # Loaded again, because of a failure or because the bus may have lost something: a tick perhaps.
+            market.sender.again()
 
     def routes() -> APIRouter:
         from tradewind.market_data.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
@@ -37,7 +40,11 @@ def build(context: Context) -> Service:
 
     return Service(
         name="market-data",
-        handlers={TickSettled: market.sender.on_settled, OpeningSettled: market.on_opening_settled},
+        handlers={
+            TickSettled: market.sender.on_settled,
+            OpeningSettled: market.sender.on_opening_settled,
+            ServiceStateChanged: market.sender.on_state,
+        },
         load=load,
         close=market.close,
         tasks=(market.listen, market.play) if isinstance(market, LiveMarket) else (market.play,),

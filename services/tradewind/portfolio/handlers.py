@@ -94,6 +94,9 @@ class PortfolioHandlers:
         self._marking = True
         unit.on_commit(partial(self._done, matched.time))
         account = self._account
+        if self.marked is not None and matched.time < self.marked:
+            # Market data and execution were started again together, and play what was marked here.
+            account.curve = account.curve.before(matched.time)
         account.curve.mark(matched.time, equity_of(account.balances, self.closes, account.currency))
         self._value.set(float(account.curve.equity))
         self._active.set(len(account.open))

@@ -8,16 +8,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select
-
 from tradewind.contracts.api.v1alpha1 import Fault as ManifestFault
 from tradewind.contracts.api.v1alpha1 import FeeCurrency, TradingBot
 from tradewind.domain.account_order import AccountRules
 from tradewind.domain.matching import MatchingRules
-from tradewind.domain.timeframe import bucket_start
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.service import Context, Service
-from tradewind.sim_exchange import tables
 from tradewind.sim_exchange.exchange import SimulatedExchange
 from tradewind.sim_exchange.faults import Fault, FaultKind, FaultTable
 from tradewind.sim_exchange.persistence import Persistence
@@ -29,15 +25,7 @@ from tradewind.sim_exchange.wire.signature import Credentials
 def build(context: Context) -> Service:
     """The venue of one bot."""
     venue = _Venue(context)
-
-    def latest(connection: Connection) -> int | None:
-        time = connection.scalar(select(tables.accounts.c.time).where(tables.accounts.c.account == context.key))
-        if time is None:
-            return None
-        # The tick that it is in, or whose candles it has walked to their end.
-        return bucket_start(context.bot.spec.timeframe, time - 1)
-
-    return Service(name="sim-exchange", load=venue.load, mount=venue, close=venue.close, latest=latest)
+    return Service(name="sim-exchange", load=venue.load, mount=venue, close=venue.close)
 
 
 class _Venue:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, String, Table, select
 
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.domain.timeframe import bucket_start
 from tradewind.kernel.store.base import METADATA
 from tradewind.kernel.store.types import DecimalText
 
@@ -95,3 +97,9 @@ order_lists = Table(
     Column("second_order_id", BigInteger, nullable=False),
     Column("is_done", Boolean, nullable=False),
 )
+
+
+def latest_time(connection: Connection, bot: TradingBot) -> int | None:
+    """The tick that the venue is in, or whose candles it has walked to their end; None before the first."""
+    time = connection.scalar(select(accounts.c.time).where(accounts.c.account == bot.key))
+    return None if time is None else bucket_start(bot.spec.timeframe, time - 1)

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
 from tradewind.domain.candle import Candle
 from tradewind.domain.series import CandleSeries
+from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.strategies.base import StanceName, VectorisedStrategy
@@ -38,6 +39,13 @@ class Evaluator:
         self.stances = [stances.name(position) for position in range(len(stances))]
         self.confidences = stances.confidence.tolist()
         self.since = stances.since.tolist()
+        self._reasons = (-1, ())
+
+    def follows(self, candle: Candle) -> bool:
+        """Whether a candle is known, or comes right after the last one that is."""
+        if candle.open_time in self.index or not len(self.series):
+            return True
+        return candle.open_time == close_time(self.series.timeframe, int(self.series.open_time[-1]))
 
     def see(self, candle: Candle) -> None:
         """Know of a closed candle; one of the series changes nothing, one before its end is a `ValueError`.
@@ -92,6 +100,12 @@ class Evaluations:
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Evaluate every strategy that looks at this timeframe."""
         for evaluator in self.evaluators.get((message.pair, message.timeframe), ()):
+            if not evaluator.follows(message.candle):
+                # Another instance of this service has had the candles before it, or there are none.
+                evaluator.series = await self._context.ask(
+                    "market-data", "series", pair=message.pair, timeframe=message.timeframe
+                )
+                evaluator.compute()
             evaluator.see(message.candle)
             evaluation = evaluator.evaluation(message.candle.open_time, message.time)
             span = self._context.tracer.span(

@@ -1,7 +1,7 @@
-"""All services of a bot in one process: memory bus, SQLite, one event loop.
+"""The services of a bot in this process: all of them over a memory bus and SQLite, or a part over what is shared.
 
 Services start such that whoever may be asked is there before whoever asks, and stop the other way round. One that
-fails stops the whole bot with its reason: the state is on disk, and the next start goes on from there.
+fails stops the whole process with its reason: the state is on disk, and the next start goes on from there.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from tradewind.contracts.api.document import dump_bot
 from tradewind.contracts.api.v1alpha1 import Mode, TradingBot
 from tradewind.contracts.messages import PortfolioMarked, TickDecided
 from tradewind.domain.errors import ConfigError, TradewindError
-from tradewind.kernel.ask import Ask, LocalAnswers
+from tradewind.kernel.ask import RUNNER, Answers, Ask
 from tradewind.kernel.bus.base import Bus, Mailbox
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import Clock, SystemClock
 from tradewind.kernel.http.server import Listener, ServiceServers
-from tradewind.kernel.security import ServiceTokens, load_service_key
+from tradewind.kernel.security import Peers, ServiceTokens, load_service_key
 from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import MANIFEST, StateDirectory
@@ -38,8 +38,7 @@ from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
 from tradewind.plan import check, services
-
-RUNNER = "runner"
+from tradewind.topology.shared import Shared, patiently
 
 
 @dataclass(slots=True)
@@ -68,14 +67,18 @@ class EmbeddedBot:
         bot: TradingBot,
         directory: StateDirectory,
         options: EmbeddedOptions | None = None,
+        *,
         bus: Bus | None = None,
+        shared: Shared | None = None,
     ) -> None:
+        """`shared` is what it has in common with other processes of the bot, which then may run the other services."""
         self.bot = bot
         self.directory = directory
         self.options = options or EmbeddedOptions()
-        self.metrics = Metrics()
-        self.bus: Bus = bus or MemoryBus()
-        self.answers = LocalAnswers()
+        self.metrics = shared.metrics if shared else Metrics()
+        self.shared = shared
+        self.bus: Bus = shared.bus if shared else bus or MemoryBus()
+        self.answers = Answers()
         self.runners: dict[str, ServiceRunner] = {}
         self.resume_time: int | None = None
         self.servers: ServiceServers | None = None
@@ -90,7 +93,7 @@ class EmbeddedBot:
     @property
     def ask(self) -> Ask:
         """Questions of whoever runs the bot."""
-        return self.answers.port_of(catalog.by_name().keys(), RUNNER)
+        return self.answers.port(RUNNER)
 
     async def start(self) -> None:
         """Bring every service to Running; on a failure nothing that was begun is left, unless it traded."""
@@ -102,30 +105,59 @@ class EmbeddedBot:
         try:
             # Before anything is stored: state without the manifest that it rests on would be anybody's.
             self.directory.write(MANIFEST, dump_bot(self.bot))
-            engine = sqlite_engine(self.directory.database)
-            await asyncio.to_thread(migrate, engine)
-            store: Store = SqliteStore(engine)
+            store = await self._open_store()
             self._store = self.options.wrap_store(store) if self.options.wrap_store else store
             self._prepare_servers()
             for name in self._wanted():
                 self._compose(name, self._store)
-            await self._find_resume_time(self._store)
+            if self.shared is None:
+                await self._find_resume_time(self._store)
             if self.servers is not None:
                 await self.servers.start()
+            if self.shared is not None:
+                await self._join(self.shared, self._store)
             await self.bus.start()
             for runner in self.runners.values():
-                await runner.start()
+                await runner.start(patient=self.shared is not None)
         except BaseException:
             if self._store is None or await self._nothing_stored(self._store):
                 self._discard = True
             await self.stop()
             raise
 
+    async def _open_store(self) -> Store:
+        if self.shared is not None:
+            return self.shared.open_store()
+        engine = sqlite_engine(self.directory.database)
+        await asyncio.to_thread(migrate, engine)
+        return SqliteStore(engine)
+
+    async def _join(self, shared: Shared, store: Store) -> None:
+        """Be found by the other processes, find them, and learn where the run goes on."""
+        assert self.servers is not None, "who shares a bus is asked over HTTP"
+        shared.registry.own.update(self.servers.addresses)
+        self.answers.elsewhere = await shared.start(self._peers())
+        await patiently(self._log, "the database", lambda: self._find_resume_time(store))
+        if "market-data" not in self.runners:
+            settled: int | None = await patiently(self._log, "market-data", lambda: self.ask("market-data", "settled"))
+            # Ticks on which nothing was stored are known to nobody else.
+            self._resume_at(max((one for one in (self.resume_time, settled) if one is not None), default=None))
+
+    def _peers(self) -> Peers:
+        assert self.servers is not None
+        return Peers(self._address, self.servers.tokens)
+
+    def _address(self, service: str) -> str:
+        assert self.servers is not None
+        if self.shared is None or service in self.runners:
+            return self.servers.address(service)
+        return self.shared.registry.resolve(service)
+
     def _wanted(self) -> list[str]:
         """The services to run, in the order of their start; what the bot uses on demand cannot be left out."""
         used = services(self.bot)
         asked = set(self.options.services or (spec.name for spec in used))
-        names = {spec.name for spec in used if spec.name in asked or spec.on_demand}
+        names = {spec.name for spec in used if spec.name in asked or (spec.on_demand and self.shared is None)}
         return [name for name in catalog.start_order() if name in names]
 
     def _prepare_servers(self) -> None:
@@ -139,15 +171,18 @@ class EmbeddedBot:
 
     async def _find_resume_time(self, store: Store) -> None:
         """The latest market time that anything stored names; None for a fresh bot."""
-        readers = [runner.service.latest for runner in self.runners.values() if runner.service.latest is not None]
+        readers = [_named(spec.latest) for spec in services(self.bot) if spec.latest]
 
         def read(connection: Connection) -> list[int]:
-            known = [read_last_time(connection, self.bot.key), *(latest(connection) for latest in readers)]
+            known = [read_last_time(connection, self.bot.key), *(latest(connection, self.bot) for latest in readers)]
             return [time for time in known if time is not None]
 
-        self.resume_time = max(await store.read(read), default=None)
+        self._resume_at(max(await store.read(read), default=None))
+
+    def _resume_at(self, time: int | None) -> None:
+        self.resume_time = time
         for runner in self.runners.values():
-            runner.context.resume_time = self.resume_time
+            runner.context.resume_time = time
 
     async def _nothing_stored(self, store: Store) -> bool:
         try:
@@ -156,8 +191,7 @@ class EmbeddedBot:
             return False
 
     def _compose(self, name: str, store: Store) -> None:
-        module, _, function = catalog.service(name).entrypoint.partition(":")
-        build: Build = getattr(importlib.import_module(module), function)
+        build: Build = _named(catalog.service(name).entrypoint)
         context = Context(
             bot=self.bot,
             service=name,
@@ -170,10 +204,10 @@ class EmbeddedBot:
             data_directory=self.directory.path,
             until_end=self.options.until_end,
             settings=self.options.settings,
-            peers=self.servers.peers if self.servers and self.options.listen else None,
+            peers=self._peers() if self.servers and self.options.listen else None,
         )
         if self.servers:
-            context.address = self.servers.address
+            context.address = self._address
         runner = ServiceRunner(context, self.bus)
         runner.compose(build)
         self.answers.register(name, runner.answers)
@@ -214,6 +248,8 @@ class EmbeddedBot:
                 await runner.stop()
         if self.servers is not None:
             await self.servers.stop()
+        if self.shared is not None:
+            await self.shared.close()
         await self.bus.close()
         if self._store is not None:
             await self._store.close()
@@ -226,3 +262,9 @@ class EmbeddedBot:
     def states(self) -> dict[str, Any]:
         """State of every service."""
         return {name: runner.state.value for name, runner in self.runners.items()}
+
+
+def _named(place: str) -> Any:
+    """The function at `module:function`; loaded only where it is used."""
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)

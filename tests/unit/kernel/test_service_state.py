@@ -8,7 +8,7 @@ import pytest
 
 from tradewind import catalog
 from tradewind.contracts.messages import MESSAGES, ServiceStateChanged
-from tradewind.kernel.ask import LocalAnswers
+from tradewind.kernel.ask import Answers
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.service import Context, Service, ServiceRunner, ServiceState
 from tradewind.kernel.store.migration import migrate
@@ -43,7 +43,7 @@ def make(store, tmp_path):
             service=NAME,
             clock=SimpleNamespace(now=lambda: 12.5),
             store=store,
-            ask=LocalAnswers().port(NAME),
+            ask=Answers().port(NAME),
             log=logger_for(NAME, "default/x"),
             tracer=Tracer(None, None),
             metrics=Metrics(),

@@ -15,7 +15,7 @@ from tradewind.contracts.messages import CandleClosed, FeedStateChanged, Opening
 from tradewind.domain.candle import Candle
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.unit import UnitOfWork
-from tradewind.market_data import replay as module
+from tradewind.market_data import sending
 from tradewind.market_data.adapters.venue_clock import Moment
 from tradewind.market_data.recording import Recording, Tick
 from tradewind.market_data.replay import Replay
@@ -98,7 +98,7 @@ class Bus:
     async def answer(self, message):
         if isinstance(message, VenueOpened):
             told = OpeningSettled(id=f"settled:{message.id}", time=message.time)
-            await self.replay.on_opening_settled(told, UnitOfWork())
+            await self.replay.sender.on_opening_settled(told, UnitOfWork())
         elif isinstance(message, CandleClosed):
             await self.replay.sender.on_settled(
                 TickSettled(id=f"settled:{message.time}", time=message.time), UnitOfWork()
@@ -146,7 +146,9 @@ async def test_the_venue_waits_after_an_opening_until_it_is_settled():
     playing = asyncio.create_task(bus.replay.play())
     await bus.heard.wait()
     for other in (OpeningSettled(id="other", time=HOUR), TickSettled(id="tick", time=0)):
-        handler = bus.replay.sender.on_settled if isinstance(other, TickSettled) else bus.replay.on_opening_settled
+        handler = (
+            bus.replay.sender.on_settled if isinstance(other, TickSettled) else bus.replay.sender.on_opening_settled
+        )
         await handler(other, UnitOfWork())
     for _ in range(10):
         await asyncio.sleep(0)
@@ -160,7 +162,7 @@ async def test_the_venue_waits_after_an_opening_until_it_is_settled():
 
 async def test_an_opening_of_which_nothing_is_heard_is_told_again(monkeypatch):
     """The bot that was to settle it may have been loading."""
-    monkeypatch.setattr(module, "SETTLE_TIMEOUT", 0.001)
+    monkeypatch.setattr(sending, "SETTLE_TIMEOUT", 0.001)
     bus = Bus(Venue(openings=[0]), ticks=1)
     bus.answering = False
     playing = asyncio.create_task(bus.replay.play())
@@ -171,7 +173,7 @@ async def test_an_opening_of_which_nothing_is_heard_is_told_again(monkeypatch):
     await bus.answer(bus.sent[0])
     await playing
     assert {message.id for message in bus.sent if isinstance(message, VenueOpened)} == {"opened:0:2"}
-    assert ("opening not settled, told again", 0) in bus.warnings
+    assert ("opening not settled, sent again", 0) in bus.warnings
 
 
 async def test_a_restart_in_the_pause_settles_the_opening_before_the_clock_moves():

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 
 from tradewind import __version__, catalog
 from tradewind.kernel.http.access import running, service_callers
+from tradewind.kernel.http.asking import question_router
 from tradewind.kernel.http.documentation import add_documentation
 from tradewind.kernel.http.health import health_router
 from tradewind.kernel.http.middleware import RequestMiddleware
@@ -47,6 +48,8 @@ def create_app(
     app.include_router(health_router(runner, process or {spec.name: runner}))
     if documented:
         add_documentation(app, service)
+    if not spec.public:
+        app.include_router(question_router(runner), dependencies=[Depends(service_callers(tokens, spec.name))])
     if service.router is not None:
         guards = [Depends(running(runner))]
         if not spec.public:

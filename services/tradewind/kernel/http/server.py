@@ -20,7 +20,7 @@ from tradewind import catalog
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.http.app import create_app
 from tradewind.kernel.http.mounted import Mounted
-from tradewind.kernel.security import Peers, ServiceTokens
+from tradewind.kernel.security import ServiceTokens
 from tradewind.kernel.service import ServiceRunner
 from tradewind.kernel.settings import variable
 
@@ -56,14 +56,9 @@ class ServiceServers:
         """With `networked_only` no port is taken but those of services that cannot be reached in another way."""
         self.addresses: dict[str, str] = {}
         self._networked_only = networked_only
-        self._listener, self._runners, self._tokens = listener, runners, tokens
+        self._listener, self._runners, self.tokens = listener, runners, tokens
         self._servers: list[_Server] = []
         self._tasks: list[asyncio.Task[None]] = []
-
-    @property
-    def peers(self) -> Peers:
-        """How services of this process reach each other over HTTP."""
-        return Peers(self.address, self._tokens)
 
     async def start(self) -> None:
         """Take every port, then listen; raises `MachineError` for a port that cannot be had, and takes none then."""
@@ -80,7 +75,7 @@ class ServiceServers:
         for name, one in sockets.items():
             self.addresses[name] = _address(one)
             runner = self._runners[name]
-            app: Any = create_app(runner, self._tokens, documented=self._listener.documented, process=self._runners)
+            app: Any = create_app(runner, self.tokens, documented=self._listener.documented, process=self._runners)
             mounted = runner.service.mount is not None
             server = _Server(_configuration(Mounted(app, runner) if mounted else app, websockets=mounted))
             self._servers.append(server)

@@ -14,7 +14,7 @@ from fastapi import APIRouter, FastAPI
 from tradewind import catalog
 from tradewind.contracts.api.document import parse_bot
 from tradewind.contracts.messages import MESSAGES
-from tradewind.kernel.ask import LocalAnswers
+from tradewind.kernel.ask import Answers
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.http.app import create_app
@@ -134,7 +134,7 @@ def runner_of(directory: Path, name: str, **service: Any) -> ServiceRunner:
         service=name,
         clock=SystemClock(),
         store=None,  # type: ignore[arg-type]
-        ask=LocalAnswers().port(name),
+        ask=Answers().port(name),
         log=Lines(),
         tracer=Tracer(None, None),
         metrics=Metrics(),

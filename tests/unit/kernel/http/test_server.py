@@ -41,9 +41,9 @@ async def test_every_service_answers_on_a_port_of_its_own(make_runner):
         for name, address in servers.addresses.items():
             async with session.get(f"{address}/health") as reply:
                 assert (await reply.json())["service"] == name
-        assert servers.peers.address("strategy") == servers.addresses["strategy"]
+        assert servers.address("strategy") == servers.addresses["strategy"]
         with pytest.raises(TemporaryError, match="engine does not run here"):
-            servers.peers.address("engine")
+            servers.address("engine")
 
 
 async def test_a_port_in_use_is_said_by_name_and_nothing_is_taken(make_runner):

@@ -1,0 +1,110 @@
+"""Questions between processes: one side sends them over HTTP, the other answers them.
+
+A question is `POST /ask/{question}` with its parameters as MessagePack and a service token; the answer comes in the
+types of `kernel.questions`. Nothing is asked twice by itself: most questions change nothing and whoever asked tries
+again with its own pauses, but a stop or a cancellation is somebody's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import aiohttp
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from tradewind import catalog
+from tradewind.domain.errors import NotFoundError, PermanentError, TemporaryError
+from tradewind.kernel.ask import RUNNER, Answer, allowed_to, answer_of
+from tradewind.kernel.http.access import running
+from tradewind.kernel.http.problems import ProblemError
+from tradewind.kernel.questions import answer_type, decode_answer, encode_answer
+from tradewind.kernel.security import SERVICE_HEADER, Caller, Peers
+from tradewind.kernel.service import ServiceRunner
+
+MEDIA_TYPE = "application/msgpack"
+ANSWER_WITHIN = 30.0
+"""Seconds; the closes of a year of minutes take one."""
+CONNECT_WITHIN = 3.0
+_ALWAYS = frozenset({"state"})
+"""What a service answers before it has loaded, and while it stops."""
+
+
+def question_router(runner: ServiceRunner) -> APIRouter:
+    """The route by which other processes ask the service of `runner`; its caller is known by then."""
+    service, check = runner.context.service, running(runner)
+    router = APIRouter(include_in_schema=False)
+
+    @router.post("/ask/{question}")
+    async def ask(question: str, request: Request) -> Response:
+        caller: Caller = request.state.caller
+        if caller.service != RUNNER and (
+            caller.service not in catalog.by_name() or service not in allowed_to(caller.service)
+        ):
+            raise ProblemError(HTTPStatus.FORBIDDEN, "forbidden", f"{caller.service} may not ask {service}")
+        if question not in _ALWAYS:
+            await check()
+        parameters = msgspec.msgpack.decode(await request.body(), type=dict[str, Any])
+        answer: Answer = answer_of(service, runner.answers, question)
+        return Response(encode_answer(await answer(**parameters)), media_type=MEDIA_TYPE)
+
+    return router
+
+
+class RemoteAnswers:
+    """Asks services of other processes. Close it."""
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(self, asker: str, service: str, question: str, parameters: Mapping[str, Any]) -> Any:
+        """The answer; `TemporaryError` where the service cannot be reached or is not ready."""
+        answer_type(service, question)
+        headers = {
+            SERVICE_HEADER: self._peers.tokens.issue(asker, service),
+            "Content-Type": MEDIA_TYPE,
+        }
+        url = f"{self._peers.address(service)}/ask/{question}"
+        try:
+            async with self._connected().post(
+                url, data=msgspec.msgpack.encode(parameters), headers=headers, allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+                if answer.status != HTTPStatus.OK:
+                    raise _refused(service, question, answer, content)
+                return decode_answer(service, question, content)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            words = str(error) or type(error).__name__
+            raise TemporaryError(f"{service} does not answer: {words}") from error
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _connected(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN, sock_connect=CONNECT_WITHIN),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+def _refused(service: str, question: str, answer: aiohttp.ClientResponse, content: bytes) -> Exception:
+    """What a problem that came back is here."""
+    try:
+        detail = str(msgspec.json.decode(content)["detail"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        detail = f"status {answer.status}"
+    words = f"{service}, asked for {question}: {detail}"
+    if answer.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT):
+        after = answer.headers.get("Retry-After", "")
+        return TemporaryError(words, float(after) if after.isdigit() else 1.0)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        return NotFoundError(words)
+    return PermanentError(words)

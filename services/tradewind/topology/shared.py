@@ -1,0 +1,99 @@
+"""What several processes of one bot share: a PostgreSQL, a Redis, and the knowledge where each of them listens.
+
+A process that has it needs no other process to start: what is not there yet is waited for, and told as the reason why
+this one is not ready. Whoever restarts it would only have to wait again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.domain.errors import MachineError, TemporaryError
+from tradewind.kernel.addresses import BUSES, DATABASES, bus_address, database_address, sqlite_path
+from tradewind.kernel.bus.redis import RedisBus
+from tradewind.kernel.http.asking import RemoteAnswers
+from tradewind.kernel.registry import Registry
+from tradewind.kernel.security import Peers
+from tradewind.kernel.settings import Settings, variable
+from tradewind.kernel.store.base import Store
+from tradewind.kernel.telemetry.metrics import Metrics
+
+Result = TypeVar("Result")
+
+LONGEST_PAUSE = 2.0
+TOLD_EACH = 10.0
+"""Seconds between two lines of the log that say what is waited for."""
+
+
+class Shared:
+    """The shared parts as one process sees them; `start` when `registry.own` says where it listens, then `close`."""
+
+    def __init__(self, bot: TradingBot, database: str, broker: str, settings: Settings) -> None:
+        self.metrics = Metrics()
+        self.bus = RedisBus(broker, bot.key, self.metrics)
+        self.registry = Registry(broker, bot.key, self.bus.instance, template=settings.peer_address)
+        self.remote: RemoteAnswers | None = None
+        self._database = database
+
+    def open_store(self) -> Store:
+        """The store; nothing is connected yet."""
+        from tradewind.kernel.store.postgres import PostgresStore  # noqa: PLC0415  (its driver is not for all)
+
+        return PostgresStore(self._database)
+
+    async def start(self, peers: Peers) -> RemoteAnswers:
+        """Say where this process listens, and make it possible to ask the others."""
+        self.remote = RemoteAnswers(peers)
+        await self.registry.start()
+        return self.remote
+
+    async def close(self) -> None:
+        """Be asked no more, and ask no more."""
+        await self.registry.stop()
+        if self.remote is not None:
+            await self.remote.close()
+
+
+def shared_by(bot: TradingBot, settings: Settings, services: tuple[str, ...] | None = None) -> Shared | None:
+    """What the processes of `bot` share as settings say; None where this process is all of it.
+
+    Raises `MachineError` where they share one of the two alone, or where `services` are a part that could not work
+    with a database or a bus of its own.
+    """
+    database, broker = database_address(settings), bus_address(settings)
+    if database is not None and sqlite_path(database) is not None:
+        allowed = f"{DATABASES['postgresql']}: SQLite is for one process"
+        raise MachineError(variable("database_url"), "an SQLite file", allowed, "leave it out, or set a PostgreSQL")
+    if broker is not None and broker.startswith("memory"):
+        broker = None
+    if database is not None and broker is not None:
+        return Shared(bot, database, broker, settings)
+    missing = [
+        (variable("database_url_file"), DATABASES["postgresql"], database),
+        (variable("bus_url_file"), BUSES["redis"], broker),
+    ]
+    if services is None and database is None and broker is None:
+        return None
+    for name, form, given in missing:
+        if given is None:
+            part = f"the services {','.join(services)}" if services else "a process that shares one of the two"
+            fix = f"set {name} to a file that holds one, or run all services in one process: tradewind serve BOT"
+            raise MachineError(name, "nothing", f"a file with an address ({form}): {part} cannot work alone", fix)
+    return None
+
+
+async def patiently(log: Any, what: str, call: Callable[[], Awaitable[Result]]) -> Result:
+    """The result of `call`, however long whoever it asks is away."""
+    loop, told, pause = asyncio.get_running_loop(), float("-inf"), 0.1
+    while True:
+        try:
+            return await call()
+        except TemporaryError as error:
+            if loop.time() - told > TOLD_EACH:
+                log.info("start waits", what=what, reason=str(error))
+                told = loop.time()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
