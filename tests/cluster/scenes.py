@@ -154,7 +154,13 @@ def rolled_out(cluster: Cluster) -> bool:
 
 
 def versions(cluster: Cluster) -> dict[tuple[str, str], str]:
-    """The resourceVersion of every child and bot of the namespace."""
+    """The resourceVersion of every child and bot of the namespace.
+
+    Of an autoscaler it is the generation: its controller looks every quarter of a minute and writes what it saw.
+    """
     bots = _items(cluster, RESOURCE)
     found = {("TradingBot", one["metadata"]["name"]): one["metadata"]["resourceVersion"] for one in bots}
-    return found | {name: one["metadata"]["resourceVersion"] for name, one in cluster.children().items()}
+    for name, one in cluster.children().items():
+        metadata, autoscaler = one["metadata"], name[0] == "HorizontalPodAutoscaler"
+        found[name] = str(metadata.get("generation", 1)) if autoscaler else metadata["resourceVersion"]
+    return found

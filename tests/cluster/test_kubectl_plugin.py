@@ -244,7 +244,7 @@ def test_logs_are_followed_into_the_pods_of_a_restart(cluster, plugin, watching,
     # Here every container of the name says the same, so the new pod begins with what was said before.
     assert lines_until(process, "before")[-1].endswith(said("engine", "before"))
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 130
+    assert process.wait(timeout=60) == 130
 
 
 def test_what_a_container_said_before_it_was_restarted(cluster, plugin, operator, speak):

@@ -145,5 +145,8 @@ async def test_it_ends_with_its_task(monkeypatch):
     """Its thread too: nothing is told afterwards."""
     async with watching(Server(event("after", 7)), monkeypatch, nothing) as told:
         await until_told(told, "after")
-        assert any(one.name == "kopf" for one in threading.enumerate())
-    assert not any(one.name == "kopf" for one in threading.enumerate())
+        threads = [one for one in threading.enumerate() if one.name == "kopf"]
+        assert threads
+    for one in threads:
+        one.join(5)
+        assert not one.is_alive()

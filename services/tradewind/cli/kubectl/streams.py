@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +17,8 @@ LOOK_AGAIN = 2.0
 """Seconds between two looks for pods that are new, and for containers that were restarted."""
 
 Parameters = Mapping[str, str]
+Lines = queue.SimpleQueue[str | None]
+"""What is to be printed; None is the end."""
 
 
 def merged(cluster: Cluster, voices: Iterable[Voice], parameters: Parameters, *, previous: bool) -> Iterator[str]:
@@ -26,8 +29,9 @@ def merged(cluster: Cluster, voices: Iterable[Voice], parameters: Parameters, *,
 
 
 def followed(cluster: Cluster, present: Callable[[], list[Voice]], parameters: Parameters) -> Iterator[str]:
-    """The labelled lines as they come, of pods and runs of containers that begin meanwhile too; never ends."""
-    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    """The labelled lines as they come, of pods and runs of containers that begin meanwhile too; ends by Ctrl-C."""
+    lines: Lines = queue.SimpleQueue()
+    _end_by_signal(lines)
     heard: set[str] = set()
     first = True
     while True:
@@ -41,18 +45,31 @@ def followed(cluster: Cluster, present: Callable[[], list[Voice]], parameters: P
         yield from _until_silent(lines)
 
 
-def _until_silent(lines: queue.SimpleQueue[str]) -> Iterator[str]:
+def _end_by_signal(lines: Lines) -> None:
+    """Ctrl-C is a line like the others: raised wherever the program is, it is lost where errors are ignored."""
+
+    def interrupted(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        lines.put(None)
+
+    signal.signal(signal.SIGINT, interrupted)
+
+
+def _until_silent(lines: Lines) -> Iterator[str]:
     from time import monotonic  # noqa: PLC0415
 
     end = monotonic() + LOOK_AGAIN
     while (left := end - monotonic()) > 0:
         try:
-            yield lines.get(timeout=left)
+            line = lines.get(timeout=left)
         except queue.Empty:
             return
+        if line is None:
+            raise KeyboardInterrupt
+        yield line
 
 
-def _listen(cluster: Cluster, voice: Voice, parameters: dict[str, str], lines: queue.SimpleQueue[str]) -> None:
+def _listen(cluster: Cluster, voice: Voice, parameters: dict[str, str], lines: Lines) -> None:
     try:
         with cluster.log(voice.pod, voice.container, parameters) as found:
             for line in found:
