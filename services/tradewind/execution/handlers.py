@@ -224,7 +224,7 @@ class ExecutionHandlers:
         balances = await call_venue(self._venue.balances, self._sender.call_timeout)
         async with self._context.unit() as unit:
             self._ledger.guard(unit)
-            unit.publish(report(self._ledger, balances))
+            unit.publish(report(self._ledger, balances, self._ledger.time))
         async with self._context.unit() as unit:
             unit.publish(matched(self._context, time, final=True))
         return True

@@ -49,7 +49,8 @@ async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None
             sent = record.order.state not in (OrderState.INTENDED, OrderState.UNKNOWN)
             if sent and (record.order.client_order_id not in known or record.order.state is OrderState.SUBMITTED):
                 ledger.move(record.order.client_order_id, OrderState.UNKNOWN, unit, "Restarted")
-        unit.publish(report(ledger, balances))
+        # The first of an instance is of the moment at which the run goes on, whether a tick has come meanwhile or not.
+        unit.publish(report(ledger, balances, ledger.time if ledger.reports else context.resume_time or 0))
     venue.fills_stored()
     ledger.begun = True
     context.log.info("reconciled", open_orders=len(told), fills=len(ours), epoch=ledger.epoch)
@@ -76,12 +77,12 @@ def _refuse_to_share(told: Sequence[VenueOrder], ledger: OrderLedger) -> None:
         )
 
 
-def report(ledger: OrderLedger, balances: object) -> BalancesReported:
-    """The venue's balances as a message; numbered within the epoch of this writer."""
+def report(ledger: OrderLedger, balances: object, time: int) -> BalancesReported:
+    """The venue's balances as a message of a market time; numbered within the epoch of this writer."""
     assert isinstance(balances, dict)
     ledger.reports += 1
     name = f"balances:{ledger.account}:{ledger.epoch}:{ledger.reports}"
-    return BalancesReported(id=name, time=max(ledger.time, 0), balances=balances)
+    return BalancesReported(id=name, time=max(time, 0), balances=balances)
 
 
 def external_order(told: VenueOrder, time: int) -> Order:

@@ -14,6 +14,7 @@ from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.addresses import BUSES, DATABASES, bus_address, database_address, sqlite_path
 from tradewind.kernel.bus.redis import RedisBus
+from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.http.asking import RemoteAnswers
 from tradewind.kernel.registry import Registry
 from tradewind.kernel.security import Peers
@@ -31,9 +32,11 @@ TOLD_EACH = 10.0
 class Shared:
     """The shared parts as one process sees them; `start` when `registry.own` says where it listens, then `close`."""
 
-    def __init__(self, bot: TradingBot, database: str, broker: str, settings: Settings) -> None:
+    def __init__(
+        self, bot: TradingBot, database: str, broker: str, settings: Settings, *, pace: Pace | None = None
+    ) -> None:
         self.metrics = Metrics()
-        self.bus = RedisBus(broker, bot.key, self.metrics)
+        self.bus = RedisBus(broker, bot.key, self.metrics, pace)
         self.registry = Registry(broker, bot.key, self.bus.instance, template=settings.peer_address)
         self.remote: RemoteAnswers | None = None
         self._database = database

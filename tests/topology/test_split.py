@@ -1,0 +1,142 @@
+"""A bot split into one process for each service: what it decides, trades and stores is what it would in one.
+
+Here the processes are event-loop neighbours, each with its own connections, caches and servers, and with nothing in
+common but Redis and PostgreSQL: a test can end one and begin another in a moment. `test_processes.py` has real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+from tests.servers.databases import Postgres
+from tests.topology.conftest import TRADING
+from tests.topology.recordings import gappy_bot
+from tests.topology.test_databases import everything
+
+from tradewind.contracts.api.document import load_bot
+from tradewind.domain.errors import TemporaryError
+from tradewind.kernel.bus.redis_streams import Pace
+from tradewind.kernel.http.server import Listener
+from tradewind.kernel.settings import Settings
+from tradewind.kernel.state_directory import StateDirectory
+from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
+from tradewind.topology.shared import Shared
+
+PACE = Pace(block=0.2, answer=2.0, housekeeping=0.1, longest_pause=0.2, claim_after=1.0)
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    return gappy_bot(tmp_path_factory.mktemp("market"), candles=120)
+
+
+@pytest.fixture
+async def expected(embedded, manifest, tmp_path):
+    """The rows of the bot in one process."""
+    async with embedded(sample=manifest, directory=tmp_path / "one", until_end=False) as bot:
+        await until_ended(bot)
+        assert await bot.ask("portfolio", "trades")
+        return await everything(bot._store)
+
+
+async def until_ended(bot):
+    async with asyncio.timeout(100):
+        while True:
+            with contextlib.suppress(TemporaryError):
+                if (await bot.ask("market-data", "progress"))["ended"]:
+                    return
+            await asyncio.sleep(0.05)
+
+
+class Split:
+    """The processes of a bot by name; a service may run in several of them."""
+
+    def __init__(self, manifest, directory, database, broker):
+        self.manifest, self.directory = manifest, directory
+        self.database, self.broker = database, broker
+        self.processes = {}
+
+    async def begin(self, *services, name=None):
+        name = name or "+".join(services)
+        bot = load_bot(self.manifest)
+        settings = Settings(key_directory=self.directory)
+        listen = Listener(ports=dict.fromkeys(services, 0))
+        process = EmbeddedBot(
+            bot,
+            StateDirectory(self.directory / name),
+            EmbeddedOptions(until_end=False, listen=listen, services=services, settings=settings),
+            shared=Shared(bot, self.database, self.broker, settings, pace=PACE),
+        )
+        self.processes[name] = process
+        await process.start()
+        return process
+
+    async def end(self, name):
+        await self.processes.pop(name).stop()
+
+
+@pytest.fixture
+async def split(manifest, tmp_path, postgres_url, redis_server):
+    """Begins processes of the bot, and ends what is left of them."""
+    await Postgres(postgres_url).migrate()
+    directory = tmp_path / "split"
+    directory.mkdir()
+    found = Split(manifest, directory, postgres_url, redis_server.url)
+    yield found
+    await asyncio.gather(*(found.end(name) for name in list(found.processes)))
+
+
+async def rows(split):
+    store = Postgres(split.database).store()
+    try:
+        return await everything(store)
+    finally:
+        await store.close()
+
+
+def same(found, expected, *, taken_over=False):
+    """Row for row; a new writer of the account says so and tells its balances, which moves the numbers of events."""
+
+    def kept(rows):
+        if not taken_over:
+            return rows
+        plain = ([pair for pair in row if pair[0] not in {"sequence", "epoch"}] for row in rows)
+        return sorted(row for row in plain if not dict(row).get("message_id", "").startswith("balances:"))
+
+    for name, there in expected.items():
+        assert kept(found[name]) == kept(there), name
+
+
+async def test_they_find_each_other_in_whatever_order_they_begin(split, expected):
+    """And store row for row what one process stores."""
+    async with asyncio.timeout(120):
+        await asyncio.gather(
+            *(split.begin(name) for name in ("engine", "strategy", "execution", "portfolio", "market-data"))
+        )
+        await until_ended(split.processes["engine"])
+    same(await rows(split), expected)
+
+
+@pytest.mark.parametrize("service", TRADING)
+async def test_each_may_be_started_again_alone(split, expected, service):
+    """Twice in the middle of trading, while the others stand: nothing is lost, done twice or decided differently."""
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(split.begin(name) for name in TRADING))
+        watcher, decided, halfway = await split.begin("monitoring"), set(), asyncio.Event()
+
+        def on_tick(time):
+            decided.add(time)
+            if len(decided) in {40, 80}:
+                halfway.set()
+
+        watching = asyncio.create_task(watcher.wait(on_tick))
+        for _ in range(2):
+            await halfway.wait()
+            halfway.clear()
+            await split.end(service)
+            await split.begin(service)
+        await until_ended(watcher)
+        watching.cancel()
+    same(await rows(split), expected, taken_over=service == "execution")
