@@ -65,11 +65,11 @@ async def _release(bot: TradingBot, settings: Settings, patience: float) -> list
         ask = embedded.ask
         done = await ask("engine", "emergency_stop", actor="tradewind release", reason="released", flatten=flatten)
         typer.echo(f"{done['canceled']} orders canceled", err=True)
-        positions = int((await ask("engine", "status"))["open_positions"]) if flatten else 0
+        positions = int((await ask("engine", "status"))["openPositions"]) if flatten else 0
         deadline = asyncio.get_running_loop().time() + patience
         while positions and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.2)
-            positions = int((await ask("engine", "status"))["open_positions"])
+            positions = int((await ask("engine", "status"))["openPositions"])
         return [*done["troubles"], *([f"{positions} positions"] if positions else [])]
     finally:
         await embedded.stop()
