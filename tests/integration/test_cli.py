@@ -354,10 +354,11 @@ def test_migrate_refuses_what_it_cannot_migrate(tradewind, monkeypatch, tmp_path
 
 
 def test_serve_refuses_half_a_bot(tradewind):
-    """Services that could not work alone in one process are refused with what is missing."""
+    """A part needs what it shares with the others: the line says what to set, or how to run all of it."""
     code, _, err = tradewind("serve", QUICKSTART, "--services", "engine")
-    assert 3 == code
-    assert "market-data" in err
+    assert 1 == code
+    assert "TRADEWIND_DATABASE_URL_FILE" in err
+    assert "tradewind serve BOT" in err
     code, _, err = tradewind("serve", QUICKSTART, "--services", "engin")
     assert 3 == code
     assert "engine" in err
