@@ -6,14 +6,16 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import delete, insert
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.messages import OrderFilled
 from tradewind.domain.order import Leg, Side
 from tradewind.kernel.state_directory import StateDirectory
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.base import METADATA, Write
 from tradewind.kernel.store.outbox import outbox_write
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
+from tradewind.sim_exchange.tables import accounts
 from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
 
 QUICKSTART = Path(__file__).parents[3] / "manifests" / "samples" / "quickstart.yaml"
@@ -34,10 +36,6 @@ def a_bot(directory, venue="Paper", **options):
     return EmbeddedBot(bot, StateDirectory(directory / "state"), EmbeddedOptions(**options))
 
 
-def runner(latest=None):
-    return SimpleNamespace(service=SimpleNamespace(latest=latest), context=SimpleNamespace(resume_time=None))
-
-
 def told_at(bot, time):
     return outbox_write(
         OrderFilled(
@@ -49,8 +47,14 @@ def told_at(bot, time):
     )  # fmt: skip
 
 
-async def resumed(bot, store, *latest):
-    bot.runners = {str(number): runner(one) for number, one in enumerate(latest)}
+def walked_to(bot, time):
+    """The venue has walked all candles that were closed at `time`."""
+    row = {"account": bot.bot.key, "time": time, "execution_id": 1, "update_time": 1}
+    return [Write(delete(accounts)), Write(insert(accounts), row)]
+
+
+async def resumed(bot, store):
+    bot.runners = {name: SimpleNamespace(context=SimpleNamespace(resume_time=None)) for name in ("engine", "portfolio")}
     await bot._find_resume_time(store)
     assert {one.context.resume_time for one in bot.runners.values()} == {bot.resume_time}
     return bot.resume_time
@@ -58,17 +62,19 @@ async def resumed(bot, store, *latest):
 
 async def test_a_fresh_bot_resumes_nowhere(tmp_path, store):
     """Nothing stored names a time."""
-    assert await resumed(a_bot(tmp_path), store, None, lambda connection: None) is None
+    assert await resumed(a_bot(tmp_path, "Simulated"), store) is None
 
 
 async def test_a_run_goes_on_at_the_latest_time_that_anything_stored_names(tmp_path, store):
     """A venue may have walked a candle of which no message was stored: going back would walk it twice."""
-    bot = a_bot(tmp_path)
-    assert await resumed(bot, store, None, lambda connection: 5 * HOUR, lambda connection: 3 * HOUR) == 5 * HOUR
+    bot = a_bot(tmp_path, "Simulated")
+    await store.commit(walked_to(bot, 6 * HOUR))
+    assert await resumed(bot, store) == 5 * HOUR
     await store.commit([told_at(bot, 7 * HOUR)])
-    assert await resumed(bot, store, lambda connection: 5 * HOUR) == 7 * HOUR
-    assert await resumed(bot, store, lambda connection: 9 * HOUR, lambda connection: None) == 9 * HOUR
-    assert await resumed(bot, store, None) == 7 * HOUR
+    assert await resumed(bot, store) == 7 * HOUR
+    await store.commit(walked_to(bot, 10 * HOUR))
+    assert await resumed(bot, store) == 9 * HOUR
+    assert await resumed(a_bot(tmp_path / "paper"), store) == 7 * HOUR
 
 
 @pytest.mark.parametrize(("venue", "open_ports"), [("Paper", False), ("Simulated", True)])
