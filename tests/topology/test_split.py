@@ -109,6 +109,29 @@ def same(found, expected, *, taken_over=False):
         assert kept(found[name]) == kept(there), name
 
 
+@contextlib.asynccontextmanager
+async def halfway_points(process):
+    """An iterator that has something at a third and at two thirds of the ticks that the bot decides on."""
+    decided, reached = set(), asyncio.Queue()
+
+    def on_tick(time):
+        if time not in decided:
+            decided.add(time)
+            if len(decided) in {40, 80}:
+                reached.put_nowait(time)
+
+    async def points():
+        while True:
+            yield await reached.get()
+
+    watching = asyncio.create_task(process.wait(on_tick))
+    try:
+        yield points()
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
 async def test_they_find_each_other_in_whatever_order_they_begin(split, expected):
     """And store row for row what one process stores."""
     async with asyncio.timeout(120):
@@ -124,19 +147,33 @@ async def test_each_may_be_started_again_alone(split, expected, service):
     """Twice in the middle of trading, while the others stand: nothing is lost, done twice or decided differently."""
     async with asyncio.timeout(120):
         await asyncio.gather(*(split.begin(name) for name in TRADING))
-        watcher, decided, halfway = await split.begin("monitoring"), set(), asyncio.Event()
-
-        def on_tick(time):
-            decided.add(time)
-            if len(decided) in {40, 80}:
-                halfway.set()
-
-        watching = asyncio.create_task(watcher.wait(on_tick))
-        for _ in range(2):
-            await halfway.wait()
-            halfway.clear()
-            await split.end(service)
-            await split.begin(service)
-        await until_ended(watcher)
-        watching.cancel()
+        watcher = await split.begin("monitoring")
+        async with halfway_points(watcher) as points:
+            for _ in range(2):
+                await anext(points)
+                await split.end(service)
+                await split.begin(service)
+            await until_ended(watcher)
     same(await rows(split), expected, taken_over=service == "execution")
+
+
+@pytest.mark.parametrize("server", ["redis", "postgres", "both"])
+async def test_servers_may_be_killed_and_be_away(split, expected, server, redis_server, postgres_server, monkeypatch):
+    """Twice for seconds: no process ends, nothing is lost or done twice, and all goes on by itself."""
+    monkeypatch.setattr("tradewind.market_data.sending.SETTLE_TIMEOUT", 2.0)
+    servers = [
+        one for name, one in (("redis", redis_server), ("postgres", postgres_server)) if server in {name, "both"}
+    ]
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(split.begin(name) for name in TRADING))
+        async with halfway_points(await split.begin("monitoring")) as points:
+            for _ in range(2):
+                await anext(points)
+                await asyncio.gather(*(asyncio.to_thread(one.kill) for one in servers))
+                await asyncio.sleep(3)
+                await asyncio.gather(*(asyncio.to_thread(one.start) for one in servers))
+            await until_ended(split.processes["engine"])
+    assert {name: process.states() for name, process in split.processes.items()} == {
+        name: {name: "Running"} for name in split.processes
+    }
+    same(await rows(split), expected, taken_over=True)
