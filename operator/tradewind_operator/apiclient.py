@@ -17,9 +17,10 @@ import aiohttp
 import orjson
 
 from tradewind import __version__
+from tradewind.contracts.labels import OPERATOR
 from tradewind.domain.errors import ConfigError, TradewindError
 from tradewind_operator.framework import kopf
-from tradewind_operator.kinds import OPERATOR, Resource
+from tradewind_operator.kinds import Resource
 
 APPLY = "application/apply-patch+yaml"
 """Server-side apply; JSON is valid YAML."""

@@ -17,11 +17,12 @@ from typing import Any
 
 import structlog
 
+from tradewind.contracts.labels import TEMPLATE_HASH
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiClient
 from tradewind_operator.bots import Bot
 from tradewind_operator.child_writes import ChildWrites
-from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout, read_child
+from tradewind_operator.children import Child, Children, Name, PodFacts, Rollout, read_child
 from tradewind_operator.desired import Desired
 from tradewind_operator.kinds import BY_KIND, CLAIM, DEPLOYMENT, JOB, POD, SECRET, Resource
 from tradewind_operator.manifests import Manifest

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.labels import APPLIED_HASH
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.applying import Applying
 from tradewind_operator.bots import Bot
 from tradewind_operator.child_writes import taken_over
-from tradewind_operator.children import APPLIED_HASH
 from tradewind_operator.desired import hash_of
 from tradewind_operator.kinds import SECRET
 from tradewind_operator.manifests import SERVICE_KEY_FILES, Manifest, service_secret, storage_secret

@@ -9,12 +9,7 @@ from typing import Any
 
 import orjson
 
-RECONCILE = "tradewind.dev/reconcile"
-"""Annotation: `disabled` keeps the operator from changing anything of a bot, deletion apart."""
-RESTART = "tradewind.dev/restart"
-"""Annotation: another value than before replaces all pods, in the order of their dependencies."""
-FINALIZER = "tradewind.dev/release"
-"""Keeps a deleted bot until its orders are dealt with as `deletionPolicy` says."""
+from tradewind.contracts.labels import DISABLED, RECONCILE, RESTART
 
 Object = dict[str, Any]
 
@@ -116,6 +111,6 @@ def read_bot(resource: Mapping[str, Any]) -> Bot:
         deleted_at=datetime.fromisoformat(deleted) if deleted else None,
         finalizers=tuple(metadata.get("finalizers") or ()),
         restart=str(annotations.get(RESTART, "")),
-        disabled=annotations.get(RECONCILE) == "disabled",
+        disabled=annotations.get(RECONCILE) == DISABLED,
         packed=orjson.dumps({**resource, "metadata": kept}),
     )

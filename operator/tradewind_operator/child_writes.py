@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from tradewind.contracts.labels import OPERATOR
 from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.bots import Bot
 from tradewind_operator.children import Child, bot_key, read_child
-from tradewind_operator.kinds import CLAIM, OPERATOR, Resource
+from tradewind_operator.kinds import CLAIM, Resource
 from tradewind_operator.manifests import Manifest
 
 NEVER = "1"

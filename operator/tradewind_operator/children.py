@@ -16,12 +16,8 @@ from typing import Any
 import orjson
 
 from tradewind.contracts.api.v1alpha1 import KIND
-from tradewind_operator.kinds import COMPONENT, DEPLOYMENT, INSTANCE, JOB, POD, Resource
-
-APPLIED_HASH = "tradewind.dev/applied-hash"
-"""Annotation of a child: the hash of the manifest that it was applied from."""
-TEMPLATE_HASH = "tradewind.dev/template-hash"
-"""Annotation of a Deployment: the hash of its pod template; where it changes, pods are replaced."""
+from tradewind.contracts.labels import APPLIED_HASH, COMPONENT, INSTANCE, TEMPLATE_HASH
+from tradewind_operator.kinds import DEPLOYMENT, JOB, POD, Resource
 
 Object = Mapping[str, Any]
 Name = tuple[str, str]

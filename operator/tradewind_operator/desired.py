@@ -14,12 +14,12 @@ import orjson
 
 from tradewind.contracts.api.document import read_resource
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, TradingBot
+from tradewind.contracts.labels import APPLIED_HASH, COMPONENT, TEMPLATE_HASH
 from tradewind.plan import plan
 from tradewind_operator.bots import Bot
-from tradewind_operator.children import APPLIED_HASH, TEMPLATE_HASH, Name
+from tradewind_operator.children import Name
 from tradewind_operator.kinds import DEPLOYMENT
 from tradewind_operator.manifests import Manifest, Site, render, template_hash
-from tradewind_operator.status import component_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def desired(bot: Bot, model: TradingBot, found: Mapping[Name, Manifest]) -> Desi
     return Desired(
         intent=bot.intent,
         hashes={name: one["metadata"]["annotations"][APPLIED_HASH] for name, one in found.items()},
-        workloads={name: component_of(one) for (kind, name), one in found.items() if kind == DEPLOYMENT.kind},
+        workloads={name: _component_of(one) for (kind, name), one in found.items() if kind == DEPLOYMENT.kind},
         services={workload.name: workload.services for workload in plan(model)},
     )
 
@@ -60,6 +60,10 @@ def desired(bot: Bot, model: TradingBot, found: Mapping[Name, Manifest]) -> Desi
 def model_of(bot: Bot) -> TradingBot:
     """The resource as our model; raises `ConfigErrors` for what the API server could not see."""
     return read_resource(bot.resource)
+
+
+def _component_of(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["labels"][COMPONENT])
 
 
 def _marked(manifest: Manifest, owner: Mapping[str, Any]) -> Manifest:

@@ -7,11 +7,7 @@ from typing import Any
 
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
-
-MANAGED_BY = "app.kubernetes.io/managed-by"
-INSTANCE = "app.kubernetes.io/instance"
-COMPONENT = "app.kubernetes.io/component"
-OPERATOR = "tradewind-operator"
+from tradewind.contracts.labels import MANAGED_BY, OPERATOR
 
 SELECTOR = f"{MANAGED_BY}={OPERATOR}"
 """What is watched: the API server sends nothing else."""

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from tradewind import __version__
+from tradewind.contracts.labels import OPERATOR
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
 from tradewind_operator.apiclient import ApiClient
 from tradewind_operator.applying import Applying
@@ -26,7 +27,7 @@ from tradewind_operator.bots import Bot, Bots, key_of
 from tradewind_operator.children import Children
 from tradewind_operator.events import Events
 from tradewind_operator.health import HealthServer
-from tradewind_operator.kinds import OPERATOR, SELECTOR, TRADING_BOT, WATCHED, Resource
+from tradewind_operator.kinds import SELECTOR, TRADING_BOT, WATCHED, Resource
 from tradewind_operator.leader import Leadership
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics

@@ -15,17 +15,18 @@ import structlog
 
 from tradewind.catalog import by_name
 from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.labels import FINALIZER, OPERATOR, RECONCILE
 from tradewind.domain.errors import ConfigErrors, TemporaryError
 from tradewind.kernel.telemetry.tracing import Tracer
 from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
 from tradewind_operator.applying import Applying
 from tradewind_operator.bot_secrets import BotSecrets, uses_site_storage
-from tradewind_operator.bots import FINALIZER, Bot, Bots
+from tradewind_operator.bots import Bot, Bots
 from tradewind_operator.child_writes import ChildConflictError
 from tradewind_operator.children import Children
 from tradewind_operator.desired import Desired, desired, manifests, model_of, owner_of
 from tradewind_operator.events import Events
-from tradewind_operator.kinds import OPERATOR, TRADING_BOT
+from tradewind_operator.kinds import TRADING_BOT
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.release import Release, wants_release
@@ -208,7 +209,7 @@ class Reconciler:
         before: Mapping[str, Any] = resource.get("status") or {}
         if disabled:
             reconciled = _standing(before, "Reconciled") or Condition(
-                "Reconciled", "Unknown", "ReconcileDisabled", "nothing was applied: annotation tradewind.dev/reconcile"
+                "Reconciled", "Unknown", "ReconcileDisabled", f"nothing was applied: annotation {RECONCILE}"
             )
         pods = self._children.pods(bot.key)
         deployments = wanted.workloads if wanted else self._running_workloads(bot)

@@ -1,6 +1,6 @@
 """A file that one process at a time has, and in which stands who that is.
 
-The lock is the kernel's (`flock`), so it goes with the process however that ends; the file itself stays, and says
+The lock is the kernel's (`flock`), so it goes with the process however that ends; the file itself stays, and means
 nothing while nobody has it.
 """
 

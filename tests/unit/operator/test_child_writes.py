@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tradewind.contracts.labels import APPLIED_HASH, INSTANCE
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiError
 from tradewind_operator.bots import read_bot
 from tradewind_operator.child_writes import ChildConflictError, ChildWrites, taken_over
-from tradewind_operator.children import APPLIED_HASH, read_child
-from tradewind_operator.kinds import BY_KIND, CLAIM, INSTANCE
+from tradewind_operator.children import read_child
+from tradewind_operator.kinds import BY_KIND, CLAIM
 
 CONFIG = BY_KIND["ConfigMap"]
 BOT = read_bot({"metadata": {"namespace": "a", "name": "momentum", "uid": "bot", "resourceVersion": "1"}, "spec": {}})

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tradewind.cli.kubectl.options import PATIENCE, Context, Kubeconfig, Name, Namespace, Timeout, Wait
-
-ANNOTATION = "tradewind.dev/restart"
+from tradewind.contracts.labels import RESTART
 
 
 def restart(
@@ -27,11 +26,11 @@ def restart(
     if cluster.bot(bot)["spec"].get("suspended"):
         raise PermanentError(f"{bot} is suspended, so it has no pods; fix: kubectl tradewind resume {bot}")
     moment = datetime.now(UTC).isoformat()
-    cluster.patch(bot, {"metadata": {"annotations": {ANNOTATION: moment}}})
+    cluster.patch(bot, {"metadata": {"annotations": {RESTART: moment}}})
     if wait:
         wait_until(
             f"{bot} is restarted",
-            lambda: unreplaced(cluster.deployments(bot), ANNOTATION, moment) or unready(cluster.bot(bot)),
+            lambda: unreplaced(cluster.deployments(bot), RESTART, moment) or unready(cluster.bot(bot)),
             timeout,
         )
     print(f"tradingbot.tradewind.dev/{bot} restarted")
