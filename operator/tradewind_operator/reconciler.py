@@ -30,7 +30,7 @@ from tradewind_operator.kinds import TRADING_BOT
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.release import Release, wants_release
-from tradewind_operator.status import Condition, Seen, conditions, crashes, status, workloads
+from tradewind_operator.status import Condition, Seen, crashes, status, workloads
 from tradewind_operator.told import Told
 from tradewind_operator.workqueue import WorkQueue
 
@@ -230,7 +230,7 @@ class Reconciler:
             strategies=",".join(str(one.get("name", "")) for one in spec.get("strategies", ()))[:1024],
         )
         found = status(seen, before)
-        self._metrics.show(bot.key, conditions(seen))
+        self._metrics.show(bot.key, {one["type"]: one["status"] for one in found["conditions"]})
         if spec.get("emergencyStop"):
             self._told.stop_now(bot)
         if _is_up(seen) and seen.told is None:

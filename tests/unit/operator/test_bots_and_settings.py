@@ -9,7 +9,6 @@ from tradewind.domain.errors import ConfigErrors
 from tradewind_operator.bots import Bots, read_bot
 from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.settings import load_settings
-from tradewind_operator.status import Condition
 
 
 def resource(version="1", uid="u1", generation=1, **metadata):
@@ -78,7 +77,7 @@ def test_a_setting_that_cannot_be_is_named_with_what_is_allowed(monkeypatch, nam
 def test_a_bot_that_is_gone_leaves_no_metric():
     metrics = OperatorMetrics()
     for key in ("default/momentum", "default/other"):
-        metrics.show(key, [Condition("Ready", "False", "R", "m")])
+        metrics.show(key, {"Ready": "False"})
     text = generate_latest(metrics.registry).decode()
     line = 'tradewind_operator_bot_condition{name="momentum",namespace="default",status="False",type="Ready"} 1.0'
     assert line in text
