@@ -12,7 +12,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.contracts.labels import APPLIED_HASH
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
@@ -21,7 +21,7 @@ from tradewind_operator.bots import Bot
 from tradewind_operator.child_writes import taken_over
 from tradewind_operator.desired import hash_of
 from tradewind_operator.kinds import SECRET
-from tradewind_operator.manifests import SERVICE_KEY_FILES, Manifest, service_secret, storage_secret
+from tradewind_operator.manifests import SERVICE_KEY_FILES, Manifest, service_secret, storage_secret, uses_site_storage
 from tradewind_operator.manifests.secrets import KEYS, STORAGE
 
 _PROCESS_KEY = secrets.token_hex(16)
@@ -102,13 +102,6 @@ class BotSecrets:
             }
         except OSError:
             return {}
-
-
-def uses_site_storage(model: TradingBot) -> bool:
-    """Whether the bot rests on what the installation gives, and not on a Secret that it names itself."""
-    storage = model.spec.storage
-    own = storage is not None and storage.postgres_secret_ref is not None and storage.redis_secret_ref is not None
-    return model.spec.profile is not Profile.MINIMAL and not own
 
 
 def _fresh_keys() -> dict[str, bytes]:

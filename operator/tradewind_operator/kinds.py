@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
@@ -60,8 +59,3 @@ WATCHED: tuple[Resource, ...] = (*CHILDREN, POD)
 BY_KIND = {resource.kind: resource for resource in (*WATCHED, TRADING_BOT, LEASE, EVENT)}
 
 GROUP_VERSION_PLURAL = (GROUP, VERSION, PLURAL)
-
-
-def resource_of(manifest: dict[str, Any]) -> Resource:
-    """The kind of a manifest; `KeyError` for one that the operator does not make."""
-    return BY_KIND[manifest["kind"]]
