@@ -26,10 +26,6 @@ class Mailbox:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def give_back(self, messages: Sequence[Message]) -> None:
-        """Return messages that could not be handled to the front, in their order."""
-        self._queue.extendleft(reversed(messages))
-
     async def take(self, limit: int) -> list[Message]:
         """Wait for at least one message; return up to `limit`."""
         while not self._queue:
