@@ -101,6 +101,56 @@ async def test_only_what_somebody_has_changed_is_put_right(world, resource):
     assert world.drift() == ['tradewind_operator_drift_corrected_total{kind="ConfigMap"} 1.0']
 
 
+def containers(world):
+    pod = world.api.get("Deployment", "momentum-bot")["spec"]["template"]["spec"]
+    return [one["name"] for one in pod["containers"]]
+
+
+async def rename(world):
+    """The container of a bot as a person renames it; what comes to be known of it."""
+    pod = world.api.get("Deployment", "momentum-bot")["spec"]["template"]["spec"]
+    others = [{**pod["containers"][0], "name": "other"}]
+    await world.api.edit("Deployment", "momentum-bot", {"spec": {"template": {"spec": {"containers": others}}}})
+
+
+def templates(world, since):
+    """The containers of each template that there was since."""
+    return [
+        [container["name"] for container in one["spec"]["template"]["spec"]["containers"]]
+        for version, _, one in world.api.history
+        if one["kind"] == "Deployment" and version > since
+    ]
+
+
+@pytest.mark.parametrize("leader", ["same", "new"])
+async def test_a_container_that_somebody_renamed_never_runs_beside_ours(world, resource, leader):
+    """An apply lays ours beside it, by its name: two would trade in one account. At no moment are there both."""
+    await world.wants(resource())
+    await world.look()
+    await rename(world)
+    if leader == "new":
+        world.new_leader()
+    renamed = world.api.version
+    await world.look()
+    assert containers(world) == ["bot"]
+    assert templates(world, renamed) == [["bot"]]
+    world.api.written()
+    await world.look()
+    assert world.api.written() == []
+
+
+async def test_one_that_no_watch_has_told_of_is_put_right_too(world, resource):
+    """It was renamed a moment before we write for another reason."""
+    await world.wants(resource())
+    await world.look()
+    await world.wants(resource(timeframe="4h"))
+    world.watch()
+    await rename(world)
+    world.watch = lambda: None
+    await world.look()
+    assert containers(world) == ["bot"]
+
+
 async def test_what_was_deleted_is_lost_and_comes_back(world, resource):
     await world.wants(resource())
     await world.look()
