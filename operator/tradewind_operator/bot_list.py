@@ -53,8 +53,8 @@ class BotList:
 
     def deaf(self) -> str:
         """A bot of which the watch should have told long ago; empty where there is none."""
-        now = monotonic()
-        return next((key for key, (_, since) in self._missed.items() if now - since > MISSED_AFTER), "")
+        unheard = self._client.reach.unheard
+        return next((key for key, (_, since) in self._missed.items() if unheard(since) > MISSED_AFTER), "")
 
     async def compare(self) -> None:
         """Take over what the watch has not told; waits for as long as the API server does not answer."""
