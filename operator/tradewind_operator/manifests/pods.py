@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
-from tradewind.contracts.labels import CONFIG_HASH, RESTART
+from tradewind.contracts.labels import CONFIG_HASH, RESTART, RESTART_OF
 from tradewind.plan import Workload
 from tradewind_operator.manifests.hashes import config_hash
 from tradewind_operator.manifests.names import (
@@ -49,8 +49,9 @@ def pod_template(bot: TradingBot, site: Site, workload: Workload) -> Manifest:
     options = options_of(bot, workload)
     volumes = volumes_of(bot, workload)
     annotations = {CONFIG_HASH: config_hash(bot)}
-    if RESTART in bot.metadata.annotations:
-        annotations[RESTART] = bot.metadata.annotations[RESTART]
+    for name in (RESTART, f"{RESTART_OF}{workload.name}"):
+        if name in bot.metadata.annotations:
+            annotations[name] = bot.metadata.annotations[name]
     spec: Manifest = {
         "serviceAccountName": child_name(bot, WHOLE),
         "automountServiceAccountToken": False,

@@ -32,6 +32,8 @@ RECONCILE = f"{OUR_DOMAIN}reconcile"
 DISABLED = "disabled"
 RESTART = f"{OUR_DOMAIN}restart"
 """Annotation of a bot and of its pods: another value than before replaces all pods, in the order of dependencies."""
+RESTART_OF = f"{RESTART}."
+"""Begins the annotation that does the same for the pods of one workload, of the name that follows."""
 FINALIZER = f"{OUR_DOMAIN}release"
 """Keeps a deleted bot until its orders are dealt with as `deletionPolicy` says."""
 
