@@ -183,8 +183,9 @@ class Applying:
     def _take_over_rollout(self, bot: Bot, deployment: str, child: Child | None) -> None:
         """What is not ready and was not changed by this process may be so by the leader before: it is waited for."""
         facts = child.facts if child is not None else None
-        if isinstance(facts, Rollout) and facts.desired > 0 and not facts.done:
-            self._rolled[bot.key].setdefault(deployment, monotonic())
+        under_way = isinstance(facts, Rollout) and facts.desired > 0 and not facts.done
+        if under_way and not self._is_rolling(bot, deployment, child):
+            self._rolled[bot.key][deployment] = monotonic()
 
     def _is_rolling(self, bot: Bot, deployment: str, child: Child | None) -> bool:
         """Whether a change of this Deployment is not through yet, and may still be waited for."""
