@@ -17,9 +17,11 @@ import aiohttp
 import orjson
 
 from tradewind import __version__
+from tradewind.contracts.labels import OPERATOR
 from tradewind.domain.errors import ConfigError, TradewindError
 from tradewind_operator.framework import kopf
-from tradewind_operator.kinds import OPERATOR, Resource
+from tradewind_operator.kinds import Resource
+from tradewind_operator.reach import Reach
 
 APPLY = "application/apply-patch+yaml"
 """Server-side apply; JSON is valid YAML."""
@@ -30,6 +32,7 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 CONNECTIONS = 64
 REQUEST_TIMEOUT = 20.0
 """Seconds for an answer, at most."""
+_TURNED_AWAY = (HTTPStatus.TOO_MANY_REQUESTS,)
 
 Object = dict[str, Any]
 
@@ -80,6 +83,7 @@ class ApiClient:
     def __init__(self, credentials: Callable[[], kopf.ConnectionInfo] = login, fence: Fence | None = None) -> None:
         self._credentials = credentials
         self.fence = fence or Fence()
+        self.reach = Reach()
         self._session: aiohttp.ClientSession | None = None
         self._info: kopf.ConnectionInfo | None = None
         self._authorization: dict[str, str] = {}
@@ -220,6 +224,8 @@ class ApiClient:
                     headers=headers,
                     timeout=limits,
                 ) as response:
+                    if response.status < HTTPStatus.INTERNAL_SERVER_ERROR and response.status not in _TURNED_AWAY:
+                        self.reach.answered()
                     if response.status == HTTPStatus.UNAUTHORIZED and attempt == 1:
                         # The token of a pod is replaced on disk before it runs out.
                         self._info = None

@@ -17,11 +17,12 @@ from typing import Any
 
 import structlog
 
+from tradewind.contracts.labels import TEMPLATE_HASH
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiClient
 from tradewind_operator.bots import Bot
 from tradewind_operator.child_writes import ChildWrites
-from tradewind_operator.children import TEMPLATE_HASH, Child, Children, Name, PodFacts, Rollout, read_child
+from tradewind_operator.children import Child, Children, Name, PodFacts, Rollout, read_child
 from tradewind_operator.desired import Desired
 from tradewind_operator.kinds import BY_KIND, CLAIM, DEPLOYMENT, JOB, POD, SECRET, Resource
 from tradewind_operator.manifests import Manifest
@@ -42,7 +43,7 @@ class Applying:
         self._applied: dict[str, dict[Name, tuple[str, bytes]]] = defaultdict(dict)
         """By bot, for each child that was applied by this process: from what, and what it was then."""
         self._rolled: dict[str, dict[str, float]] = defaultdict(dict)
-        """By bot: when each Deployment was last given another pod template."""
+        """By bot: since when each Deployment is waited for that was given another pod template."""
         self._log = structlog.get_logger().bind(service="operator")
 
     def forget(self, key: str) -> None:
@@ -174,12 +175,20 @@ class Applying:
                     rolling = True
                     continue
                 at_once.append(name)
+                self._take_over_rollout(bot, deployment, child)
             rolling = rolling or self._is_rolling(bot, deployment, child)
         await self._together(bot, wanted, manifests, at_once)
         return waiting
 
+    def _take_over_rollout(self, bot: Bot, deployment: str, child: Child | None) -> None:
+        """What is not ready and was not changed by this process may be so by the leader before: it is waited for."""
+        facts = child.facts if child is not None else None
+        under_way = isinstance(facts, Rollout) and facts.desired > 0 and not facts.done
+        if under_way and not self._is_rolling(bot, deployment, child):
+            self._rolled[bot.key][deployment] = monotonic()
+
     def _is_rolling(self, bot: Bot, deployment: str, child: Child | None) -> bool:
-        """Whether a change of this Deployment by this process is not through yet, and may still be waited for."""
+        """Whether a change of this Deployment is not through yet, and may still be waited for."""
         since = self._rolled.get(bot.key, {}).get(deployment)
         if since is None:
             return False

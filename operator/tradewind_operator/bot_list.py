@@ -15,13 +15,14 @@ from typing import Any
 
 import structlog
 
+from tradewind.kernel.backoff import Backoff
 from tradewind_operator.apiclient import METADATA_LIST, ApiClient, ApiError
 from tradewind_operator.bots import Bot, Bots, key_of
 from tradewind_operator.kinds import TRADING_BOT
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
-ODD = 4.0
-"""A pause that has grown to so many seconds is worth an error in the log."""
+ODD = 4
+"""So many failures in a row, about three seconds of them, are worth an error in the log."""
 PAGE = 500
 MISSED_AFTER = 60.0
 """Seconds after which a version of a bot that a list has shown must have come by the watch as well."""
@@ -52,8 +53,8 @@ class BotList:
 
     def deaf(self) -> str:
         """A bot of which the watch should have told long ago; empty where there is none."""
-        now = monotonic()
-        return next((key for key, (_, since) in self._missed.items() if now - since > MISSED_AFTER), "")
+        unheard = self._client.reach.unheard
+        return next((key for key, (_, since) in self._missed.items() if unheard(since) > MISSED_AFTER), "")
 
     async def compare(self) -> None:
         """Take over what the watch has not told; waits for as long as the API server does not answer."""
@@ -89,12 +90,12 @@ class BotList:
         """The metadata of all bots of a namespace by key, and the version at which that was so."""
         found: dict[str, dict[str, Any]] = {}
         parameters = {"limit": str(PAGE)}
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             try:
                 page = await self._client.read(TRADING_BOT.collection(namespace), parameters, METADATA_LIST)
             except ApiError as error:
-                pause = await self._wait(error, pause)
+                await self._wait(error, backoff)
                 if error.status == HTTPStatus.GONE:
                     found, parameters = {}, {"limit": str(PAGE)}
                 continue
@@ -103,14 +104,14 @@ class BotList:
                 return found, int(page["metadata"]["resourceVersion"])
             parameters = {**parameters, "continue": following}
 
-    async def _wait(self, error: ApiError, pause: float) -> float:
+    async def _wait(self, error: ApiError, backoff: Backoff) -> None:
+        pause = max(backoff.pause(), error.retry_after or 0.0)
         # Without the definition of the resource there are no bots yet; without rights there is something to mend, but
         # for a server that has just started and has not read the roles.
-        expected = error.passing or error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) or pause < ODD
+        expected = error.passing or error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE) or backoff.failures < ODD
         level = self._log.info if expected else self._log.error
-        level("bots are listed again", error=str(error), pause=pause)
-        await asyncio.sleep(max(pause, error.retry_after or 0.0))
-        return min(pause * 2, LONGEST_PAUSE)
+        level("bots are listed again", error=str(error), pause=round(pause, 2))
+        await asyncio.sleep(pause)
 
     async def _compare(self, listed: dict[str, Any]) -> None:
         key, version = key_of(listed), int(listed["metadata"]["resourceVersion"])
@@ -118,13 +119,13 @@ class BotList:
         if bot is not None and bot.version >= version:
             return
         self._missed.setdefault(key, (version, monotonic()))
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             ends = self._bots.ends
             try:
                 found = await self._client.get(TRADING_BOT, *key.split("/", 1))
             except ApiError as error:
-                pause = await self._wait(error, pause)
+                await self._wait(error, backoff)
                 continue
             if found is None:
                 self._missed.pop(key, None)

@@ -12,17 +12,18 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.labels import APPLIED_HASH
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.applying import Applying
 from tradewind_operator.bots import Bot
 from tradewind_operator.child_writes import taken_over
-from tradewind_operator.children import APPLIED_HASH
 from tradewind_operator.desired import hash_of
 from tradewind_operator.kinds import SECRET
-from tradewind_operator.manifests import SERVICE_KEY_FILES, Manifest, service_secret, storage_secret
+from tradewind_operator.manifests import SERVICE_KEY_FILES, Manifest, service_secret, storage_secret, uses_site_storage
 from tradewind_operator.manifests.secrets import KEYS, STORAGE
+from tradewind_operator.storage_addresses import StorageAddresses
 
 _PROCESS_KEY = secrets.token_hex(16)
 _KEYS_CONTENT = hash_of(sorted(SERVICE_KEY_FILES))
@@ -32,18 +33,18 @@ class BotSecrets:
     """Keeps the Secrets of bots. `storage` is where the chart mounted the addresses, None where it did not."""
 
     def __init__(self, client: ApiClient, applying: Applying, storage: Path | None) -> None:
-        self._client, self._applying, self._storage = client, applying, storage
+        self._client, self._applying, self._storage = client, applying, StorageAddresses(storage)
 
     def wired(self) -> bool:
         """Whether the installation gives its bots Redis and Postgres."""
-        return bool(self._addresses())
+        return bool(self._storage.read())
 
     def complete(self, bot: Bot, *, site_storage: bool) -> bool:
         """Whether both are known to be as they should be."""
         prefix = bot.key.partition("/")[2]
         if not self._applying.remembers(bot, (SECRET.kind, f"{prefix}-{KEYS}"), _KEYS_CONTENT):
             return False
-        addresses = self._addresses()
+        addresses = self._storage.read()
         if not addresses or not site_storage:
             return True
         return self._applying.remembers(bot, (SECRET.kind, f"{prefix}-{STORAGE}"), _content(addresses))
@@ -51,7 +52,7 @@ class BotSecrets:
     async def ensure(self, bot: Bot, model: TradingBot, owner: Mapping[str, Any]) -> None:
         """Both are there and complete."""
         await self._ensure_keys(bot, model, owner)
-        addresses = self._addresses()
+        addresses = self._storage.read()
         if addresses and uses_site_storage(model):
             manifest = _owned(storage_secret(model, addresses), owner, STORAGE)
             await self._applying.ensure(bot, SECRET, manifest, _content(addresses))
@@ -90,25 +91,6 @@ class BotSecrets:
             if error.status in (HTTPStatus.CONFLICT, HTTPStatus.NOT_FOUND):
                 raise TemporaryError(f"Secret {name} was changed while it was looked at", retry_after=0.2) from error
             raise
-
-    def _addresses(self) -> dict[str, bytes]:
-        if self._storage is None:
-            return {}
-        try:
-            return {
-                file.name: file.read_bytes().strip()
-                for file in sorted(self._storage.iterdir())
-                if file.is_file() and not file.name.startswith(".")
-            }
-        except OSError:
-            return {}
-
-
-def uses_site_storage(model: TradingBot) -> bool:
-    """Whether the bot rests on what the installation gives, and not on a Secret that it names itself."""
-    storage = model.spec.storage
-    own = storage is not None and storage.postgres_secret_ref is not None and storage.redis_secret_ref is not None
-    return model.spec.profile is not Profile.MINIMAL and not own
 
 
 def _fresh_keys() -> dict[str, bytes]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
@@ -22,6 +21,7 @@ from typing import Any
 
 import structlog
 
+from tradewind.kernel.backoff import Backoff
 from tradewind_operator.apiclient import login
 from tradewind_operator.framework import kopf
 from tradewind_operator.kinds import GROUP_VERSION_PLURAL
@@ -51,19 +51,20 @@ class BotWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        pause = FIRST_PAUSE
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         while True:
             await self._before()
             began = monotonic()
+            why = "it has ended by itself"
             try:
                 await self._watch()
-                self._log.warning("watch of bots has ended by itself", pause=pause)
             except Exception as error:  # noqa: BLE001 - whatever ended it, bots must be watched
-                self._log.warning("watch of bots is begun again", error=repr(error), pause=pause)
+                why = repr(error)
             if monotonic() - began > LASTING:
-                pause = FIRST_PAUSE
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - a jitter
-            pause = min(pause * 2, LONGEST_PAUSE)
+                backoff.reset()
+            pause = backoff.pause()
+            self._log.warning("watch of bots is begun again", error=why, pause=round(pause, 2))
+            await asyncio.sleep(pause)
 
     async def _watch(self) -> None:
         """Until kopf ends; raises what ended it."""

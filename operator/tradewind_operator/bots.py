@@ -9,12 +9,7 @@ from typing import Any
 
 import orjson
 
-RECONCILE = "tradewind.dev/reconcile"
-"""Annotation: `disabled` keeps the operator from changing anything of a bot, deletion apart."""
-RESTART = "tradewind.dev/restart"
-"""Annotation: another value than before replaces all pods, in the order of their dependencies."""
-FINALIZER = "tradewind.dev/release"
-"""Keeps a deleted bot until its orders are dealt with as `deletionPolicy` says."""
+from tradewind.contracts.labels import DISABLED, RECONCILE, RESTART, RESTART_OF
 
 Object = dict[str, Any]
 
@@ -29,7 +24,8 @@ class Bot:
     generation: int
     deleted_at: datetime | None
     finalizers: tuple[str, ...]
-    restart: str
+    restart: tuple[tuple[str, str], ...]
+    """The annotations that ask for a restart, with their values."""
     disabled: bool
     packed: bytes
 
@@ -115,7 +111,11 @@ def read_bot(resource: Mapping[str, Any]) -> Bot:
         generation=int(metadata.get("generation", 0)),
         deleted_at=datetime.fromisoformat(deleted) if deleted else None,
         finalizers=tuple(metadata.get("finalizers") or ()),
-        restart=str(annotations.get(RESTART, "")),
-        disabled=annotations.get(RECONCILE) == "disabled",
+        restart=tuple(
+            (name, value)
+            for name, value in sorted(annotations.items())
+            if name == RESTART or name.startswith(RESTART_OF)
+        ),
+        disabled=annotations.get(RECONCILE) == DISABLED,
         packed=orjson.dumps({**resource, "metadata": kept}),
     )

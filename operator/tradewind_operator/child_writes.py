@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from tradewind.contracts.labels import OPERATOR
 from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.bots import Bot
-from tradewind_operator.children import Child, bot_key, read_child
-from tradewind_operator.kinds import CLAIM, OPERATOR, Resource
+from tradewind_operator.children import Child, Rollout, bot_key, container_names, read_child
+from tradewind_operator.kinds import CLAIM, Resource
 from tradewind_operator.manifests import Manifest
 
 NEVER = "1"
@@ -52,7 +53,11 @@ class ChildWrites:
             if known is not None and resource is CLAIM:
                 # What a claim asks for cannot be changed by us, and a person may have enlarged it.
                 return await self._client.merge(CLAIM, metadata["namespace"], known.name, {"metadata": metadata})
-            return await self._client.apply(resource, {**manifest, "metadata": metadata}, OPERATOR)
+            if known is None or not _runs_others(manifest, known):
+                answer = await self._client.apply(resource, {**manifest, "metadata": metadata}, OPERATOR)
+                # It may have been changed a moment before, which no watch has told yet.
+                if known is None or not _runs_others(manifest, read_child(resource, answer)):
+                    return answer
         except ApiError as error:
             another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
             if error.status == HTTPStatus.CONFLICT or another:
@@ -64,12 +69,23 @@ class ChildWrites:
     async def _overwrite(self, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
         """Replace whole lists before applying once more.
 
-        What is applied is laid beside the items that somebody else has put into a list, and may be refused for that:
-        two ports of one name.
+        What is applied is laid beside the items that somebody else has put into a list, and may be refused for that
+        (two ports of one name), or would trade beside ours (a container that somebody has renamed).
         """
         metadata = manifest["metadata"]
         await self._client.merge(resource, metadata["namespace"], metadata["name"], manifest)
-        return await self._client.apply(resource, manifest, OPERATOR)
+        answer = await self._client.apply(resource, manifest, OPERATOR)
+        # What was merged would be owned by us twice, and no later apply could take a field of it away.
+        there = answer["metadata"].get("managedFields", [])
+        kept = [one for one in there if (one["manager"], one["operation"]) != (OPERATOR, "Update")]
+        if kept == there:
+            return answer
+        owners = {
+            "uid": metadata["uid"],
+            "resourceVersion": answer["metadata"]["resourceVersion"],
+            "managedFields": kept,
+        }
+        return await self._client.merge(resource, metadata["namespace"], metadata["name"], {"metadata": owners})
 
     async def _after_a_second_look(self, bot: Bot, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
         """What the watch has not told yet is asked for, and taken over where it is the bot's."""
@@ -93,6 +109,11 @@ def taken_over(bot: Bot, resource: Resource, found: Mapping[str, Any]) -> Child:
         )
     _check_owner(bot, known)
     return known
+
+
+def _runs_others(manifest: Manifest, known: Child) -> bool:
+    """Whether a Deployment has containers that its manifest does not have."""
+    return isinstance(known.facts, Rollout) and not set(known.facts.containers) <= set(container_names(manifest))
 
 
 def _check(bot: Bot, known: Child) -> None:

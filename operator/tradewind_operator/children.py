@@ -8,6 +8,7 @@ our own writes, whichever is newer, so that a bot is never reconciled on somethi
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,12 +17,8 @@ from typing import Any
 import orjson
 
 from tradewind.contracts.api.v1alpha1 import KIND
-from tradewind_operator.kinds import COMPONENT, DEPLOYMENT, INSTANCE, JOB, POD, Resource
-
-APPLIED_HASH = "tradewind.dev/applied-hash"
-"""Annotation of a child: the hash of the manifest that it was applied from."""
-TEMPLATE_HASH = "tradewind.dev/template-hash"
-"""Annotation of a Deployment: the hash of its pod template; where it changes, pods are replaced."""
+from tradewind.contracts.labels import APPLIED_HASH, COMPONENT, INSTANCE, TEMPLATE_HASH
+from tradewind_operator.kinds import DEPLOYMENT, JOB, POD, Resource
 
 Object = Mapping[str, Any]
 Name = tuple[str, str]
@@ -29,6 +26,7 @@ Name = tuple[str, str]
 Place = tuple[str, str]
 """Namespace and name."""
 
+CONTAINERS = ("initContainers", "containers")
 _UNOWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "selfLink"})
 
 
@@ -42,6 +40,8 @@ class Rollout:
     ready: int
     available: int
     total: int
+    containers: tuple[str, ...] = ()
+    """The names of all containers of its pods, in order."""
 
     @property
     def done(self) -> bool:
@@ -239,7 +239,15 @@ def _rollout(found: Object) -> Rollout:
         ready=status.get("readyReplicas", 0),
         available=status.get("availableReplicas", 0),
         total=status.get("replicas", 0),
+        containers=container_names(found),
     )
+
+
+def container_names(deployment: Object) -> tuple[str, ...]:
+    """The names of all containers of the pods of a Deployment, those of preparation too, in order."""
+    pod = deployment.get("spec", {}).get("template", {}).get("spec", {})
+    # The same few names in thousands of Deployments.
+    return tuple(sorted(sys.intern(one["name"]) for kind in CONTAINERS for one in pod.get(kind) or ()))
 
 
 def _pod(found: Object) -> PodFacts:

@@ -14,24 +14,35 @@ import orjson
 
 from tradewind.contracts.api.document import read_resource
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, TradingBot
+from tradewind.contracts.labels import APPLIED_HASH, COMPONENT, TEMPLATE_HASH
 from tradewind.plan import plan
 from tradewind_operator.bots import Bot
-from tradewind_operator.children import APPLIED_HASH, TEMPLATE_HASH, Name
+from tradewind_operator.children import Name
 from tradewind_operator.kinds import DEPLOYMENT
-from tradewind_operator.manifests import Manifest, Site, render, template_hash
-from tradewind_operator.status import component_of
+from tradewind_operator.manifests import Manifest, Site, render, template_hash, uses_site_storage, wants_release
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The hashes of all children by kind and name, in the order in which they are applied; workloads by Deployment."""
+    """What was rendered for `intent` on `site`, as hashes, and what is asked of the model later, which is not kept."""
 
     intent: tuple[Any, ...]
+    site: Site
     hashes: Mapping[Name, str]
+    """Of all children by kind and name, in the order in which they are applied."""
     workloads: Mapping[str, str]
     """The name of the workload of each Deployment, in the order of dependencies."""
     services: Mapping[str, tuple[str, ...]]
     """The services of each workload."""
+    released: bool
+    """Whether something of the bot would outlive it, so that its deletion has to wait."""
+    site_storage: bool
+    """Whether it rests on the storage of the installation."""
+
+    @property
+    def storage_missing(self) -> bool:
+        """Whether it rests on storage that the installation does not have."""
+        return self.site_storage and not self.site.storage_wired
 
 
 def manifests(model: TradingBot, bot: Bot, site: Site) -> dict[Name, Manifest]:
@@ -47,19 +58,26 @@ def owner_of(bot: Bot) -> dict[str, Any]:
     return {**reference, "controller": True, "blockOwnerDeletion": True}
 
 
-def desired(bot: Bot, model: TradingBot, found: Mapping[Name, Manifest]) -> Desired:
-    """The hashes of manifests that were rendered from `model`."""
+def desired(bot: Bot, model: TradingBot, site: Site, found: Mapping[Name, Manifest]) -> Desired:
+    """The record of the manifests that were rendered from `model` on `site`."""
     return Desired(
         intent=bot.intent,
+        site=site,
         hashes={name: one["metadata"]["annotations"][APPLIED_HASH] for name, one in found.items()},
-        workloads={name: component_of(one) for (kind, name), one in found.items() if kind == DEPLOYMENT.kind},
+        workloads={name: _component_of(one) for (kind, name), one in found.items() if kind == DEPLOYMENT.kind},
         services={workload.name: workload.services for workload in plan(model)},
+        released=wants_release(model),
+        site_storage=uses_site_storage(model),
     )
 
 
 def model_of(bot: Bot) -> TradingBot:
     """The resource as our model; raises `ConfigErrors` for what the API server could not see."""
     return read_resource(bot.resource)
+
+
+def _component_of(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["labels"][COMPONENT])
 
 
 def _marked(manifest: Manifest, owner: Mapping[str, Any]) -> Manifest:

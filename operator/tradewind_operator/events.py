@@ -16,8 +16,9 @@ from uuid import uuid4
 import structlog
 
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
+from tradewind.contracts.labels import OPERATOR, OUR_DOMAIN
 from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
-from tradewind_operator.kinds import EVENT, OPERATOR
+from tradewind_operator.kinds import EVENT
 
 QUIET_SECONDS = 600.0
 _MOST_REMEMBERED = 10_000
@@ -55,7 +56,7 @@ class Events:
             "kind": EVENT.kind,
             "metadata": {"name": f"{metadata['name']}.{uuid4().hex[:16]}", "namespace": metadata["namespace"]},
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "reportingController": f"tradewind.dev/{OPERATOR}",
+            "reportingController": f"{OUR_DOMAIN}{OPERATOR}",
             "reportingInstance": self._identity[:128],
             "action": action,
             "reason": reason,

@@ -1,8 +1,9 @@
 """What the kubelet and Prometheus ask of the operator.
 
-`/healthz` fails when a watch has heard nothing for much longer than the API server keeps silent, or when the loop of
-the Lease has stopped: then this process is deaf, and the kubelet restarts it. `/readyz` is true on a standby as well,
-as soon as it knows everything that is there: it could take over at once.
+`/healthz` fails when a watch has heard nothing for much longer than the API server keeps silent, though that one
+answers others, or when the loop of the Lease has stopped: then this process is deaf, and the kubelet restarts it. An
+API server that is out of reach is no reason: a restart would mend nothing, and all replicas would end at once.
+`/readyz` is true on a standby as well, as soon as it knows everything that is there: it could take over at once.
 """
 
 from __future__ import annotations

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
-
-MANAGED_BY = "app.kubernetes.io/managed-by"
-INSTANCE = "app.kubernetes.io/instance"
-COMPONENT = "app.kubernetes.io/component"
-OPERATOR = "tradewind-operator"
+from tradewind.contracts.labels import MANAGED_BY, OPERATOR
 
 SELECTOR = f"{MANAGED_BY}={OPERATOR}"
 """What is watched: the API server sends nothing else."""
@@ -64,8 +59,3 @@ WATCHED: tuple[Resource, ...] = (*CHILDREN, POD)
 BY_KIND = {resource.kind: resource for resource in (*WATCHED, TRADING_BOT, LEASE, EVENT)}
 
 GROUP_VERSION_PLURAL = (GROUP, VERSION, PLURAL)
-
-
-def resource_of(manifest: dict[str, Any]) -> Resource:
-    """The kind of a manifest; `KeyError` for one that the operator does not make."""
-    return BY_KIND[manifest["kind"]]

@@ -47,7 +47,8 @@ class Leadership(Fence):
         self._renewed_at: float | None = None
         self._log = structlog.get_logger().bind(service="operator", identity=identity)
         self.on_change: Callable[[bool], None] = lambda _leads: None
-        self.heard = clock()
+        self.looked_at: float | None = None
+        """When the Lease was last asked for, whatever came of it; None before the first time."""
         self._told = False
 
     @property
@@ -64,11 +65,10 @@ class Leadership(Fence):
     async def run(self) -> None:
         """Take and renew until cancelled."""
         while True:
-            began = self._clock()
+            began = self.looked_at = self._clock()
             try:
                 async with asyncio.timeout(self._duration / 3):
                     await self._round(began)
-                self.heard = self._clock()
             except (ApiError, TimeoutError) as error:
                 if isinstance(error, ApiError) and error.status == HTTPStatus.CONFLICT:
                     self._lease = None  # somebody was quicker: look again

@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from tradewind import __version__
+from tradewind.contracts.labels import OPERATOR
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
 from tradewind_operator.apiclient import ApiClient
 from tradewind_operator.applying import Applying
@@ -26,7 +27,7 @@ from tradewind_operator.bots import Bot, Bots, key_of
 from tradewind_operator.children import Children
 from tradewind_operator.events import Events
 from tradewind_operator.health import HealthServer
-from tradewind_operator.kinds import OPERATOR, SELECTOR, TRADING_BOT, WATCHED, Resource
+from tradewind_operator.kinds import SELECTOR, TRADING_BOT, WATCHED, Resource
 from tradewind_operator.leader import Leadership
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics
@@ -39,7 +40,7 @@ from tradewind_operator.told import Told
 from tradewind_operator.workqueue import WorkQueue
 
 DEAF_AFTER = 240.0
-"""Seconds without a word from the API server after which a watch is dead, though it is begun again by itself before."""
+"""Seconds without a word of the API server, while it answers others, after which a watch will not mend itself."""
 SETTLE = 0.5
 """Seconds for which a watch of bots that begins again is let go on before it is compared with a list."""
 
@@ -255,12 +256,12 @@ class Operator:
         self.metrics.watch_age.set(max((now - one.heard for one in self.reflectors), default=0.0))
 
     def _unhealthy(self) -> list[str]:
-        now = monotonic()
-        deaf = [one.name for one in self.reflectors if now - one.heard > DEAF_AFTER]
+        deaf = [one.name for one in self.reflectors if self.client.reach.unheard(one.heard) > DEAF_AFTER]
         reasons = [f"the watch of {name} has heard nothing for {DEAF_AFTER:g} s" for name in deaf]
         if missed := self.list.deaf():
             reasons.append(f"the watch of {TRADING_BOT.plural} has not told of {missed}, which is there")
-        if now - self.leadership.heard > DEAF_AFTER and self._bots_listed.is_set():
+        looked_at = self.leadership.looked_at
+        if looked_at is not None and monotonic() - looked_at > DEAF_AFTER:
             reasons.append(f"the Lease was not looked at for {DEAF_AFTER:g} s")
         return reasons
 

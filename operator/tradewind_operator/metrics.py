@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
-from tradewind_operator.status import TYPES, Condition
+from tradewind_operator.status import TYPES
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _TRUTHS = ("True", "False", "Unknown")
@@ -58,12 +58,12 @@ class OperatorMetrics:
             registry=registry,
         )
 
-    def show(self, key: str, conditions: Iterable[Condition]) -> None:
-        """Take over the conditions of a bot."""
+    def show(self, key: str, conditions: Mapping[str, str]) -> None:
+        """Take over the status of each condition of a bot, by type."""
         namespace, _, name = key.partition("/")
-        for condition in conditions:
+        for kind, status in conditions.items():
             for truth in _TRUTHS:
-                self.conditions.labels(namespace, name, condition.type, truth).set(truth == condition.status)
+                self.conditions.labels(namespace, name, kind, truth).set(truth == status)
 
     def forget(self, key: str) -> None:
         """A bot is gone."""

@@ -14,27 +14,26 @@ from typing import Any
 import structlog
 
 from tradewind.catalog import by_name
-from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.labels import FINALIZER, OPERATOR, RECONCILE
 from tradewind.domain.errors import ConfigErrors, TemporaryError
 from tradewind.kernel.telemetry.tracing import Tracer
 from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
 from tradewind_operator.applying import Applying
-from tradewind_operator.bot_secrets import BotSecrets, uses_site_storage
-from tradewind_operator.bots import FINALIZER, Bot, Bots
+from tradewind_operator.bot_secrets import BotSecrets
+from tradewind_operator.bots import Bot, Bots
 from tradewind_operator.child_writes import ChildConflictError
 from tradewind_operator.children import Children
 from tradewind_operator.desired import Desired, desired, manifests, model_of, owner_of
 from tradewind_operator.events import Events
-from tradewind_operator.kinds import OPERATOR, TRADING_BOT
+from tradewind_operator.kinds import TRADING_BOT
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics
-from tradewind_operator.release import Release, wants_release
-from tradewind_operator.status import Condition, Seen, conditions, crashes, status, workloads
+from tradewind_operator.release import Release
+from tradewind_operator.status import Condition, Seen, crashes, status, workloads
 from tradewind_operator.told import Told
 from tradewind_operator.workqueue import WorkQueue
 
 STATUS_MANAGER = f"{OPERATOR}-status"
-_SERVICES = by_name()
 APPLIED = Condition("Reconciled", "True", "Applied", "all children are as the spec says")
 EARLY = 3
 """How often a look may be refused, over about three seconds, before it is told to anybody."""
@@ -68,7 +67,7 @@ class Reconciler:
         self._client, self._bots, self._children, self._queue = client, bots, children, queue
         self._applying, self._secrets, self._release, self._told = applying, secrets, release, told
         self._events, self._metrics, self._tracer, self._site = events, metrics, tracer, site
-        self._desired: dict[str, tuple[Site, Desired, TradingBotFacts]] = {}
+        self._desired: dict[str, Desired] = {}
         self._log = structlog.get_logger().bind(service="operator")
 
     def forget(self, bot: Bot) -> None:
@@ -133,16 +132,13 @@ class Reconciler:
             if again is not None:
                 self._queue.add_after(bot.key, again)
             return "success"
-        known = self._desired.get(bot.key)
-        site = self._site()
         if bot.disabled:
-            await self._report(bot, known[1] if known else None, APPLIED, disabled=True)
+            await self._report(bot, APPLIED, disabled=True)
             return "success"
-        reconciled, result = await self._try_to_apply(bot, site)
+        reconciled, result = await self._try_to_apply(bot, self._site())
         if self._bots.get(bot.key) is None:
             return "gone"
-        known = self._desired.get(bot.key)
-        await self._report(bot, known[1] if known else None, reconciled)
+        await self._report(bot, reconciled)
         return result
 
     async def _try_to_apply(self, bot: Bot, site: Site) -> tuple[Condition, str]:
@@ -167,22 +163,21 @@ class Reconciler:
     async def _apply(self, bot: Bot, site: Site) -> Condition:
         """Bring the children to what the spec says."""
         known = self._desired.get(bot.key)
-        fresh = known is None or known[0] != site or known[1].intent != bot.intent
+        fresh = known is None or known.site != site or known.intent != bot.intent
         if known is not None and not fresh and self._unchanged(bot, known):
             return APPLIED
         # Where children have gone the bot may have gone before them, and the watch have missed it: what is made for
         # it then is deleted by Kubernetes, and made again, for ever.
-        if known is not None and self._applying.lost(bot, known[1]) and not await self._confirm(bot):
+        if known is not None and self._applying.lost(bot, known) and not await self._confirm(bot):
             return APPLIED
         model = model_of(bot)
         bodies = manifests(model, bot, site)
-        wanted = desired(bot, model, bodies)
-        facts = TradingBotFacts(model)
-        if facts.released and FINALIZER not in bot.finalizers:
+        wanted = desired(bot, model, site, bodies)
+        if wanted.released and FINALIZER not in bot.finalizers:
             self._bots.answered(await self._release.hold(bot))
-        elif not facts.released and FINALIZER in bot.finalizers:
+        elif not wanted.released and FINALIZER in bot.finalizers:
             self._bots.answered(await self._release.let_go(bot))
-        self._desired[bot.key] = (site, wanted, facts)
+        self._desired[bot.key] = wanted
         await self._secrets.ensure(bot, model, owner_of(bot))
         waiting = await self._applying.apply(bot, wanted, bodies)
         if waiting:
@@ -193,26 +188,25 @@ class Reconciler:
             )
         return APPLIED
 
-    def _unchanged(self, bot: Bot, known: tuple[Site, Desired, TradingBotFacts]) -> bool:
-        _, wanted, facts = known
+    def _unchanged(self, bot: Bot, wanted: Desired) -> bool:
         return (
             not self._applying.differing(bot, wanted)
             and not self._applying.surplus(bot, wanted)
-            and self._secrets.complete(bot, site_storage=facts.site_storage)
-            and facts.released == (FINALIZER in bot.finalizers)
+            and self._secrets.complete(bot, site_storage=wanted.site_storage)
+            and wanted.released == (FINALIZER in bot.finalizers)
         )
 
-    async def _report(self, bot: Bot, wanted: Desired | None, reconciled: Condition, *, disabled: bool = False) -> None:
+    async def _report(self, bot: Bot, reconciled: Condition, *, disabled: bool = False) -> None:
         """Write the status where it says something new, and Events where something happened."""
+        wanted = self._desired.get(bot.key)
         resource = bot.resource
         before: Mapping[str, Any] = resource.get("status") or {}
         if disabled:
             reconciled = _standing(before, "Reconciled") or Condition(
-                "Reconciled", "Unknown", "ReconcileDisabled", "nothing was applied: annotation tradewind.dev/reconcile"
+                "Reconciled", "Unknown", "ReconcileDisabled", f"nothing was applied: annotation {RECONCILE}"
             )
         pods = self._children.pods(bot.key)
         deployments = wanted.workloads if wanted else self._running_workloads(bot)
-        known = self._desired.get(bot.key)
         spec = resource["spec"]
         seen = Seen(
             generation=bot.generation,
@@ -222,14 +216,14 @@ class Reconciler:
             told=self._told.of(bot),
             suspended=bool(spec.get("suspended")),
             reconcile_disabled=disabled,
-            storage_missing=known is not None and known[2].site_storage and not known[0].storage_wired,
+            storage_missing=wanted is not None and wanted.storage_missing,
             services=wanted.services
             if wanted
             else {name: (name,) for name in deployments.values() if name in by_name()},
             strategies=",".join(str(one.get("name", "")) for one in spec.get("strategies", ()))[:1024],
         )
         found = status(seen, before)
-        self._metrics.show(bot.key, conditions(seen))
+        self._metrics.show(bot.key, {one["type"]: one["status"] for one in found["conditions"]})
         if spec.get("emergencyStop"):
             self._told.stop_now(bot)
         if _is_up(seen) and seen.told is None:
@@ -268,16 +262,6 @@ class Reconciler:
         """The Deployments that are there, for a bot whose present spec cannot be read."""
         prefix = bot.key.partition("/")[2] + "-"
         return {name: name.removeprefix(prefix) for kind, name in self._children.of(bot.key) if kind == "Deployment"}
-
-
-class TradingBotFacts:
-    """What is asked of a bot's model later, so that the model need not be kept."""
-
-    __slots__ = ("released", "site_storage")
-
-    def __init__(self, model: TradingBot) -> None:
-        self.released = wants_release(model)
-        self.site_storage = uses_site_storage(model)
 
 
 def _refused(reason: str, message: str) -> Condition:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from tradewind.kernel.backoff import Backoff
 from tradewind_operator.apiclient import METADATA, METADATA_LIST, ApiClient, ApiError
 from tradewind_operator.kinds import Resource
 
@@ -30,7 +31,7 @@ LASTING = 10.0
 ODD = 4
 """So many failures in a row, about three seconds of them, are worth an error in the log."""
 PAGE = 500
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 20.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.4, 20.0
 
 
 class Sink(Protocol):
@@ -76,21 +77,21 @@ class Reflector:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        failures = 0
+        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._random)
         while True:
             began = monotonic()
             try:
                 version = await self._list()
                 while True:
                     version = await self._follow(version)
-                    failures = 0
+                    backoff.reset()
             except ApiError as error:
                 # A list that is answered says nothing of the watch after it: both have to work to begin anew.
-                failures = 1 if monotonic() - began > LASTING else failures + 1
-                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 8)) * (0.5 + self._random() / 2)
-                pause = max(pause, error.retry_after or 0.0)
+                if monotonic() - began > LASTING:
+                    backoff.reset()
+                pause = max(backoff.pause(), error.retry_after or 0.0)
                 # A server that has just started refuses for a moment what it allows: it has not read the roles yet.
-                expected = error.passing or error.status == HTTPStatus.GONE or failures < ODD
+                expected = error.passing or error.status == HTTPStatus.GONE or backoff.failures < ODD
                 level = self._log.info if expected else self._log.error
                 level("watch is begun again", error=str(error), pause=round(pause, 2))
                 await asyncio.sleep(pause)

@@ -17,15 +17,16 @@ from typing import Any
 
 import structlog
 
-from tradewind.contracts.api.v1alpha1 import DeletionPolicy, TradingBot, Venue
+from tradewind.contracts.api.v1alpha1 import DeletionPolicy, TradingBot
+from tradewind.contracts.labels import FINALIZER, OPERATOR
 from tradewind.domain.errors import ConfigErrors, PermanentError, TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
-from tradewind_operator.bots import FINALIZER, Bot
+from tradewind_operator.bots import Bot
 from tradewind_operator.children import Children, JobFacts, Name
 from tradewind_operator.desired import model_of, owner_of
 from tradewind_operator.events import Events
-from tradewind_operator.kinds import JOB, OPERATOR, TRADING_BOT
-from tradewind_operator.manifests import Site, release_job
+from tradewind_operator.kinds import JOB, TRADING_BOT
+from tradewind_operator.manifests import Site, release_job, wants_release
 from tradewind_operator.running_bot import RunningBots
 
 REASON = "the TradingBot is being deleted"
@@ -42,12 +43,6 @@ class Outcome:
 
     done: bool
     trouble: str = ""
-
-
-def wants_release(model: TradingBot) -> bool:
-    """Whether anything of the bot would outlive it."""
-    outlives = any(exchange.venue is not Venue.PAPER for exchange in model.spec.exchanges)
-    return outlives and model.spec.deletion_policy is not DeletionPolicy.LEAVE
 
 
 class Release:

@@ -15,10 +15,11 @@ import aiohttp
 import orjson
 
 from tradewind import catalog
+from tradewind.contracts.labels import OPERATOR
 from tradewind.domain.errors import PermanentError, TemporaryError
 from tradewind.kernel.security import SERVICE_HEADER, SERVICE_KEY_FILE, ServiceTokens
 from tradewind_operator.apiclient import ApiClient, ApiError
-from tradewind_operator.kinds import OPERATOR, SECRET
+from tradewind_operator.kinds import SECRET
 from tradewind_operator.manifests.secrets import KEYS
 from tradewind_operator.status import TYPES, Condition
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from tradewind.contracts.labels import DISABLED, RECONCILE
 from tradewind_operator.children import Child, PodFacts, Rollout
-from tradewind_operator.kinds import COMPONENT
 
 Truth = Literal["True", "False", "Unknown"]
 
@@ -145,7 +145,7 @@ def _degraded(seen: Seen, told: Condition | None) -> Condition:
 
 def _paused(seen: Seen, told: Condition | None) -> Condition:
     if seen.reconcile_disabled:
-        message = "annotation tradewind.dev/reconcile is disabled: changes wait until it is removed"
+        message = f"annotation {RECONCILE} is {DISABLED}: changes wait until it is removed"
         return Condition("Paused", "True", "ReconcileDisabled", message)
     return _of_the_bot(seen, "Paused", told)
 
@@ -189,8 +189,3 @@ def _written(condition: Condition, standing: Mapping[str, Any] | None, generatio
 
 _EXACT = frozenset({"Reconciled"})
 """Conditions whose message is the operator's own and says what to mend, so that it must be the present one."""
-
-
-def component_of(manifest: Mapping[str, Any]) -> str:
-    """The workload or service that a manifest is for."""
-    return str(manifest["metadata"]["labels"].get(COMPONENT, ""))

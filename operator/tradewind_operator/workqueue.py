@@ -15,6 +15,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from tradewind.kernel.backoff import Backoff
+
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 60.0
 
@@ -34,7 +36,7 @@ class WorkQueue:
         self._again: dict[str, tuple[bool, bool]] = {}
         """Keys that came while they were worked on: whether it was urgent, and whether it ends a pause."""
         self._later: dict[str, tuple[float, asyncio.TimerHandle]] = {}
-        self._failures: dict[str, int] = {}
+        self._failures: dict[str, Backoff] = {}
         self._pausing: set[str] = set()
         """Keys that failed and whose pause is not over."""
         self._arrived = asyncio.Event()
@@ -81,17 +83,18 @@ class WorkQueue:
 
     def failed(self, key: str, at_least: float | None = None) -> float:
         """Bring `key` back after its pause, and no sooner than `at_least` seconds; the pause."""
-        count = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(count - 1, 10)) * self._random.uniform(0.5, 1.0)
-        pause = max(pause, at_least or 0.0)
+        if key not in self._failures:
+            self._failures[key] = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._random.random)
+        pause = max(self._failures[key].pause(), at_least or 0.0)
         self._cancel(key)
         self.add_after(key, pause)
         self._pausing.add(key)
-        return float(pause)
+        return pause
 
     def failures(self, key: str) -> int:
         """How often `key` has failed since it last succeeded."""
-        return self._failures.get(key, 0)
+        known = self._failures.get(key)
+        return known.failures if known is not None else 0
 
     def succeeded(self, key: str) -> None:
         """Forget the failures of `key`."""

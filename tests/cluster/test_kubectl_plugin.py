@@ -15,6 +15,7 @@ import yaml
 from tests.cluster.components import write_kubeconfig
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.operators import ROOT, bot, volumes
+from tests.cluster.scenes import rolled_out
 
 BIN = Path(sys.executable).parent
 CRASHES = {"metadata": {"annotations": {"rig/crash": "137"}}}
@@ -180,6 +181,31 @@ def test_a_restart_is_over_when_every_pod_is_another_one_and_ready(cluster, plug
     assert after
     assert not before & after
     assert cluster.condition("momentum", "Ready")["status"] == "True"
+
+
+def test_a_restart_of_one_service_replaces_its_pods_alone(cluster, plugin, operator):
+    """Its workload is found in the profile of the bot; a name that nobody has is told with those that there are."""
+    cluster.apply(bot("momentum", cluster.namespace, "Full"))
+    until_rolled_out = "every workload is rolled out"
+    cluster.wait(until_rolled_out, lambda: len(cluster.pods("momentum")) >= 7 and rolled_out(cluster))
+    before = {pod["metadata"]["uid"]: component_of(pod) for pod in cluster.pods("momentum")}
+    said = plugin("restart", "momentum", "--service", "engine")
+    assert said == "tradingbot.tradewind.dev/momentum restarted: engine\n"
+    cluster.wait("the engine is another pod", lambda: engines(cluster) and not engines(cluster) & before.keys())
+    cluster.wait(until_rolled_out, lambda: rolled_out(cluster))
+    after = {pod["metadata"]["uid"]: component_of(pod) for pod in cluster.pods("momentum")}
+    assert {before[uid] for uid in before.keys() - after.keys()} == {"engine"}
+    assert "momentum has no service venue; fix: give one of" in plugin(
+        "restart", "momentum", "--service", "venue", expect=4
+    )
+
+
+def component_of(pod):
+    return pod["metadata"]["labels"]["app.kubernetes.io/component"]
+
+
+def engines(cluster):
+    return {pod["metadata"]["uid"] for pod in cluster.pods("momentum") if component_of(pod) == "engine"}
 
 
 def test_waiting_ends_with_what_is_missing(cluster, plugin, ready):

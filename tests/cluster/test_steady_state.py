@@ -180,6 +180,31 @@ def test_a_port_that_somebody_has_moved_is_moved_back(cluster, operator):
     cluster.wait_for("full-1", "Reconciled", "True", "Applied")
 
 
+def test_a_container_that_somebody_renames_never_runs_beside_ours(cluster, operator):
+    """Containers are told apart by their names, and two would trade in one account. Later changes still go through."""
+    name, setting = "full-1-engine", {"name": "SETTING", "value": "some"}
+    cluster.patch("TradingBot", "full-1", {"spec": {"services": [{"name": "engine", "env": [setting]}]}})
+    until("it has the setting", lambda: setting in container_of(cluster, name)["env"])
+    settle(cluster)
+    right = essence(cluster.get("Deployment", name))
+    renamed = {**container_of(cluster, name), "name": "other"}
+    cluster.patch("Deployment", name, {"spec": {"template": {"spec": {"containers": [renamed]}}}})
+    until("it is put right", lambda: essence(cluster.get("Deployment", name)) == right, patience=10)
+    settle(cluster)
+    path = f"/apis/apps/v1/namespaces/{cluster.namespace}/replicasets"
+    sets = cluster.plane.request("GET", path)[1]["items"]
+    containers = [[one["name"] for one in found["spec"]["template"]["spec"]["containers"]] for found in sets]
+    assert {1} == {len(names) for names in containers}, containers
+    cluster.patch("TradingBot", "full-1", {"spec": {"services": None}})
+    until("the setting is gone", lambda: setting not in container_of(cluster, name)["env"])
+    settle(cluster)
+
+
+def container_of(cluster, name):
+    (found,) = cluster.get("Deployment", name)["spec"]["template"]["spec"]["containers"]
+    return found
+
+
 def essence(found):
     """What the operator answers for in an object: all that is said of it but times, versions and keys."""
     metadata = found["metadata"]

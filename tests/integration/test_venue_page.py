@@ -23,7 +23,7 @@ from pathlib import Path
 import ccxt.pro
 import pytest
 
-from tradewind.sim_exchange.faults import FaultKind
+from tradewind.contracts.api.faults import FaultKind
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "a-venue-on-your-machine.md").read_text()

@@ -20,8 +20,8 @@ from tradewind.domain.errors import ConfigError, PermanentError, TemporaryError,
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import HOUR
+from tradewind.kernel.backoff import Backoff
 from tradewind.market_data import gathering
-from tradewind.market_data.adapters.ccxt import feed_time
 from tradewind.market_data.ports import FeedState, StateChange, StreamKey
 
 START = 1_646_092_800_000
@@ -108,7 +108,7 @@ def script(monkeypatch):
         return found
 
     monkeypatch.setattr("tradewind.market_data.service.exchange_feed", connect)
-    monkeypatch.setattr(feed_time.Backoff, "pause", lambda self: 0.0)
+    monkeypatch.setattr(Backoff, "pause", lambda self: 0.0)
     return found
 
 

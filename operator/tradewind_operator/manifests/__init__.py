@@ -12,10 +12,11 @@ nobody's pods: `template_hash` is what tests hold it to.
 """
 
 from tradewind_operator.manifests.hashes import config_hash, template_hash
-from tradewind_operator.manifests.release import release_job
+from tradewind_operator.manifests.release import release_job, wants_release
 from tradewind_operator.manifests.rendering import render
 from tradewind_operator.manifests.secrets import SERVICE_KEY_FILES, service_secret, storage_secret
 from tradewind_operator.manifests.site import Manifest, Site
+from tradewind_operator.manifests.storage import uses_site_storage
 
 __all__ = [
     "SERVICE_KEY_FILES",
@@ -27,4 +28,6 @@ __all__ = [
     "service_secret",
     "storage_secret",
     "template_hash",
+    "uses_site_storage",
+    "wants_release",
 ]

@@ -8,16 +8,11 @@ which is why names of two bots never meet; a test holds that.
 from __future__ import annotations
 
 from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.labels import COMPONENT, INSTANCE, MANAGED_BY, NAME, OPERATOR, PART_OF, PRODUCT, VERSION
 from tradewind_operator.manifests.site import Manifest, Site
 
-LABEL = "app.kubernetes.io"
-PART_OF = "tradewind"
-MANAGED_BY = "tradewind-operator"
 WHOLE = "bot"
 RELEASE = "release"
-CONFIG_ANNOTATION = "tradewind.dev/config-hash"
-RESTART_ANNOTATION = "tradewind.dev/restart"
-METRICS_READER_LABEL = "tradewind.dev/reads-metrics"
 
 
 def child_name(bot: TradingBot, ending: str) -> str:
@@ -27,13 +22,13 @@ def child_name(bot: TradingBot, ending: str) -> str:
 
 def selector(bot: TradingBot, component: str | None = None) -> dict[str, str]:
     """The labels that select the pods of a bot, or of one of its workloads; they never change."""
-    labels = {f"{LABEL}/name": PART_OF, f"{LABEL}/instance": bot.metadata.name}
-    return labels if component is None else {**labels, f"{LABEL}/component": component}
+    labels = {NAME: PRODUCT, INSTANCE: bot.metadata.name}
+    return labels if component is None else {**labels, COMPONENT: component}
 
 
 def pod_labels(bot: TradingBot, component: str) -> dict[str, str]:
     """The labels of a pod, without a version."""
-    return {**selector(bot, component), f"{LABEL}/part-of": PART_OF, f"{LABEL}/managed-by": MANAGED_BY}
+    return {**selector(bot, component), PART_OF: PRODUCT, MANAGED_BY: OPERATOR}
 
 
 def metadata(bot: TradingBot, site: Site, ending: str, component: str) -> Manifest:
@@ -41,7 +36,7 @@ def metadata(bot: TradingBot, site: Site, ending: str, component: str) -> Manife
     return {
         "name": child_name(bot, ending),
         "namespace": bot.metadata.namespace,
-        "labels": {**pod_labels(bot, component), f"{LABEL}/version": _label_value(site.version)},
+        "labels": {**pod_labels(bot, component), VERSION: _label_value(site.version)},
     }
 
 

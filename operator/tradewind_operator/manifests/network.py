@@ -18,10 +18,9 @@ from urllib.parse import urlsplit
 
 from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import DataSource, TradingBot
+from tradewind.contracts.labels import COMPONENT, METRICS_READER
 from tradewind.plan import Workload
 from tradewind_operator.manifests.names import (
-    LABEL,
-    METRICS_READER_LABEL,
     RELEASE,
     WHOLE,
     metadata,
@@ -96,7 +95,7 @@ def _components(workload: Workload) -> list[str]:
 def _pods(bot: TradingBot, components: Sequence[str]) -> Manifest:
     if len(components) == 1:
         return {"matchLabels": selector(bot, components[0])}
-    among = {"key": f"{LABEL}/component", "operator": "In", "values": sorted(components)}
+    among = {"key": COMPONENT, "operator": "In", "values": sorted(components)}
     return {"matchLabels": selector(bot), "matchExpressions": [among]}
 
 
@@ -134,7 +133,7 @@ def _ingress(bot: TradingBot, site: Site, workload: Workload, workloads: Sequenc
     if operator:
         namespace = {"matchLabels": {"kubernetes.io/metadata.name": site.operator_namespace}}
         rules.append({"from": [{"namespaceSelector": namespace}], "ports": _ports(operator)})
-    readers = {"namespaceSelector": {}, "podSelector": {"matchLabels": {METRICS_READER_LABEL: "true"}}}
+    readers = {"namespaceSelector": {}, "podSelector": {"matchLabels": {METRICS_READER: "true"}}}
     rules.append({"from": [readers], "ports": _ports(list(workload.ports.values()))})
     return rules
 

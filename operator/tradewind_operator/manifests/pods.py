@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.labels import CONFIG_HASH, RESTART, RESTART_OF
 from tradewind.plan import Workload
 from tradewind_operator.manifests.hashes import config_hash
 from tradewind_operator.manifests.names import (
-    CONFIG_ANNOTATION,
-    RESTART_ANNOTATION,
     WHOLE,
     child_name,
     pod_labels,
@@ -49,9 +48,10 @@ def pod_template(bot: TradingBot, site: Site, workload: Workload) -> Manifest:
     """The template of the pods of `workload`; raises `ConfigErrors` where its services disagree about the pod."""
     options = options_of(bot, workload)
     volumes = volumes_of(bot, workload)
-    annotations = {CONFIG_ANNOTATION: config_hash(bot)}
-    if RESTART_ANNOTATION in bot.metadata.annotations:
-        annotations[RESTART_ANNOTATION] = bot.metadata.annotations[RESTART_ANNOTATION]
+    annotations = {CONFIG_HASH: config_hash(bot)}
+    for name in (RESTART, f"{RESTART_OF}{workload.name}"):
+        if name in bot.metadata.annotations:
+            annotations[name] = bot.metadata.annotations[name]
     spec: Manifest = {
         "serviceAccountName": child_name(bot, WHOLE),
         "automountServiceAccountToken": False,

@@ -6,7 +6,7 @@ a second try on its own could meet an order that the first one has just sent; th
 
 from __future__ import annotations
 
-from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.api.v1alpha1 import DeletionPolicy, TradingBot, Venue
 from tradewind.plan import plan
 from tradewind_operator.manifests.names import RELEASE, metadata, pod_labels
 from tradewind_operator.manifests.pods import pod_template
@@ -16,6 +16,12 @@ from tradewind_operator.manifests.volumes import MANIFEST_DIRECTORY, MANIFEST_FI
 DEADLINE_SECONDS = 120
 KEPT_SECONDS = 3600
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe", "ports")
+
+
+def wants_release(bot: TradingBot) -> bool:
+    """Whether anything of the bot would outlive it."""
+    outlives = any(exchange.venue is not Venue.PAPER for exchange in bot.spec.exchanges)
+    return outlives and bot.spec.deletion_policy is not DeletionPolicy.LEAVE
 
 
 def release_job(bot: TradingBot, site: Site) -> Manifest:

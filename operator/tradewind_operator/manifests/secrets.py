@@ -11,8 +11,9 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.labels import MADE_BY, OPERATOR
 from tradewind.kernel.security import SERVICE_KEY_FILE, SIMULATED_VENUE_KEY_FILE, new_api_key
-from tradewind_operator.manifests.names import MANAGED_BY, WHOLE, child_name, pod_labels
+from tradewind_operator.manifests.names import WHOLE, child_name, pod_labels
 from tradewind_operator.manifests.site import Manifest
 
 API_KEY_FILE = "api-key"
@@ -62,7 +63,7 @@ def _secret(bot: TradingBot, ending: str, data: Mapping[str, bytes]) -> Manifest
             "namespace": bot.metadata.namespace,
             # Without a version: a new operator has no reason to write a Secret again.
             "labels": pod_labels(bot, WHOLE),
-            "annotations": {"tradewind.dev/made-by": MANAGED_BY},
+            "annotations": {MADE_BY: OPERATOR},
         },
         "type": "Opaque",
         "data": {name: base64.b64encode(content).decode() for name, content in sorted(data.items())},

@@ -46,6 +46,13 @@ def storage_use(bot: TradingBot, workload: Workload) -> StorageUse:
     return StorageUse(database=stores, bus=any(spec.handles or spec.publishes for spec in specs), volume=False)
 
 
+def uses_site_storage(bot: TradingBot) -> bool:
+    """Whether the bot rests on what the installation gives, and not on a Secret that it names itself."""
+    storage = bot.spec.storage
+    own = storage.postgres_secret_ref is not None and storage.redis_secret_ref is not None
+    return bot.spec.profile is not Profile.MINIMAL and not own
+
+
 def storage_environment(use: StorageUse) -> dict[str, str]:
     """The variables that name the files."""
     files = {"TRADEWIND_DATABASE_URL_FILE": DATABASE_URL_FILE} if use.database else {}

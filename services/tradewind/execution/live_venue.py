@@ -1,6 +1,6 @@
-"""What execution needs of a real venue beyond the `Venue` port.
+"""What a real venue has beyond the `Venue` port.
 
-Its abilities, the refusals after which the same order may be offered again, and its stream of updates.
+The refusals after which the same order may be offered again, and its stream of updates.
 
 The paper venue answers in this process and never says "not now". A real one does: its clock differs, it counts
 requests, it bans for minutes. Such an answer is as definite as a refusal (nothing was taken), but it says nothing
@@ -9,10 +9,10 @@ about the order, so the sender may offer the same order again, signed anew, once
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from tradewind.execution.ports import Answer, Venue, VenueRefusalError
+from tradewind.execution.ports import Answer, VenueRefusalError
 
 STALE_TIMESTAMP = "StaleTimestamp"
 """The venue found the request too old or too new. Its clock has been measured again since."""
@@ -34,42 +34,6 @@ class NotTakenError(VenueRefusalError):
     def __init__(self, reason: str, detail: str, retry_after: float) -> None:
         self.retry_after = retry_after
         super().__init__(reason, detail)
-
-
-class LiveVenue(Venue, Protocol):
-    """A real venue.
-
-    `oco`: whether a stop and a target rest as one group; where not, `create` rests the stop and answers the target as
-    canceled. `amends`: whether `amend` moves a stop atomically; where not, it is refused, and a stop moves by cancel
-    and create with a new id.
-    """
-
-    oco: bool
-    amends: bool
-
-    async def start(self) -> None:
-        """Learn the venue's markets and clock; raises when the venue cannot be used."""
-        ...
-
-    async def measure_clock(self) -> None:
-        """Measure the venue's clock anew; to be asked for now and then, because clocks drift."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        ...
-
-    def begin_trades(self, marks: Mapping[str, int]) -> None:
-        """Read the trades after these marks, by pair."""
-        ...
-
-    def trade_marks(self) -> Mapping[str, int]:
-        """The marks, by pair, up to which the last `fills` told the trades."""
-        ...
-
-    def fills_stored(self) -> None:
-        """Say that everything the last `fills` answered is stored, so that the next one may begin there."""
-        ...
 
 
 class UserStream(Protocol):

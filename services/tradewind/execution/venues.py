@@ -2,8 +2,8 @@
 
 ccxt unifies calls, not behaviour. What decides whether an order can be lost or doubled differs by venue: under which
 name the client order id goes out, whether an order can be found by it, whether "not there" is certain, whether a
-late request is refused. Each row was read off the requests that ccxt really sends (tests read them too). A venue with
-anything in `missing` trades on paper only: `refusal_for_live` says what is missing.
+late request is refused. Each row was read off the requests that ccxt really sends (tests read them too). A venue of
+which something is missing in `contracts.exchanges` trades on paper only: the manifest is refused.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ class VenueRow:
     `create_field` and `lookup_field` name the client order id on the wire, in a create and in a question for one
     order. `id_pattern` is what the venue takes as an id. `receive_window` is how many seconds after the signed time a
     request is still taken, None where nothing bounds it; `window_option` is ccxt's option for it, in milliseconds.
-    `absence_certain` is whether "no such order" can be believed. `id_in_trades` is whether trades carry the client
-    order id, else it is asked by the venue's own order id. `trade_id_paging` is whether trades are numbered per pair
-    and can be asked for from a number on. `reasons` gives our word for a refusal by words in it, where ccxt's class
-    does not say it; `absences` are the words in a refusal that mean for certain "I never had this id".
+    `absence_certain` is whether "no such order" can be believed. `oco` is whether a stop and a target rest as one
+    group; where not, `create` rests the stop and answers the target as canceled. `amends` is whether `amend` moves a
+    stop atomically; where not, a stop moves by cancel and create with a new id. `id_in_trades` is whether trades carry
+    the client order id, else it is asked by the venue's own order id. `trade_id_paging` is whether trades are numbered
+    per pair and can be asked for from a number on. `reasons` gives our word for a refusal by words in it, where ccxt's
+    class does not say it; `absences` are the words in a refusal that mean for certain "I never had this id".
     """
 
     exchange: str
@@ -56,16 +58,6 @@ class VenueRow:
     def title(self) -> str:
         """What it calls itself."""
         return EXCHANGES[self.exchange].title
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """What no test has shown of it yet."""
-        return EXCHANGES[self.exchange].missing
-
-    @property
-    def proven(self) -> bool:
-        """Whether nothing is missing for trading with money."""
-        return not self.missing
 
 
 BINANCE = VenueRow(
@@ -164,14 +156,6 @@ def venue_row(exchange: str) -> VenueRow:
     if row is None:
         raise _unknown(exchange)
     return row
-
-
-def refusal_for_live(exchange: str) -> ConfigError | None:
-    """Why orders with money must not go to this exchange, or None where they may."""
-    missing = missing_for_live(exchange)
-    if not missing:
-        return None
-    return ConfigError("exchange", exchange, f"for mode Live one of {', '.join(PROVEN)}", f"use mode Paper; {missing}")
 
 
 def _unknown(exchange: str) -> ConfigError:

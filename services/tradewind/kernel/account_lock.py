@@ -2,19 +2,17 @@
 
 Two bots on one account would spend the same money twice and cancel each other's stops, whatever their state
 directories are; so this lock goes by what the account is known by (its API key, its number at the exchange) and lies
-where all of them look. It is the kernel's (`flock`) and goes with the process however that ends. What it cannot see is
-a bot on another machine: see `docs/adr`.
+where all of them look. What it cannot see is a bot on another machine: see `docs/adr`.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 from pathlib import Path
-from typing import IO
 
 from tradewind.domain.errors import MachineError
+from tradewind.kernel.lock_file import LockFile, LockTakenError
 from tradewind.kernel.settings import state_home
 
 
@@ -25,37 +23,25 @@ class AccountLock:
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         self.path: Path = state_home() / "accounts" / f"{exchange}-{digest}.lock"
         self._exchange, self._holder = exchange, holder
-        self._file: IO[str] | None = None
+        self._lock = LockFile(self.path)
 
     def acquire(self) -> None:
         """Take it, once; raises `MachineError` when another bot has it or it cannot be written."""
-        if self._file is not None:
+        if self._lock.held:
             return
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            file = self.path.open("a+")
-        except OSError as error:
-            allowed = f"a file that this user can write ({error.strerror})"
-            raise MachineError("lock of the account", str(self.path), allowed, "make its folder writable") from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            file.close()
+            self._lock.acquire(f"{self._holder}, process {os.getpid()}")
+        except LockTakenError as error:
             raise MachineError(
                 f"account at {self._exchange}",
                 f"{self._holder} on an account that another bot trades on",
-                f"one bot for each account ({holder} has it)",
+                f"one bot for each account ({error.holder} has it)",
                 "stop that bot first, or give this one an account (a sub-account) of its own",
             ) from error
-        file.truncate(0)
-        file.write(f"{self._holder}, process {os.getpid()}")
-        file.flush()
-        self._file = file
+        except OSError as error:
+            allowed = f"a file that this user can write ({error.strerror})"
+            raise MachineError("lock of the account", str(self.path), allowed, "make its folder writable") from error
 
     def release(self) -> None:
         """Let go of it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._lock.release()

@@ -1,17 +1,13 @@
-"""The state directory of a bot: its database, its report, and the lock that keeps a second instance out.
-
-The lock is the kernel's (`flock`), so it goes with the process however that ends.
-"""
+"""The state directory of a bot: its database, its report, and the lock that keeps a second instance out."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from pathlib import Path
-from typing import IO
 
 from tradewind.domain.errors import MachineError
+from tradewind.kernel.lock_file import LockFile, LockTakenError
 
 FIELD = "state directory"
 MANIFEST = "bot.yaml"
@@ -24,7 +20,7 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.created = False
-        self._lock: IO[str] | None = None
+        self._lock = LockFile(path / "lock")
 
     @property
     def database(self) -> Path:
@@ -35,8 +31,14 @@ class StateDirectory:
         """Make it, and take the lock; raises `MachineError` when it cannot be written or somebody else has it."""
         try:
             self.created = not self.path.exists()
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = (self.path / "lock").open("a+")
+            self._lock.acquire(str(os.getpid()))
+        except LockTakenError as error:
+            raise MachineError(
+                FIELD,
+                str(self.path),
+                f"one instance at a time (process {error.holder} has it)",
+                "stop that instance first, or use another directory",
+            ) from error
         except OSError as error:
             raise MachineError(
                 FIELD,
@@ -44,22 +46,6 @@ class StateDirectory:
                 f"a directory that this user can write ({error.strerror})",
                 "make it writable, or set TRADEWIND_STATE_DIRECTORY to another one",
             ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            lock.close()
-            raise MachineError(
-                FIELD,
-                str(self.path),
-                f"one instance at a time (process {holder} has it)",
-                "stop that instance first, or use another directory",
-            ) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        self._lock = lock
 
     def write(self, name: str, text: str) -> None:
         """Write a file whole or not at all."""
@@ -69,12 +55,10 @@ class StateDirectory:
 
     def discard(self) -> None:
         """Remove what this process made; a directory that was there before, or is somebody else's, is left alone."""
-        if self._lock is not None and self.created:
+        if self._lock.held and self.created:
             shutil.rmtree(self.path, ignore_errors=True)
         self.release()
 
     def release(self) -> None:
         """Let go of the lock."""
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.release()

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from random import Random
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,7 +24,7 @@ from tradewind.domain.errors import ConfigError, PermanentError, TemporaryError
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import DAY, MILLISECONDS, bucket_start, close_time
-from tradewind.market_data.adapters.ccxt.feed_time import Backoff
+from tradewind.kernel.backoff import Backoff
 from tradewind.market_data.candle_store import Kept
 from tradewind.market_data.gathering import GRACE
 from tradewind.market_data.growing import recording_since
@@ -46,7 +45,7 @@ Result = TypeVar("Result")
 
 async def patiently(log: Any, exchange: str, call: Callable[[], Awaitable[Result]]) -> Result:
     """The answer of an exchange, however long it takes to come; `ConfigError` when it says that it never will."""
-    backoff = Backoff(Random())  # noqa: S311 - it spreads attempts, it keeps no secret
+    backoff = Backoff()
     while True:
         try:
             return await call()

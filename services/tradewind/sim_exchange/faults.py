@@ -9,30 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from tradewind.contracts.api.faults import VALUE_OF, FaultKind
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.money import ONE, ZERO
-
-
-class FaultKind(StrEnum):
-    """What can go wrong."""
-
-    TIMEOUT_AFTER_ACCEPT = "TimeoutAfterAccept"
-    REJECT = "Reject"
-    DELAY_BEYOND_TIMEOUT = "DelayBeyondTimeout"
-    DROP_UPDATE = "DropUpdate"
-    DUPLICATE_UPDATE = "DuplicateUpdate"
-    REORDER_UPDATES = "ReorderUpdates"
-    BAN = "Ban"
-    RATE_LIMIT = "RateLimit"
-    CLOCK_SKEW = "ClockSkew"
-    DISCONNECT = "Disconnect"
-    SERVER_ERROR = "ServerError"
-    PARTIAL_FILL = "PartialFill"
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -58,12 +41,6 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_un
         return all(not wanted or wanted == given for wanted, given in asked)
 
 
-_NEEDED = {
-    FaultKind.DELAY_BEYOND_TIMEOUT: "seconds",
-    FaultKind.BAN: "seconds",
-    FaultKind.CLOCK_SKEW: "milliseconds",
-    FaultKind.PARTIAL_FILL: "fraction",
-}
 _WORDS = Fault.__struct_encode_fields__
 
 
@@ -113,7 +90,7 @@ def _fraction(value: object, field: str) -> Decimal:
 def _check(fault: Fault, field: str) -> None:
     if fault.count < 1:
         raise ConfigError(f"{field}.count", fault.count, "1 or more", "say how often the fault happens")
-    needed = _NEEDED.get(fault.kind)
+    needed = VALUE_OF.get(fault.kind)
     for word in ("seconds", "milliseconds", "fraction"):
         given = getattr(fault, word)
         if word == needed and given is None:

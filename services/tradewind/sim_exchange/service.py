@@ -15,7 +15,7 @@ from tradewind.domain.matching import MatchingRules
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.service import Context, Service
 from tradewind.sim_exchange.exchange import SimulatedExchange
-from tradewind.sim_exchange.faults import Fault, FaultKind, FaultTable
+from tradewind.sim_exchange.faults import Fault, FaultTable
 from tradewind.sim_exchange.persistence import Persistence
 from tradewind.sim_exchange.wire.application import Application, application
 from tradewind.sim_exchange.wire.call import WireSettings
@@ -92,7 +92,7 @@ def fault_table(bot: TradingBot) -> FaultTable:
 
 def _fault(asked: ManifestFault) -> Fault:
     return Fault(
-        kind=FaultKind(asked.kind.value),
+        kind=asked.kind,
         count=asked.count,
         symbol=asked.pair.replace("/", "") if asked.pair else None,
         seconds=float(asked.seconds) if asked.seconds is not None else None,

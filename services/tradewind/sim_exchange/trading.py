@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 
+from tradewind.contracts.api.faults import FaultKind
 from tradewind.domain.account_order import CLOSING, OPENING, AccountOrder, AccountRefusalError, Changes
 from tradewind.domain.candle import Candle
 from tradewind.domain.money import ONE, ZERO
 from tradewind.domain.order import TimeInForce
 from tradewind.sim_exchange.bookkeeping import Bookkeeping, in_list
-from tradewind.sim_exchange.faults import FaultKind, FaultTable
+from tradewind.sim_exchange.faults import FaultTable
 from tradewind.sim_exchange.market import Market
 from tradewind.sim_exchange.models import (
     NO_LIST,

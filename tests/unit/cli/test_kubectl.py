@@ -11,9 +11,11 @@ from tradewind.cli.kubectl.advice import _ADVICE, advice
 from tradewind.cli.kubectl.cluster import lines_of, moment_of
 from tradewind.cli.kubectl.failures import refused
 from tradewind.cli.kubectl.report import COLUMNS, age, detail, row, summary
+from tradewind.cli.kubectl.restart import restart
 from tradewind.cli.kubectl.voices import Voice, voices, workload_of
 from tradewind.cli.kubectl.waiting import unready, unreplaced, wait_until
 from tradewind.cli.main import exit_code
+from tradewind.contracts.labels import COMPONENT, RESTART
 from tradewind.domain.errors import ConfigError, DeniedError, NotFoundError, PermanentError, TemporaryError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -227,6 +229,75 @@ def test_a_restart_is_over_only_when_every_pod_is_new_and_available(late):
     assert unreplaced([deployment()], "restart", "1") == ""
     assert unreplaced([deployment(), late], "restart", "1") == "not replaced yet: d"
     assert unreplaced([], "restart", "1")
+
+
+class OneBot:
+    """A cluster with a bot of profile Standard, whose operator replaces what it is told to at once."""
+
+    def __init__(self, **spec):
+        self.found, self.patches = resource(said("Ready", "True", "R")), []
+        self.found["spec"] |= {
+            "exchanges": [{"name": "paper"}],
+            "strategies": [{"name": "trend", "kind": "EmaCross"}],
+            "pairs": {"include": ["AAA/EUR"]},
+            "timeframe": "1h",
+            "capital": {"currency": "EUR", "startingBalance": "10000"},
+            "data": {"source": "Synthetic"},
+            **spec,
+        }
+
+    def bot(self, _name):
+        return self.found
+
+    def patch(self, _name, patch):
+        self.patches.append(patch["metadata"]["annotations"])
+
+    def deployments(self, _name):
+        found = []
+        for workload in ("trading", "door"):
+            one = deployment()
+            one["metadata"] |= {"name": f"momentum-{workload}", "labels": {COMPONENT: workload}}
+            asked = {name: value for patch in self.patches for name, value in patch.items()}
+            mine = {name: value for name, value in asked.items() if name in (RESTART, f"{RESTART}.{workload}")}
+            one["spec"]["template"]["metadata"]["annotations"] = mine
+            found.append(one)
+        return found
+
+
+@pytest.fixture
+def restarting(monkeypatch):
+    """`kubectl tradewind restart momentum ...` on a cluster with one bot."""
+
+    def run(cluster, **options):
+        monkeypatch.setattr("tradewind.cli.kubectl.cluster.connect", lambda *_: cluster)
+        restart("momentum", wait=True, timeout=1, **options)
+        return cluster.patches
+
+    return run
+
+
+def test_all_pods_are_asked_for_by_one_annotation(restarting, capsys):
+    ((name, moment),) = restarting(OneBot())[0].items()
+    assert (name, datetime.fromisoformat(moment).tzinfo) == ("tradewind.dev/restart", UTC)
+    assert capsys.readouterr().out == "tradingbot.tradewind.dev/momentum restarted\n"
+
+
+@pytest.mark.parametrize("service", ["engine", "portfolio", "trading"])
+def test_the_pods_of_one_service_are_asked_for_by_their_workload(restarting, capsys, service):
+    """And waited for alone: the others never become what nobody asked for."""
+    assert list(restarting(OneBot(), service=service)[0]) == ["tradewind.dev/restart.trading"]
+    assert capsys.readouterr().out == "tradingbot.tradewind.dev/momentum restarted: trading\n"
+
+
+def test_nothing_is_asked_for_where_it_cannot_be(restarting):
+    """A service that the bot does not have, or a bot without pods."""
+    bot = OneBot()
+    with pytest.raises(NotFoundError, match=r"momentum has no service x; fix: give one of .*engine"):
+        restarting(bot, service="x")
+    suspended = OneBot(suspended=True)
+    with pytest.raises(PermanentError, match="kubectl tradewind resume momentum"):
+        restarting(suspended, service="engine")
+    assert bot.patches == suspended.patches == []
 
 
 def test_a_bot_is_ready_only_as_its_present_spec_says():

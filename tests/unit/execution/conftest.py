@@ -643,7 +643,8 @@ class World:
     def check_always(self):
         """Also in the middle of a fault."""
         for currency, total in self.exchange._balances.items():
-            assert total >= self.exchange._locked(currency) >= 0, (currency, total, self.exchange._locked(currency))
+            locked = self.exchange._simulated.locked(currency)
+            assert total >= locked >= 0, (currency, total, locked)
         live = Counter()
         for client_id in self.at_venue():
             record = self.ledger.records.get(client_id)

@@ -8,6 +8,7 @@ from tradewind_operator import bot_list
 from tradewind_operator.apiclient import ApiError
 from tradewind_operator.bot_list import BotList
 from tradewind_operator.bots import Bots
+from tradewind_operator.reach import Reach
 
 
 def resource(name, version, uid="1"):
@@ -20,6 +21,7 @@ class Server:
     def __init__(self, *bots):
         self.bots = {one["metadata"]["name"]: one for one in bots}
         self.version, self.failures, self.meanwhile = 100, [], None
+        self.reach = Reach()
 
     async def read(self, path, parameters, accept):
         if self.failures:

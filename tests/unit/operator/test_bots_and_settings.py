@@ -9,7 +9,6 @@ from tradewind.domain.errors import ConfigErrors
 from tradewind_operator.bots import Bots, read_bot
 from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.settings import load_settings
-from tradewind_operator.status import Condition
 
 
 def resource(version="1", uid="u1", generation=1, **metadata):
@@ -39,7 +38,8 @@ def test_a_bot_is_remembered_without_bookkeeping_and_with_what_people_set():
         )
     )
     assert "managedFields" not in found.resource["metadata"]
-    assert (found.disabled, found.restart, found.finalizers) == (True, "7", ("tradewind.dev/release",))
+    assert (found.disabled, found.finalizers) == (True, ("tradewind.dev/release",))
+    assert found.restart == (("tradewind.dev/restart", "7"),)
     assert found.deleted_at.year == 2026
     assert found.resource["spec"] == {"mode": "Paper"}
 
@@ -48,7 +48,10 @@ def test_what_a_person_changes_is_another_intent_and_a_status_is_none():
     first = read_bot(resource("1"))
     assert read_bot(resource("2")).intent == first.intent
     assert read_bot(resource("2", generation=2)).intent != first.intent
-    assert read_bot(resource("2", annotations={"tradewind.dev/restart": "1"})).intent != first.intent
+    restarted = read_bot(resource("2", annotations={"tradewind.dev/restart": "1"})).intent
+    of_one = read_bot(resource("2", annotations={"tradewind.dev/restart.engine": "1"})).intent
+    assert len({first.intent, restarted, of_one}) == 3
+    assert read_bot(resource("2", annotations={"example.org/any": "1"})).intent == first.intent
 
 
 def test_settings_are_variables(monkeypatch):
@@ -78,7 +81,7 @@ def test_a_setting_that_cannot_be_is_named_with_what_is_allowed(monkeypatch, nam
 def test_a_bot_that_is_gone_leaves_no_metric():
     metrics = OperatorMetrics()
     for key in ("default/momentum", "default/other"):
-        metrics.show(key, [Condition("Ready", "False", "R", "m")])
+        metrics.show(key, {"Ready": "False"})
     text = generate_latest(metrics.registry).decode()
     line = 'tradewind_operator_bot_condition{name="momentum",namespace="default",status="False",type="Ready"} 1.0'
     assert line in text

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tradewind.contracts.labels import APPLIED_HASH, INSTANCE, OPERATOR
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiError
 from tradewind_operator.bots import read_bot
 from tradewind_operator.child_writes import ChildConflictError, ChildWrites, taken_over
-from tradewind_operator.children import APPLIED_HASH, read_child
-from tradewind_operator.kinds import BY_KIND, CLAIM, INSTANCE
+from tradewind_operator.children import read_child
+from tradewind_operator.kinds import BY_KIND, CLAIM
 
 CONFIG = BY_KIND["ConfigMap"]
 BOT = read_bot({"metadata": {"namespace": "a", "name": "momentum", "uid": "bot", "resourceVersion": "1"}, "spec": {}})
@@ -125,6 +126,24 @@ async def test_lists_are_replaced_where_what_is_applied_is_refused_beside_theirs
     server.refuses = 2
     with pytest.raises(ApiError, match="Duplicate"):
         await write(server, stored())
+
+
+async def test_what_was_replaced_is_not_owned_twice():
+    """A field that is owned by a merge as well is never taken away by a later apply that has it no more."""
+    ours, merged, theirs = (
+        {"manager": manager, "operation": operation, "apiVersion": "v1"}
+        for manager, operation in ((OPERATOR, "Apply"), (OPERATOR, "Update"), ("person", "Update"))
+    )
+    server, patches = Server(stored(managedFields=[ours, merged, theirs])), []
+    server.refuses = 1
+
+    async def merge(resource, namespace, name, patch):
+        patches.append(patch)
+        return server.found
+
+    server.merge = merge
+    await write(server, stored())
+    assert patches[-1] == {"metadata": {"uid": "1", "resourceVersion": "7", "managedFields": [ours, theirs]}}
 
 
 async def test_of_a_claim_only_its_metadata_is_put_right():

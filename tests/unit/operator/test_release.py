@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tradewind.contracts.labels import FINALIZER
 from tradewind_operator.apiclient import ApiError
-from tradewind_operator.bots import FINALIZER, read_bot
+from tradewind_operator.bots import read_bot
 from tradewind_operator.children import Children
 from tradewind_operator.release import Release
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tradewind.contracts.labels import INSTANCE
 from tradewind_operator.bots import Bots
 from tradewind_operator.children import Children
-from tradewind_operator.kinds import BY_KIND, INSTANCE
+from tradewind_operator.kinds import BY_KIND
 
 CONFIG = BY_KIND["ConfigMap"]
 

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from tradewind.contracts.api.faults import FaultKind
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.order import TimeInForce
-from tradewind.sim_exchange.faults import Fault, FaultKind, FaultTable, parse_fault
+from tradewind.sim_exchange.faults import Fault, FaultTable, parse_fault
 
 D = Decimal
 HOUR = 3_600_000

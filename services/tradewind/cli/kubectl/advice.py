@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tradewind.contracts.labels import DISABLED, INSTANCE, OPERATOR, RECONCILE
+
 Object = Mapping[str, Any]
 Told = Callable[[str, str, str], str]
 """From name, namespace and the message of the condition."""
 
-OPERATOR = "deployment/tradewind-operator -n tradewind-system"
+DEPLOYMENT = f"deployment/{OPERATOR} -n tradewind-system"
 
 
 def advice(bot: Object) -> list[str]:
@@ -22,7 +24,7 @@ def advice(bot: Object) -> list[str]:
         return [_UNSEEN(name, namespace, "")]
     found = []
     if status.get("observedGeneration", 0) < bot["metadata"].get("generation", 0) and not _disabled(bot):
-        found.append(f"wait: the operator has not looked at the last change yet (kubectl logs {OPERATOR})")
+        found.append(f"wait: the operator has not looked at the last change yet (kubectl logs {DEPLOYMENT})")
     for one in status["conditions"]:
         told = _ADVICE.get((one["type"], one["status"], one["reason"])) or _ADVICE.get((one["type"], one["status"], ""))
         if told is not None:
@@ -32,7 +34,7 @@ def advice(bot: Object) -> list[str]:
 
 def _disabled(bot: Object) -> bool:
     annotations = bot["metadata"].get("annotations") or {}
-    return annotations.get("tradewind.dev/reconcile") == "disabled"
+    return annotations.get(RECONCILE) == DISABLED
 
 
 def _said(sentence: str) -> Told:
@@ -44,7 +46,7 @@ _ENDING = _said(
     " status {name} -n {namespace} --watch"
 )
 _UNSEEN = _said(
-    f"the operator has not looked at it: does it run (kubectl get {OPERATOR}), and is {{namespace}} among its"
+    f"the operator has not looked at it: does it run (kubectl get {DEPLOYMENT}), and is {{namespace}} among its"
     " namespaces (TRADEWIND_OPERATOR_NAMESPACES)?"
 )
 
@@ -54,7 +56,7 @@ _ADVICE: dict[tuple[str, str, str], Told] = {
         "set spec.storage.postgresSecretRef and redisSecretRef, or choose profile Minimal, which needs neither"
     ),
     ("Ready", "False", "WorkloadsNotReady"): _said(
-        "why a pod is not ready: kubectl describe pods -n {namespace} -l app.kubernetes.io/instance={name}, and"
+        f"why a pod is not ready: kubectl describe pods -n {{namespace}} -l {INSTANCE}={{name}}, and"
         " kubectl tradewind logs {name} -n {namespace}"
     ),
     ("Ready", "False", "ServicesNotReady"): _said("what they wait for: kubectl tradewind logs {name} -n {namespace}"),
@@ -65,7 +67,7 @@ _ADVICE: dict[tuple[str, str, str], Told] = {
         "delete the object that the message names, if it is nobody's, or give the bot another name"
     ),
     ("Reconciled", "False", "ApplyFailed"): _said(
-        f"the API server refused a child; the whole answer: kubectl logs {OPERATOR}"
+        f"the API server refused a child; the whole answer: kubectl logs {DEPLOYMENT}"
     ),
     ("Reconciled", "False", "RollingOut"): _said("wait: workloads are replaced in the order of their dependencies"),
     ("Reconciled", "False", "Waiting"): _said("wait: former workloads are still ending"),
@@ -85,7 +87,7 @@ _ADVICE: dict[tuple[str, str, str], Told] = {
         "what the venue sends: kubectl tradewind logs {name} market-data -n {namespace}"
     ),
     ("Paused", "True", "ReconcileDisabled"): _said(
-        "to let the operator work on it: kubectl annotate tb {name} -n {namespace} tradewind.dev/reconcile-"
+        f"to let the operator work on it: kubectl annotate tb {{name}} -n {{namespace}} {RECONCILE}-"
     ),
     ("Paused", "True", "Paused"): _said("to make entries again: POST /api/trading/resume at the bot's gateway"),
 }

@@ -15,10 +15,9 @@ from typing import Any
 
 from tradewind.cli.kubectl.failures import connected, refused, translated
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
+from tradewind.contracts.labels import INSTANCE, PART_OF, PRODUCT
 
 FIELD_MANAGER = "kubectl-tradewind"
-INSTANCE = "app.kubernetes.io/instance"
-PART_OF = "app.kubernetes.io/part-of=tradewind"
 REQUEST_TIMEOUT = (5, 20)
 """Seconds to connect, and for an answer."""
 WATCH_SECONDS = 240
@@ -151,4 +150,4 @@ def lines_of(response: Any) -> Iterator[str]:
 
 
 def _of(name: str) -> dict[str, str]:
-    return {"labelSelector": f"{PART_OF},{INSTANCE}={name}"}
+    return {"labelSelector": f"{PART_OF}={PRODUCT},{INSTANCE}={name}"}

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tradewind.contracts.labels import COMPONENT
 from tradewind.domain.errors import ConfigErrors, NotFoundError
-
-COMPONENT = "app.kubernetes.io/component"
 
 Object = Mapping[str, Any]
 

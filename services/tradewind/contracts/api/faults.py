@@ -31,12 +31,13 @@ class FaultKind(StrEnum):
     PARTIAL_FILL = "PartialFill"
 
 
-_VALUE_OF = {
+VALUE_OF = {
     FaultKind.DELAY_BEYOND_TIMEOUT: "seconds",
     FaultKind.BAN: "seconds",
     FaultKind.CLOCK_SKEW: "milliseconds",
     FaultKind.PARTIAL_FILL: "fraction",
 }
+"""The number that belongs to a kind; the others have none."""
 _FAULT_RULES: list[JsonValue] = [
     {
         "rule": "(self.kind in ['DelayBeyondTimeout', 'Ban']) == has(self.seconds)",
@@ -74,7 +75,7 @@ class Fault(Part):
     @model_validator(mode="after")
     def _has_its_value(self) -> Fault:
         for name in ("seconds", "milliseconds", "fraction"):
-            value, needed = getattr(self, name), _VALUE_OF.get(self.kind) == name
+            value, needed = getattr(self, name), VALUE_OF.get(self.kind) == name
             if needed and value is None:
                 raise refusal(Problem(None, f"a number: {self.kind.value} needs it", f"add {name}", (name,)))
             if not needed and value is not None:

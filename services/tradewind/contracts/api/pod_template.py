@@ -15,8 +15,9 @@ from pydantic.config import JsonValue
 from tradewind.contracts.api.part import ListAtomic, ListMap, Part, Whole
 from tradewind.contracts.api.problems import Problem, refusal
 from tradewind.contracts.api.text import AnnotationValue, LabelValue, QualifiedName, SecretName
+from tradewind.contracts.labels import KUBERNETES_DOMAIN, OUR_DOMAIN
 
-OUR_DOMAINS = ("app.kubernetes.io/", "tradewind.dev/")
+OUR_DOMAINS = (KUBERNETES_DOMAIN, OUR_DOMAIN)
 
 
 def _not_ours(names: dict[str, str]) -> dict[str, str]:

@@ -200,9 +200,6 @@ class PaperVenue:
     def _balances(self) -> dict[str, Decimal]:
         return self._simulated.balances
 
-    def _locked(self, currency: str) -> Decimal:
-        return self._simulated.locked(currency)
-
     # ------------------------------------------------------------------------------------------------------ matching
 
     def is_idle(self, pair: str) -> bool:

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order import Fill, Order
 from tradewind.execution.adapters.ccxt.stream import CcxtUserStream
 from tradewind.execution.adapters.ccxt.venue import CcxtVenue, open_venue
@@ -23,7 +24,10 @@ from tradewind.kernel.store.base import Write
 
 
 class RemoteAccount(ABC):
-    """The account; everything but `account` is there after `start`. `call_timeout` is in seconds."""
+    """The account. `call_timeout` is in seconds.
+
+    Everything but `account` is there after `start`; a question before raises `TemporaryError`, and nothing was sent.
+    """
 
     transactional = False
     oco = True
@@ -52,7 +56,8 @@ class RemoteAccount(ABC):
 
     @property
     def _there(self) -> CcxtVenue:
-        assert self._venue is not None, "not started"
+        if self._venue is None:
+            raise TemporaryError("the venue is not connected yet")
         return self._venue
 
     def load(self, connection: Connection) -> None:  # noqa: B027  (most keep their own books)

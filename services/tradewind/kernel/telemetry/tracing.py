@@ -147,11 +147,6 @@ def is_traceparent(text: str) -> bool:
     return _TRACEPARENT.fullmatch(text) is not None
 
 
-def trace_id_of(traceparent: str | None) -> str | None:
-    """The trace id in a traceparent, for log lines."""
-    return traceparent[3:35] if traceparent else None
-
-
 def _traceparent(context: SpanContext) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from tradewind.contracts.api.faults import FaultKind
 from tradewind.sim_exchange.exchange import SimulatedExchange
-from tradewind.sim_exchange.faults import FaultKind, FaultTable
+from tradewind.sim_exchange.faults import FaultTable
 from tradewind.sim_exchange.models import RefusalError
 from tradewind.sim_exchange.wire import refusals
 from tradewind.sim_exchange.wire.fields import RECEIVE_WINDOW, SIGNATURE, TIMESTAMP, Field, Schema, names_of

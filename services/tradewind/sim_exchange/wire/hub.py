@@ -12,8 +12,9 @@ from typing import Any
 
 import orjson
 
+from tradewind.contracts.api.faults import FaultKind
 from tradewind.sim_exchange.exchange import SimulatedExchange
-from tradewind.sim_exchange.faults import FaultKind, FaultTable
+from tradewind.sim_exchange.faults import FaultTable
 from tradewind.sim_exchange.models import (
     BookTickerUpdate,
     DepthUpdate,

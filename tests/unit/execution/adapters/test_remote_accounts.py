@@ -11,12 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from tradewind.contracts.api.document import load_bot
-from tradewind.domain.errors import ConfigError, MachineError
+from tradewind.domain.errors import ConfigError, MachineError, TemporaryError
 from tradewind.execution.adapters import remote_account
 from tradewind.execution.adapters.exchange import ExchangeVenue
 from tradewind.execution.adapters.simulated import SimulatedVenue
 from tradewind.execution.live_venue import NotTakenError
 from tradewind.execution.ports import VenueRefusalError
+from tradewind.execution.venue_call import VenueSilentError, call_venue
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.settings import ExchangeCredentials, Settings
 from tradewind.kernel.store.base import METADATA
@@ -180,6 +181,22 @@ async def test_every_question_goes_to_the_venue_behind(context, behind):
     assert json.loads(body)["to"] > 2e14
     await venue.close()
     assert behind.closed
+    await context.store.close()
+
+
+@pytest.mark.parametrize("question", ["open_orders", "fills", "balances", "close_market"])
+async def test_a_venue_that_is_not_connected_yet_says_so(context, behind, question):
+    """An emergency stop may come before it is, and a person reads why nothing was canceled."""
+    venue = SimulatedVenue(context, "account")
+    with pytest.raises(VenueSilentError, match="the venue is not connected yet"):
+        await call_venue(getattr(venue, question), 1)
+    with pytest.raises(TemporaryError):
+        await venue.cancel("order")
+    assert behind.asked == []
+    await venue.start([PAIR])
+    await venue.cancel("order")
+    assert behind.asked == ["start", "cancel"]
+    await venue.close()
     await context.store.close()
 
 

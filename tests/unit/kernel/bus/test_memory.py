@@ -35,14 +35,3 @@ async def test_taking_waits_for_the_first_message_and_takes_no_more_than_asked()
     await bus.publish([settled(1), settled(2), settled(3)])
     assert [message.time for message in await waiting] == [1, 2]
     assert len(mailbox) == 1
-
-
-async def test_what_could_not_be_handled_goes_back_to_the_front():
-    """In its order, before what came meanwhile."""
-    bus = MemoryBus()
-    mailbox = bus.subscribe("x", ("cycles",))
-    await bus.publish([settled(1), settled(2)])
-    taken = await mailbox.take(2)
-    await bus.publish([settled(3)])
-    mailbox.give_back(taken)
-    assert [message.time for message in await mailbox.take(3)] == [1, 2, 3]

@@ -249,6 +249,14 @@ def test_the_annotation_restarts_all_pods(rendered):
     assert all(template_hash(before[key]) != template_hash(after[key]) for key in deployments)
 
 
+def test_the_annotation_of_a_workload_restarts_its_pods_alone(rendered):
+    """`kubectl tradewind restart momentum --service engine`."""
+    moment = {"annotations": {"tradewind.dev/restart.engine": "2026-01-01T00:00:00Z"}}
+    before, after = rendered(), rendered(metadata=moment)
+    assert [key for key in before if before[key] != after[key]] == [("Deployment", "momentum-engine")]
+    assert rendered(metadata=moment, profile="Standard") == rendered(profile="Standard"), "there it has another name"
+
+
 def test_one_service_that_changes_restarts_its_own_pods(rendered):
     """More memory for the gateway is no reason to stop the engine."""
     before = rendered()

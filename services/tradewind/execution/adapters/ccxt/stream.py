@@ -18,9 +18,10 @@ from typing import Any
 from tradewind.domain.order import Fill, OrderState
 from tradewind.execution.adapters.ccxt.reading import UnreadableAnswerError, decimal_from, fill_from, state_of
 from tradewind.execution.ports import Answer, VenueFill, VenueOrder
+from tradewind.kernel.backoff import Backoff
 
-LONGEST_PAUSE = 30.0
-"""Seconds between two tries to connect, at most."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between two tries to connect."""
 
 _STATES = {
     "NEW": OrderState.ACCEPTED,
@@ -68,17 +69,17 @@ class CcxtUserStream:
 
     async def run(self, deliver: Deliver, on_reconnect: Told) -> None:
         """Deliver until canceled. Trouble on the line leads to a new connection; what the callers raise is raised."""
-        failures, first = 0, True
+        backoff, first = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._jitter), True
         while True:
             try:
                 await self._connect()
             except Exception as error:  # noqa: BLE001 - whatever it is, the caller polls and we try again
                 self._on_trouble(error)
-                failures += 1
-                await self._pause(min(LONGEST_PAUSE, 0.25 * 2 ** min(failures, 10)) * (0.5 + self._jitter() / 2))
+                await self._pause(backoff.pause())
                 continue
             self.reconnects += not first
-            failures, first = 0, False
+            backoff.reset()
+            first = False
             try:
                 await self._deliver_while_connected(deliver, on_reconnect)
             finally:

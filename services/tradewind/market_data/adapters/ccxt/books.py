@@ -12,9 +12,10 @@ from random import Random
 from typing import Any
 
 from tradewind.domain.order_book import Depth
+from tradewind.kernel.backoff import Backoff
 from tradewind.kernel.ccxt_client import exchange_errors
 from tradewind.market_data.adapters.ccxt.book_protocols import PROTOCOLS, ProvenBook
-from tradewind.market_data.adapters.ccxt.feed_time import Backoff, FeedTime
+from tradewind.market_data.adapters.ccxt.feed_time import FeedTime
 from tradewind.market_data.adapters.ccxt.quotes import levels_of
 from tradewind.market_data.adapters.ccxt.waiting import within
 from tradewind.market_data.ports import BookHealth
@@ -127,7 +128,9 @@ class Books:
         if protocol is None or pair not in (client.markets or {}):
             return None
         if pair not in self._books:
-            book = LocalBook(client, pair, lambda: protocol(client, pair), self._time, Backoff(self._random))
+            book = LocalBook(
+                client, pair, lambda: protocol(client, pair), self._time, Backoff(jitter=self._random.random)
+            )
             self._books[pair] = book
             self._tasks[pair] = asyncio.create_task(self._keep(pair, book))
         return self._books[pair].best(count)

@@ -12,9 +12,10 @@ from typing import Any
 
 from tradewind.domain.candle_checks import Reason
 from tradewind.domain.timeframe import close_time
+from tradewind.kernel.backoff import Backoff
 from tradewind.kernel.ccxt_client import meaning_of
 from tradewind.market_data.adapters.ccxt.candle_pages import Row
-from tradewind.market_data.adapters.ccxt.feed_time import Backoff, FeedTime
+from tradewind.market_data.adapters.ccxt.feed_time import FeedTime
 from tradewind.market_data.adapters.ccxt.stream_status import StreamStatus
 from tradewind.market_data.adapters.ccxt.waiting import within
 from tradewind.market_data.ports import FeedState, StreamKey

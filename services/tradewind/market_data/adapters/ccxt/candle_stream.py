@@ -14,9 +14,10 @@ from collections import Counter
 from tradewind.domain.candle import Candle
 from tradewind.domain.errors import ConfigError, TemporaryError
 from tradewind.domain.timeframe import close_time
+from tradewind.kernel.backoff import Backoff
 from tradewind.market_data.adapters.ccxt.candle_listener import CandleListener
 from tradewind.market_data.adapters.ccxt.candle_pages import CandlePages, Page, first_open, validated
-from tradewind.market_data.adapters.ccxt.feed_time import Backoff, ExchangeClock, FeedTime
+from tradewind.market_data.adapters.ccxt.feed_time import ExchangeClock, FeedTime
 from tradewind.market_data.adapters.ccxt.stream_status import StreamStatus
 from tradewind.market_data.adapters.ccxt.waiting import together, within
 from tradewind.market_data.ports import Deliver, StreamKey

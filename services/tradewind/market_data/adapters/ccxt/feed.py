@@ -13,12 +13,13 @@ from tradewind.domain.errors import ConfigError, PermanentError, TemporaryError
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.order_book import Depth
 from tradewind.domain.timeframe import TIMEFRAMES
+from tradewind.kernel.backoff import Backoff
 from tradewind.kernel.ccxt_client import exchange_errors
 from tradewind.market_data.adapters.ccxt.books import Books
 from tradewind.market_data.adapters.ccxt.candle_listener import CandleListener
 from tradewind.market_data.adapters.ccxt.candle_pages import CandlePages
 from tradewind.market_data.adapters.ccxt.candle_stream import CandleStream
-from tradewind.market_data.adapters.ccxt.feed_time import Backoff, ExchangeClock, FeedTime, WallTime
+from tradewind.market_data.adapters.ccxt.feed_time import ExchangeClock, FeedTime, WallTime
 from tradewind.market_data.adapters.ccxt.instruments import SIGNIFICANT_DIGITS, decimal, instruments_of
 from tradewind.market_data.adapters.ccxt.quotes import quote_of, trade_of
 from tradewind.market_data.adapters.ccxt.stream_status import StreamStatus
@@ -129,9 +130,11 @@ class CcxtFeed:
     def _stream(self, key: StreamKey, since: int) -> CandleStream:
         status, listener = self._status[key], None
         if self._listens:
-            backoff = Backoff(self._random)
-            listener = CandleListener(key, self._client, self._time, status, backoff, self._renew)
-        return CandleStream(key, since, self._pages, self._clock, self._time, status, Backoff(self._random), listener)
+            listener = CandleListener(key, self._client, self._time, status, self._backoff(), self._renew)
+        return CandleStream(key, since, self._pages, self._clock, self._time, status, self._backoff(), listener)
+
+    def _backoff(self) -> Backoff:
+        return Backoff(jitter=self._random.random)
 
     async def _renew(self, key: StreamKey) -> None:
         """Make the next `watch` of a silent stream subscribe anew; connections that others listen to stay."""
@@ -146,7 +149,7 @@ class CcxtFeed:
 
     async def _check_patiently(self) -> None:
         """`_check`, waiting for an exchange that cannot be reached at the start."""
-        backoff = Backoff(self._random)
+        backoff = self._backoff()
         while True:
             try:
                 await self._check(self._since)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from random import Random
 from typing import Any, Protocol
 
 from tradewind.kernel.ccxt_client import exchange_errors
@@ -45,24 +44,6 @@ class WallTime:
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds)
-
-
-class Backoff:
-    """Growing pauses, each shortened at random so that many streams do not come back at one moment."""
-
-    def __init__(self, random: Random, first: float = 1.0, last: float = 60.0) -> None:
-        self._random, self._first, self._last = random, first, last
-        self.failures = 0
-
-    def pause(self) -> float:
-        """Seconds until the next attempt, after one more failure."""
-        whole = min(self._last, self._first * float(1 << min(self.failures, 30)))
-        self.failures += 1
-        return whole * (0.5 + self._random.random() / 2)
-
-    def reset(self) -> None:
-        """It worked."""
-        self.failures = 0
 
 
 class ExchangeClock:
