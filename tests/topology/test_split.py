@@ -109,6 +109,13 @@ def same(found, expected, *, taken_over=False):
         assert kept(found[name]) == kept(there), name
 
 
+@pytest.fixture
+def servers(redis_server, postgres_server, monkeypatch):
+    """The servers by name; a tick that was lost with one of them is sent again soon."""
+    monkeypatch.setattr("tradewind.market_data.sending.SETTLE_TIMEOUT", 2.0)
+    return {"redis": redis_server, "postgres": postgres_server}
+
+
 @contextlib.asynccontextmanager
 async def halfway_points(process):
     """An iterator that has something at a third and at two thirds of the ticks that the bot decides on."""
@@ -158,12 +165,9 @@ async def test_each_may_be_started_again_alone(split, expected, service):
 
 
 @pytest.mark.parametrize("server", ["redis", "postgres", "both"])
-async def test_servers_may_be_killed_and_be_away(split, expected, server, redis_server, postgres_server, monkeypatch):
+async def test_servers_may_be_killed_and_be_away(split, expected, server, servers):
     """Twice for seconds: no process ends, nothing is lost or done twice, and all goes on by itself."""
-    monkeypatch.setattr("tradewind.market_data.sending.SETTLE_TIMEOUT", 2.0)
-    servers = [
-        one for name, one in (("redis", redis_server), ("postgres", postgres_server)) if server in {name, "both"}
-    ]
+    servers = [one for name, one in servers.items() if server in {name, "both"}]
     async with asyncio.timeout(120):
         await asyncio.gather(*(split.begin(name) for name in TRADING))
         async with halfway_points(await split.begin("monitoring")) as points:

@@ -19,7 +19,7 @@ from tradewind.contracts.messages import (
     TickDecided,
     VenueOpened,
 )
-from tradewind.domain.errors import ConfigError
+from tradewind.domain.errors import ConfigError, TemporaryError
 from tradewind.domain.order import Leg, OrderState
 from tradewind.domain.timeframe import close_time
 from tradewind.execution.ledger import OrderLedger
@@ -144,8 +144,8 @@ class ExecutionHandlers:
         """Reconcile, then carry out for as long as the service runs; after a failure, reconcile again.
 
         What was on its way when a step failed is asked for, as after a restart. A venue that does not answer is asked
-        for as long as it takes, and nothing is decided meanwhile. Any other step that fails to the end fails the
-        service, with nothing lost.
+        for as long as it takes, and nothing is decided meanwhile; so is a store. Any other step that fails to the end
+        fails the service, with nothing lost.
         """
         while True:
             try:
@@ -157,6 +157,8 @@ class ExecutionHandlers:
                 pause = ASK_PAUSES[min(self._silences, len(ASK_PAUSES) - 1)]
                 self._silences += 1
                 await self._pause(error, pause)
+            except TemporaryError as error:
+                await self._pause(error, error.retry_after)
             except Exception as error:
                 if self._failures == len(RETRY_PAUSES):
                     raise

@@ -358,7 +358,7 @@ class ServiceRunner:
 
     async def _guard(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await work()
+            await self._patiently(work)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # whatever it is, the service is dead and must say so
@@ -366,6 +366,17 @@ class ServiceRunner:
             self.failure = error
             await self._enter(ServiceState.FAILED, str(error))
             self.stopped.set()
+
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do `work`, from its beginning again for as long as something that it needs is away."""
+        while True:
+            try:
+                await work()
+                break
+            except TemporaryError as error:
+                self._failed()
+                self.context.log.warning("begun again", task=work.__name__, error=str(error))
+                await asyncio.sleep(max(error.retry_after, RETRY_PAUSES[1]))
 
     async def _end(self) -> None:
         await self._cancel()

@@ -100,7 +100,8 @@ class LiveMarket:
 
     async def play(self) -> None:
         """Send every tick from where the run resumes, then each as it comes."""
-        recording, resume = self.recording, self._context.resume_time
+        recording, settled = self.recording, self.sender.settled
+        resume = self._context.resume_time if settled is None else settled
         assert recording is not None
         # The tick that the stored rows name last is sent again: who has seen it recognises it.
         self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from prometheus_client import Counter, Gauge
 
 from tradewind.contracts.messages import CandleClosed, OpeningSettled, ServiceStateChanged, TickSettled
+from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.service import Context, ServiceState
 from tradewind.kernel.store.base import Write
 from tradewind.kernel.unit import UnitOfWork
@@ -51,12 +52,15 @@ class Repeated:
         while self.settled != time:
             self._news.clear()
             self._again = False
-            await send()
             try:
+                await send()
                 async with asyncio.timeout(SETTLE_TIMEOUT):
                     await self._until_news()
             except TimeoutError:
                 self._context.log.warning(self._not_settled, time=time, seconds=SETTLE_TIMEOUT)
+            except TemporaryError as error:
+                self._context.log.warning(self._not_settled, time=time, reason=str(error))
+                await asyncio.sleep(error.retry_after)
 
     async def _until_news(self) -> None:
         while self.settled != self._waiting_for and not self._again:
