@@ -100,12 +100,12 @@ def build(context: Context) -> Service:
         load=load,
         tasks=(handlers.work, handlers.listen),
         answers={
-            "open_orders": open_orders,
             "orders": all_orders,
             "summary": summary,
             "cancel_everything": sender.cancel_everything,
             "balances": venue.balances,
         },
+        views={"open_orders": open_orders},
         ready=ready,
         drain=handlers.drain,
         close=market.close,

@@ -112,6 +112,8 @@ class Service:
     """One service, composed: what `build(context)` returns.
 
     `load` fills caches from the tables and may be called again after a failure. `tasks` run while the service does.
+    `answers` are given at once, from wherever the service stands. `views` are what others build on: given between two
+    units of work only, of caches that agree with the tables; what failed to be stored was never so for anybody.
     `ready` names what is not ready, empty when all is. `drain` finishes what was begun, before stopping; `close` lets
     go of connections, when nothing of the service runs any more. `router` makes the HTTP routes when somebody listens
     (and not before: FastAPI imports slowly); `describe` completes their OpenAPI document, `docs` are further paths of
@@ -125,6 +127,7 @@ class Service:
     load: Callable[[], Awaitable[None]] = _nothing
     tasks: Sequence[Callable[[], Awaitable[None]]] = ()
     answers: Mapping[str, Answer] = field(default_factory=dict)
+    views: Mapping[str, Answer] = field(default_factory=dict)
     ready: Callable[[], Mapping[str, str]] = dict
     drain: Callable[[], Awaitable[None]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
@@ -191,7 +194,15 @@ class ServiceRunner:
     @property
     def answers(self) -> Mapping[str, Answer]:
         """What the service answers, and what is answered for every service."""
-        return {**self._service.answers, "state": self.describe}
+        views = {name: self._between_units(view) for name, view in self._service.views.items()}
+        return {**self._service.answers, **views, "state": self.describe}
+
+    def _between_units(self, view: Answer) -> Answer:
+        async def answer(**parameters: Any) -> Any:
+            async with self.unit():
+                return await view(**parameters)
+
+        return answer
 
     def unready(self) -> Mapping[str, str]:
         """Why the service does not do its work now, by name of what is missing; empty when it does."""

@@ -68,6 +68,7 @@ def build(context: Context) -> Service:
         },
         load=load,
         advanced=handlers.advanced,
-        answers={"snapshot": snapshot, "trades": trades, "equity": equity, "closes": closes},
+        answers={"equity": equity, "closes": closes},
+        views={"snapshot": snapshot, "trades": trades},
         router=routes,
     )

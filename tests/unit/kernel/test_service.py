@@ -52,10 +52,13 @@ class BreakableStore:
         self.inner = store
         self.faults = []
         self.commits = 0
-        self.gate = None
-        self.durable = asyncio.Event()
+        self.gate = self.hold = None
+        self.durable, self.asked = asyncio.Event(), asyncio.Event()
 
     async def commit(self, writes):
+        self.asked.set()
+        if self.hold is not None:
+            await self.hold.wait()
         fault = self.faults.pop(0) if self.faults else None
         if fault == "before":
             raise TemporaryError("no space left on device")
@@ -103,6 +106,7 @@ class Scribe:
                 TickDecided: self.on_any,
             },
             load=self.load,
+            views={"noted": self.noted},
             tasks=tuple(self.tasks),
             **({"drain": self.drain} if self.drain else {}),
         )
@@ -110,6 +114,9 @@ class Scribe:
     async def load(self):
         self.loads += 1
         self.cache = set(await self.context.store.read(lambda connection: connection.scalars(select(NOTES.c.id)).all()))
+
+    async def noted(self):
+        return sorted(self.cache)
 
     async def on_any(self, message, unit):
         self.calls.append(message.id)
@@ -294,6 +301,23 @@ async def test_what_a_handler_writes_and_publishes_and_that_it_handled_are_one_t
     assert world.store.commits == 1
     (told,) = await world.messages()
     assert (told.bot, told.sequence, told.occurred_at > 0) == (BOT.key, 1, True)
+
+
+async def test_a_view_shows_nothing_that_may_still_fail(world):
+    """Who builds on what is not stored yet would miss, or count twice, what is stored in its place."""
+    await world.start()
+    world.store.hold, world.store.faults = asyncio.Event(), ["before"]
+    await world.engine_sends(place("a"))
+    await world.store.asked.wait()
+    assert world.scribe.cache == {"a"}
+    seen = asyncio.create_task(world.runner.answers["noted"]())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not seen.done()
+    world.store.hold.set()
+    assert await seen == []
+    await world.quiet()
+    assert await world.runner.answers["noted"]() == world.notes() == ["a"]
 
 
 async def test_a_batch_is_one_transaction_and_sequences_have_no_holes(world):
