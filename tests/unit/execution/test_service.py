@@ -8,7 +8,7 @@ from tradewind.execution.tables import leases
 
 
 def ask(world, question):
-    return world.run(world.runner.service.answers[question]())
+    return world.run(world.runner.answers[question]())
 
 
 def test_it_answers_with_orders_outcomes_and_balances(world):
