@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,10 +48,9 @@ def _files(places: Places, service: str) -> list[Path]:
     manifest = places.supervisor / MANIFEST
     if not manifest.is_file():
         raise NotFoundError(f"{places.namespace}/{places.name} was never started by tradewind up, which keeps logs")
-    workloads = [one.name for one in plan(load_bot(manifest)) if service in one.services]
-    known = sorted(places.log("*").parent.glob("*.log"))
-    found = [one for one in known if one.stem == service or one.stem.rpartition("-")[0] in workloads]
-    found += [one for one in known if one.stem in workloads and one not in found]
+    wanted = [one.name for one in plan(load_bot(manifest)) if service in one.services] or [service]
+    known = sorted(places.log("*").parent.glob("*.log"), key=lambda path: path.stem)
+    found = [one for one in known if one.stem in wanted or re.sub(r"-\d+$", "", one.stem) in wanted]
     if not found:
         raise NotFoundError(f"no log of {service}; there are: {', '.join(one.stem for one in known) or 'none'}")
-    return sorted(found)
+    return found

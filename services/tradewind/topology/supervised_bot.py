@@ -63,6 +63,8 @@ class SupervisedBot:
                 try:
                     return await supervisor.run()
                 finally:
+                    # Whoever follows it gets its last line before the talk ends.
+                    own.close()
                     await control.close()
         finally:
             own.close()
@@ -146,7 +148,8 @@ def row_of(child: Child) -> dict[str, Any]:
 def _ended_by_signals(supervisor: Supervisor) -> Any:
     loop = asyncio.get_running_loop()
     # Under nohup a terminal that goes away means nothing.
-    taken = [one for one in _SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    taken = [one for one in _SIGNALS if one is not signal.SIGHUP or not ignored]
     for one in taken:
         loop.add_signal_handler(one, supervisor.end)
     try:
