@@ -82,8 +82,8 @@ def _up(bot: TradingBot, settings: Settings, replicas: list[str], *, live: bool)
         _announce([child.name for child in children], children[0].environment, places)
         return asyncio.run(supervised.run(children, migration() if shared else None))
     finally:
-        supervised.release()
         terminal.close()
+        supervised.release()
 
 
 def _announce(names: list[str], keys: Mapping[str, str], places: Places) -> None:
