@@ -18,9 +18,12 @@ import pytest
 
 from tradewind.cli.main import main
 from tradewind.contracts.api.document import dump_bot, load_bot
+from tradewind.domain.errors import MachineError
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.kernel.telemetry.logging import configure_logging
+from tradewind.topology.child import Program
 from tradewind.topology.places import Places
+from tradewind.topology.supervised_bot import SupervisedBot
 
 SAMPLE = Path(__file__).parents[2] / "manifests" / "samples" / "standard.yaml"
 SERVICES = {"market-data": "market-data", "trading": "engine,portfolio", "door": "gateway", "door-2": "gateway"}
@@ -308,6 +311,32 @@ def test_a_process_that_somebody_runs_by_hand_is_waited_for(by_hand, start, plac
     assert not [line for line in one.lines if "process started" in line]
     first.close()
     one.until("[trading] up")
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_nobody_waits_for_ever_for_another_process(by_hand, places, monkeypatch, patient):
+    """Ctrl-C ends the wait at once; left alone it ends with who is in the way."""
+    monkeypatch.setattr("tradewind.topology.supervised_bot.LEFTOVERS_END_WITHIN", 600.0 if patient else 0.05)
+    first, lines = by_hand("trading", "engine,portfolio"), []
+
+    def show(_, line):
+        lines.append(line)
+        if patient and "start waits" in line:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    one = SupervisedBot(load_bot(SAMPLE), places, show, log_style="text", log_level="info")
+    never = Program("engine", "engine", ("engine",), ("/bin/false",), {})
+    one.acquire()
+    try:
+        if patient:
+            assert 0 == await one.run([never])
+        else:
+            with pytest.raises(MachineError, match=f"process {first.child.pid} runs"):
+                await one.run([never])
+    finally:
+        one.release()
+        configure_logging("critical", "text")
+    assert not [line for line in lines if "process started" in line]
 
 
 def test_processes_without_a_supervisor_are_seen_and_stopped(by_hand, tradewind, places):

@@ -84,7 +84,7 @@ def _rows(
 def _state(process: Mapping[str, Any], told: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the service itself says, where it can; else what is known of its process."""
     if process["state"] != "Running":
-        reasons = {"process": process["reason"] or "it was stopped by name, or is about to be"}
+        reasons = {"process": process["reason"] or "it was stopped by name"}
         return {"state": process["state"], "ready": False, "reasons": reasons}
     if told is None:
         return {"state": "Starting", "ready": False, "reasons": {"process": "it does not listen yet"}}

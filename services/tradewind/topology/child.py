@@ -113,10 +113,10 @@ class Child:
     ) -> None:
         """`own_log` is the supervisor's; `changed` is called at each change of `state`."""
         self.program, self.log = program, log
-        self.state = ProcessState.STOPPED
+        self.state = ProcessState.WAITING
         self.since = datetime.now(UTC)
         self.restarts = 0
-        self.reason = ""
+        self.reason = "it has not been started yet"
         self._own_log, self._backoff, self._changed = own_log, backoff, changed
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -185,6 +185,7 @@ class Child:
             return None
         if self._stopping.is_set():
             self._signal(signal.SIGTERM)
+        self.reason = ""
         self._own_log.info("process started", process=self.program.name, pid=self._process.pid)
         self._enter(ProcessState.RUNNING)
         try:

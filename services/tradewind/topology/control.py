@@ -15,13 +15,16 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tradewind.domain.errors import NotFoundError, TradewindError
+from tradewind.domain.errors import NotFoundError, TemporaryError, TradewindError
 
 SOCKET = "control"
 LONGEST_PATH = 100
 """Bytes; the kernels take 107 (Linux) and 103 (macOS)."""
 LAST_WORDS = 1.0
 """Seconds for answers that are under way when the supervisor ends."""
+
+_KINDS: dict[str, type[TradewindError]] = {"NotFoundError": NotFoundError, "TemporaryError": TemporaryError}
+"""Refusals that have an exit code of their own."""
 
 Answers = Callable[[Mapping[str, Any]], AsyncIterator[Any]]
 """What answers a question, part by part."""
@@ -38,11 +41,13 @@ class Control:
     async def start(self) -> None:
         """Listen. Whoever has the directory is the only one that may."""
         self._path.unlink(missing_ok=True)
-        with _short(self._path) as path:
-            one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            one.bind(path)
-        self._path.chmod(0o600)
-        self._server = await asyncio.start_unix_server(self._talk, sock=one)
+        with contextlib.ExitStack() as undo:
+            one = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            with _short(self._path) as path:
+                one.bind(path)
+            self._path.chmod(0o600)
+            self._server = await asyncio.start_unix_server(self._talk, sock=one)
+            undo.pop_all()
 
     async def close(self) -> None:
         """Listen no more, and end the talks that are under way."""
@@ -73,9 +78,9 @@ class Control:
                 await _say(writer, {"part": part})
             await _say(writer, {"done": True})
         except TradewindError as error:
-            await _say(writer, {"error": str(error), "found": not isinstance(error, NotFoundError)})
+            await _say(writer, {"error": str(error), "kind": type(error).__name__})
         except ValueError as error:
-            await _say(writer, {"error": f"not understood: {error}", "found": True})
+            await _say(writer, {"error": f"not understood: {error}", "kind": ""})
 
 
 async def _say(writer: asyncio.StreamWriter, words: Mapping[str, Any]) -> None:
@@ -107,7 +112,7 @@ def _parts(lines: Iterator[bytes]) -> Iterator[Any]:
         if "part" in said:
             yield said["part"]
         elif "error" in said:
-            raise (TradewindError if said["found"] else NotFoundError)(said["error"])
+            raise _KINDS.get(said["kind"], TradewindError)(said["error"])
         else:
             return
     raise TradewindError("the supervisor ended before it had answered")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, TextIO, cast
 
@@ -55,8 +56,14 @@ class SupervisedBot:
         configure_logging(self._level, self._style, cast("TextIO", LogStream(own)))
         log = logger_for(OWN_LOG, self._bot.key)
         try:
-            await asyncio.to_thread(self._wait_for_leftovers, log)
-            supervisor = Supervisor(programs, self._open_log, log, preparation=preparation, pauses=pauses)
+            supervisor = Supervisor(
+                programs,
+                self._open_log,
+                log,
+                first=lambda: self._wait_for_leftovers(log),
+                preparation=preparation,
+                pauses=pauses,
+            )
             control = Control(self._places.supervisor, _Answers(supervisor, own))
             with _ended_by_signals(supervisor):
                 await control.start()
@@ -72,17 +79,33 @@ class SupervisedBot:
     def _open_log(self, name: str) -> ProcessLog:
         return ProcessLog(name, self._places.log(name), self._show)
 
-    def _wait_for_leftovers(self, log: Any) -> None:
+    async def _wait_for_leftovers(self, log: Any) -> None:
         """Those of a supervisor that was killed end by themselves, in order; beside them no other may begin."""
         for running in self._places.running():
             log.info("start waits", what=f"process {running.process}, which still has {running.directory}")
-            if not StateDirectory(running.directory).until_free(LEFTOVERS_END_WITHIN):
+            try:
+                async with asyncio.timeout(LEFTOVERS_END_WITHIN):
+                    await _until_free(StateDirectory(running.directory))
+            except TimeoutError as error:
                 raise MachineError(
                     FIELD,
                     str(running.directory),
                     f"no other process of the bot on this machine (process {running.process} runs)",
                     "stop it first: tradewind stop BOT",
-                )
+                ) from error
+
+
+async def _until_free(directory: StateDirectory) -> None:
+    loop, freed = asyncio.get_running_loop(), asyncio.Event()
+
+    def wait() -> None:
+        directory.until_free(LEFTOVERS_END_WITHIN)
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(freed.set)
+
+    # Not a thread of the loop, whose end would wait for it: Ctrl-C ends the wait.
+    threading.Thread(target=wait, daemon=True).start()
+    await freed.wait()
 
 
 class _Answers:

@@ -8,11 +8,11 @@ whoever carries out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tradewind.domain.errors import NotFoundError, TradewindError
+from tradewind.domain.errors import NotFoundError, TemporaryError, TradewindError
 from tradewind.topology.child import INVALID, Backoff, Child, ProcessState, Program, ended, how, launch
 from tradewind.topology.process_logs import ProcessLog
 
@@ -39,12 +39,14 @@ class Supervisor:
         open_log: Callable[[str], ProcessLog],
         own_log: Any,
         *,
+        first: Callable[[], Awaitable[None]] | None = None,
         preparation: Program | None = None,
         pauses: Pauses | None = None,
     ) -> None:
-        """`preparation` runs to its good end before all others; `own_log` takes the supervisor's own lines."""
+        """`first`, then `preparation` come to their good end before all; `own_log` takes the supervisor's own lines."""
         self.pauses = pauses or Pauses()
-        self._own_log, self._open_log, self._preparation = own_log, open_log, preparation
+        self._own_log, self._open_log = own_log, open_log
+        self._first, self._preparation, self._begun = first, preparation, False
         self.children = [self._child(program) for program in programs]
         self._ending, self._hurry = asyncio.Event(), asyncio.Event()
         self._lock = asyncio.Lock()
@@ -59,6 +61,7 @@ class Supervisor:
         """Until `end`; the exit code: that of an invalid manifest where every process was refused because of it."""
         try:
             if await self._prepared():
+                self._begun = True
                 for child in self.children:
                     child.start()
                 await self._ending.wait()
@@ -73,14 +76,14 @@ class Supervisor:
 
     async def stop(self, names: Sequence[str]) -> list[Child]:
         """End the processes that `names` mean, which stay ended; raises `NotFoundError` for a name of none."""
-        chosen = self.named(names)
+        chosen = self._chosen(names)
         async with self._lock:
             await self._stop(chosen)
         return chosen
 
     async def restart(self, names: Sequence[str]) -> list[Child]:
         """End the processes that `names` mean, all without names, and start them, also those that were stopped."""
-        chosen = self.named(names) if names else list(self.children)
+        chosen = self._chosen(names) if names else self._chosen([child.program.name for child in self.children])
         async with self._lock:
             await self._stop(chosen)
             if not self._ending.is_set():
@@ -100,6 +103,11 @@ class Supervisor:
 
     # ------------------------------------------------------------------------------------------------------ internals
 
+    def _chosen(self, names: Sequence[str]) -> list[Child]:
+        if not self._begun:
+            raise TemporaryError("nothing is started yet: tradewind logs BOT supervisor says what is waited for")
+        return self.named(names)
+
     def _child(self, program: Program) -> Child:
         backoff = Backoff(self.pauses.first, self.pauses.longest, self.pauses.forgets_after)
         return Child(program, self._open_log(program.name), self._own_log, backoff, self._look)
@@ -118,9 +126,7 @@ class Supervisor:
 
     async def _prepared(self) -> bool:
         """Whether the preparation came to its good end before it was all over; raises what it failed with."""
-        if self._preparation is None:
-            return not self._ending.is_set()
-        working = asyncio.create_task(self._prepare(self._preparation))
+        working = asyncio.create_task(self._prepare())
         ending = asyncio.create_task(self._ending.wait())
         try:
             await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -132,7 +138,13 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(working, ending, return_exceptions=True)
 
-    async def _prepare(self, program: Program) -> None:
+    async def _prepare(self) -> None:
+        if self._first is not None:
+            await self._first()
+        if self._preparation is not None:
+            await self._run_to_its_end(self._preparation)
+
+    async def _run_to_its_end(self, program: Program) -> None:
         log, told = self._open_log(program.name), ""
         backoff = Backoff(self.pauses.first, self.pauses.longest_of_preparation)
         try:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tradewind.domain.errors import NotFoundError, TradewindError
+from tradewind.domain.errors import NotFoundError, TemporaryError, TradewindError
 from tradewind.topology.child import Backoff, ProcessState, Program, how
 from tradewind.topology.process_logs import ProcessLog
 from tradewind.topology.supervisor import Pauses, Supervisor
@@ -302,3 +302,37 @@ async def test_the_end_does_not_wait_for_the_preparation(watched):
         one.supervisor.end()
         assert 0 == await one.task
     assert [("migrate", "begun")] == one.lines
+
+
+async def test_what_is_not_started_yet_is_not_restarted(watched):
+    """Or it would begin on a database that is not up to date."""
+    hanging = program("migrate", f"echo begun; {FOR_EVER}")
+    async with watched(program("engine", "echo up"), preparation=hanging) as one:
+        await one.said("migrate", "begun")
+        for change in (one.supervisor.restart, one.supervisor.stop):
+            with pytest.raises(TemporaryError, match="nothing is started yet"):
+                await change(["engine"])
+        assert (ProcessState.WAITING, "it has not been started yet") == (
+            one.child("engine").state,
+            one.child("engine").reason,
+        )
+
+
+async def test_what_comes_first_is_waited_for_and_may_refuse(watched):
+    """Processes of a supervisor that was killed, for one; Ctrl-C ends that wait as well."""
+
+    async def never():
+        await asyncio.Event().wait()
+
+    async def refuse():
+        raise TradewindError("somebody else is at work")
+
+    for first, ends in ((never, True), (refuse, False)):
+        async with watched(program("engine", "echo up"), first=first) as one:
+            if ends:
+                one.supervisor.end()
+                assert 0 == await one.task
+            else:
+                with pytest.raises(TradewindError, match="somebody else"):
+                    await one.task
+        assert [] == one.lines
