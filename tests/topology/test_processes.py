@@ -11,12 +11,15 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
+from tradewind import catalog
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.topology.places import Places
 
+MINIMAL = Path(__file__).parents[2] / "manifests" / "samples" / "minimal.yaml"
 TRADEWIND = (sys.executable, "-m", "tradewind")
 PATIENCE = 120
 BOT = """
@@ -192,6 +195,32 @@ def test_a_process_that_waits_ends_on_a_signal(manifest, environment, tmp_path, 
     assert 0 == child.returncode, rest
     assert "Traceback" not in rest
     assert not directory.exists(), "what has stored nothing leaves nothing that another manifest could disagree with"
+
+
+def test_a_supervised_process_ends_with_its_supervisor(environment, tmp_path):
+    """The real one, in order: what it still says when nobody reads it any more is in its log."""
+    bare = {name: value for name, value in environment.items() if not name.endswith("_URL")}
+    ports = {f"TRADEWIND_PORTS__{name.upper().replace('-', '_')}": "0" for name in catalog.by_name()}
+    log = tmp_path / "bot.log"
+    child = subprocess.Popen(
+        [*TRADEWIND, "serve", MINIMAL, "--set", "spec.data.speed=3600", "--supervised", log],
+        env={**bare, **ports},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert any(line.startswith("API key ") for line in child.stderr)
+        child.stdin.close()
+        assert 0 == child.wait(PATIENCE)
+    finally:
+        child.kill()
+        child.wait()
+        child.stdin.close()
+        child.stderr.close()
+    assert ["the supervisor has ended; so does this process", "stopping: draining orders and writing what is owed"] == [
+        line for line in log.read_text().splitlines() if not line.startswith("{")
+    ]
 
 
 def test_without_servers_the_commands_that_start_them_are_shown(manifest, environment):

@@ -132,6 +132,7 @@ class Child:
         if self._task is None or self._task.done():
             self._stopping.clear()
             self._task = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
+            self._task.add_done_callback(self._over)
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """End it: SIGTERM, and SIGKILL when the grace is over or `hurry` is set. Returns when it is gone."""
@@ -149,8 +150,9 @@ class Child:
             hurried.cancel()
         if not self._task.done():
             self._own_log.warning("process killed", process=self.program.name, reason="it did not end in time")
+        while not self._task.done():
             self._signal(signal.SIGKILL)
-        await self._task
+            await asyncio.wait({self._task}, timeout=1)
 
     # ------------------------------------------------------------------------------------------------------ internals
 
@@ -191,7 +193,16 @@ class Child:
         try:
             return await ended(self._process, self.log)
         finally:
+            if self._process.returncode is None:
+                self._signal(signal.SIGKILL)
             self._process = None
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        """A process that nobody watches any more is told of, whatever the reason."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.reason = f"it is not watched any more: {error!r}"
+            self._own_log.error("process is not tried again", process=self.program.name, reason=self.reason)
+            self._enter(ProcessState.REFUSED)
 
     def _signal(self, which: signal.Signals) -> None:
         if self._process is not None:

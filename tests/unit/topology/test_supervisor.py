@@ -161,6 +161,20 @@ async def test_where_every_process_is_refused_nothing_is_left_to_do(watched):
         assert 3 == await one.task
 
 
+async def test_a_process_is_not_left_running_without_its_supervision(watched, own_lines):
+    """Were there a defect in the supervisor, its process ends, it is told, and the others are ended in order."""
+    async with watched(program("engine", FOR_EVER), program("gateway", f"echo up; {FOR_EVER}")) as one:
+        await one.said("gateway", "up")
+        process = one.child("engine").process
+        one.child("engine").log.read = None
+        one.child("engine")._signal(signal.SIGKILL)
+        await one.is_so(lambda: one.child("engine").state is ProcessState.REFUSED)
+        assert process != one.child("engine").process
+        one.supervisor.end()
+        assert 0 == await one.task
+    assert "is not watched any more" in own_lines[-2]["reason"]
+
+
 # ------------------------------------------------------------------------------------------------------ order and end
 
 
