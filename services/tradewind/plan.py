@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tradewind.catalog import CATALOG, Resources, Scaling, ServiceSpec
-from tradewind.contracts.api.v1alpha1 import Profile, TradingBot, Venue
+from tradewind.contracts.api.v1alpha1 import Mode, Profile, TradingBot, Venue
 from tradewind.contracts.strategies import parse_parameters
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
@@ -62,6 +62,13 @@ def check(bot: TradingBot) -> None:
             errors.append(error)
     if errors:
         raise ConfigErrors(errors)
+
+
+def check_live(bot: TradingBot, *, live: bool) -> None:
+    """Orders with money are asked for twice: by the manifest's mode, and by `live`, the word of whoever starts it."""
+    if bot.spec.mode is Mode.LIVE and not live:
+        allowed = "--live beside mode: Live: orders with money are asked for twice"
+        raise ConfigError("--live", "nothing", allowed, "add --live, or set mode: Paper")
 
 
 def _workload(name: str, specs: Iterable[ServiceSpec]) -> Workload:

@@ -13,14 +13,19 @@ import typer
 from tradewind.cli import (
     config,
     deadletters,
+    logs,
     migrate,
     operator,
     release,
     render,
+    restart,
     run,
     serve,
     services,
     sim_exchange,
+    status,
+    stop,
+    up,
     version,
 )
 from tradewind.domain.errors import (
@@ -43,6 +48,11 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
+app.command("up")(up.up)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.command("restart")(restart.restart)
+app.command("stop")(stop.stop)
 app.command("services")(services.services)
 app.command("sim-exchange")(sim_exchange.sim_exchange)
 app.command("render")(render.render)

@@ -18,6 +18,10 @@ class Output(StrEnum):
 
 
 Bot = Annotated[Path, typer.Argument(metavar="BOT", help="The TradingBot manifest, a YAML file.", show_default=False)]
+BotOrName = Annotated[
+    str,
+    typer.Argument(metavar="BOT", help="The TradingBot manifest, or the name of the bot.", show_default=False),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option(

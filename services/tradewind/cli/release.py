@@ -48,12 +48,12 @@ async def _release(bot: TradingBot, settings: Settings, patience: float) -> list
     """What is still open at the end, in words."""
     import asyncio  # noqa: PLC0415
 
-    from tradewind.cli.session import bot_directory, check_same_bot, state_of  # noqa: PLC0415
+    from tradewind.cli.session import check_same_bot, places_of, state_of  # noqa: PLC0415
     from tradewind.contracts.api.v1alpha1 import DeletionPolicy  # noqa: PLC0415
     from tradewind.kernel.state_directory import MANIFEST  # noqa: PLC0415
     from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
 
-    path = bot_directory(settings.state_directory, bot) / "serve"
+    path = places_of(settings.state_directory, bot).serve
     if bot.spec.deletion_policy is DeletionPolicy.LEAVE or not (path / MANIFEST).is_file():
         typer.echo("nothing to do: the bot leaves what is open, or never traded", err=True)
         return []

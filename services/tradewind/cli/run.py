@@ -72,7 +72,8 @@ async def _run(bot: TradingBot, settings: Settings, resume: Path | None, output:
         bot, state_of(path), EmbeddedOptions(until_end=True, live=live, listen=listen, settings=settings)
     )
     session = Session(embedded)
-    await session.start()
+    if not await session.start():
+        raise typer.Exit(130)
     try:
         status = await embedded.ask("market-data", "status")
         total = None if bot.spec.data.source is DataSource.EXCHANGE else status["ticks"]

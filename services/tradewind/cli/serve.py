@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,18 +16,28 @@ if TYPE_CHECKING:
     from tradewind.kernel.settings import Settings
 
 
-def serve(
+def serve(  # noqa: PLR0917 - options of a command, which are given by name
     bot: Bot,
     services: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Only these services, as one pod runs them.", show_default=False),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(help="A name for this process of several; without it, its services.", show_default=False),
+    ] = None,
+    supervised: Annotated[Path | None, typer.Option(hidden=True)] = None,
     live: Live = False,
     overrides: Overrides = None,
 ) -> None:
     """Run a bot and serve its API until Ctrl-C or SIGTERM. A restart goes on where it stopped."""
     import asyncio  # noqa: PLC0415
 
+    if supervised is not None:
+        from tradewind.kernel.supervised import end_with_supervisor  # noqa: PLC0415
+
+        # Before all that takes its time: a process that is still starting shall end, too.
+        end_with_supervisor(supervised)
     from tradewind.contracts.api.document import load_bot  # noqa: PLC0415
     from tradewind.kernel.settings import Settings  # noqa: PLC0415
     from tradewind.kernel.telemetry.logging import configure_logging  # noqa: PLC0415
@@ -34,7 +45,19 @@ def serve(
     settings = Settings()
     configure_logging(settings.log_level or "info", settings.log_style)
     names = _known([name.strip() for name in services.split(",")]) if services is not None else None
-    asyncio.run(_serve(load_bot(bot, overrides or ()), settings, names, live=live))
+    asyncio.run(_serve(load_bot(bot, overrides or ()), settings, names, _name(name, names), live=live))
+
+
+def _name(given: str | None, names: list[str] | None) -> str:
+    """The folder of this process among those of the bot; refused where it could be another one's."""
+    from tradewind.domain.errors import ConfigError  # noqa: PLC0415
+
+    if given is None:
+        return "+".join(names or ())
+    if names is None or not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", given):
+        allowed = "small letters, digits and hyphens, beside --services: a bot in one process has no other name"
+        raise ConfigError("--name", given, allowed, "correct it, or leave it out")
+    return given
 
 
 def _known(names: list[str]) -> list[str]:
@@ -49,14 +72,14 @@ def _known(names: list[str]) -> list[str]:
     return names
 
 
-async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, *, live: bool) -> None:
+async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, name: str, *, live: bool) -> None:
     import asyncio  # noqa: PLC0415
 
     from tradewind.cli.session import (  # noqa: PLC0415
         Session,
-        bot_directory,
         check_place,
         check_same_bot,
+        places_of,
         state_of,
     )
     from tradewind.kernel.state_directory import MANIFEST  # noqa: PLC0415
@@ -65,16 +88,16 @@ async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, *
 
     check_place(bot)
     shared = shared_by(bot, settings, _apart(bot, names))
-    path: Path = bot_directory(settings.state_directory, bot) / "serve"
-    if shared is not None and names is not None:
-        path = path.with_name("processes") / "+".join(names)
+    places = places_of(settings.state_directory, bot)
+    path = places.serve if shared is None or names is None else places.process(name)
     fresh = not (path / MANIFEST).is_file()
     if not fresh:
         check_same_bot(bot, path, whole=False)
     options = EmbeddedOptions(until_end=False, live=live, listen=settings.listener(), services=names, settings=settings)
     embedded = EmbeddedBot(bot, state_of(path), options, shared=shared)
     session = Session(embedded)
-    await session.start()
+    if not await session.start():
+        return
     try:
         _announce(embedded, path, fresh=fresh)
         watching = asyncio.create_task(_end_on_new_keys(session, settings))

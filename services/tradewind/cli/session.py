@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tradewind.contracts.api.cluster import cluster_only
 from tradewind.contracts.api.document import load_bot
@@ -17,18 +18,21 @@ from tradewind.contracts.api.transitions import FIXED, fixed_part
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigError
 from tradewind.kernel.state_directory import MANIFEST, StateDirectory
-from tradewind.topology.embedded import EmbeddedBot
+from tradewind.topology.places import Places
+
+if TYPE_CHECKING:
+    from tradewind.topology.embedded import EmbeddedBot
 
 
-def bot_directory(root: Path, bot: TradingBot) -> Path:
-    """Where everything of one bot lies."""
-    return root / bot.metadata.namespace / bot.metadata.name
+def places_of(root: Path, bot: TradingBot) -> Places:
+    """Where everything of one bot lies, below the state directory of the user."""
+    return Places(root, bot.metadata.namespace, bot.metadata.name)
 
 
 def fresh_directory(root: Path, bot: TradingBot) -> Path:
     """A directory for a new run, named by the moment; never one that is there already."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    path = bot_directory(root, bot) / "runs" / stamp
+    path = places_of(root, bot).bot / "runs" / stamp
     number = 1
     while path.exists():
         number += 1
@@ -91,12 +95,27 @@ class Session:
         self._embedded = embedded
         self._interrupted = asyncio.Event()
 
-    async def start(self) -> None:
-        """Start, and listen for signals."""
-        await self._embedded.start()
+    async def start(self) -> bool:
+        """Listen for signals, and start; False where a signal came first, and nothing runs.
+
+        A process that shares a database waits for it however long, so the wait has to end as orderly as the work.
+        """
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._interrupt)
+        starting = asyncio.create_task(self._embedded.start())
+        interrupted = asyncio.create_task(self._interrupted.wait())
+        try:
+            await asyncio.wait([starting, interrupted], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                return True
+            starting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await starting
+            return False
+        finally:
+            interrupted.cancel()
 
     def end(self) -> None:
         """End as after a signal."""

@@ -12,6 +12,8 @@ from tradewind.kernel.lock_file import LockFile, LockTakenError
 FIELD = "state directory"
 MANIFEST = "bot.yaml"
 """The manifest that the state in the directory rests on."""
+ADDRESSES = "addresses.json"
+"""Where the services of the process listen, while they do: for whoever looks at it from this machine."""
 
 
 class StateDirectory:
@@ -47,11 +49,24 @@ class StateDirectory:
                 "make it writable, or set TRADEWIND_STATE_DIRECTORY to another one",
             ) from error
 
+    def holder(self) -> int | None:
+        """The number of the process that has it now; None where nobody has it."""
+        return int(self._lock.holder() or 0) or None
+
+    def until_free(self, patience: float) -> bool:
+        """Wait until nobody has it, for `patience` seconds at most; whether that is so."""
+        return self._lock.until_free(patience)
+
     def write(self, name: str, text: str) -> None:
         """Write a file whole or not at all."""
         unfinished = self.path / f".{name}"
         unfinished.write_text(text)
         unfinished.replace(self.path / name)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if this process has the directory and the file is there."""
+        if self._lock.held:
+            (self.path / name).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove what this process made; a directory that was there before, or is somebody else's, is left alone."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from sqlalchemy import Connection
 
 from tradewind import __version__, catalog
 from tradewind.contracts.api.document import dump_bot
-from tradewind.contracts.api.v1alpha1 import Mode, TradingBot
+from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.contracts.messages import PortfolioMarked, TickDecided
 from tradewind.domain.errors import ConfigError, TradewindError
 from tradewind.kernel.ask import RUNNER, Answers, Ask
@@ -29,7 +31,7 @@ from tradewind.kernel.http.server import Listener, ServiceServers
 from tradewind.kernel.security import Peers, ServiceTokens, load_service_key
 from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
 from tradewind.kernel.settings import Settings
-from tradewind.kernel.state_directory import MANIFEST, StateDirectory
+from tradewind.kernel.state_directory import ADDRESSES, MANIFEST, StateDirectory
 from tradewind.kernel.store.base import Store
 from tradewind.kernel.store.migration import migrate
 from tradewind.kernel.store.outbox import read_last_time
@@ -37,7 +39,7 @@ from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
-from tradewind.plan import check, services
+from tradewind.plan import check, check_live, services
 from tradewind.topology.shared import Shared, patiently
 
 
@@ -98,9 +100,7 @@ class EmbeddedBot:
     async def start(self) -> None:
         """Bring every service to Running; on a failure nothing that was begun is left, unless it traded."""
         check(self.bot)
-        if self.bot.spec.mode is Mode.LIVE and not self.options.live:
-            allowed = "--live beside mode: Live: orders with money are asked for twice"
-            raise ConfigError("--live", "nothing", allowed, "add --live, or set mode: Paper")
+        check_live(self.bot, live=self.options.live)
         self.directory.acquire()
         try:
             # Before anything is stored: state without the manifest that it rests on would be anybody's.
@@ -114,6 +114,8 @@ class EmbeddedBot:
                 await self._find_resume_time(self._store)
             if self.servers is not None:
                 await self.servers.start()
+                listening = {"process": os.getpid(), "services": self.servers.addresses}
+                self.directory.write(ADDRESSES, json.dumps(listening))
             if self.shared is not None:
                 await self._join(self.shared, self._store)
             await self.bus.start()
@@ -255,6 +257,7 @@ class EmbeddedBot:
             await self._store.close()
             self._store = None
         self.tracing.shutdown()
+        self.directory.remove(ADDRESSES)
         if self._discard:
             self.directory.discard()
         self.directory.release()

@@ -6,10 +6,11 @@ stand in keys, never in the message. Whatever looks like a secret is taken out b
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -47,6 +48,21 @@ def _label(_logger: Any, _method: str, event: Event) -> str:
     return f"{line}\n{trouble}" if trouble else line
 
 
+class _Unfailing:
+    """A stream whose trouble is nobody else's: a full disk, or a reader that has gone, must not fail a trade."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+
 def configure_logging(level: str = "info", style: str = "auto", stream: TextIO | None = None) -> None:
     """Set up structlog for the process; the standard library's records go the same way.
 
@@ -66,7 +82,7 @@ def configure_logging(level: str = "info", style: str = "auto", stream: TextIO |
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Unfailing(stream))),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)

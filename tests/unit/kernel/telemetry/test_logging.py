@@ -89,3 +89,20 @@ def test_an_exception_is_told_with_its_trace(lines):
     (line,) = [json.loads(line) for line in read()]
 
     assert "ValueError: invalid literal" in line["exception"]
+
+
+def test_a_log_that_cannot_be_written_fails_nobody():
+    """A full disk, or a terminal that has gone: the trade that wanted to tell of itself goes on."""
+
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")
+
+        def flush(self):
+            raise BrokenPipeError
+
+    try:
+        configure_logging("info", "json", Full())
+        logger_for("engine", "default/quickstart").info("position closed")
+    finally:
+        configure_logging("critical", "text")
