@@ -31,7 +31,7 @@ class TracingLog:
 
     def _tell(self, event: str, **facts: object) -> None:
         told = " ".join(f"{name}={value}" for name, value in facts.items() if name not in ("exc_info", "drift"))
-        self._trace.note(self._who, f"{event} {told}"[:300])
+        self._trace.note(self._who, " ".join(f"{event} {told}".split())[:240])
 
     warning = error = exception = critical = _tell
 
