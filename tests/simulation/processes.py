@@ -122,10 +122,11 @@ class BotProcess(Process):
         trace: Trace,
         line: Callable[[BotProcess], Line],
         fate: Fate | None,
+        on_pause: Callable[[], None],
     ) -> None:
         super().__init__(name, loop, on_death)
         self.fixed, self.trace = fixed, trace
-        self.store = SimulatedStore(fixed.database, self, disturbances, fate)
+        self.store = SimulatedStore(fixed.database, self, disturbances, fate, on_pause)
         self.bus = SimulatedBus(broker, self, disturbances)
         self.line = line(self)
         self.runners: dict[str, ServiceRunner] = {}

@@ -25,6 +25,7 @@ from tests.simulation.transport import Line
 from tests.simulation.virtual_loop import Process, StalledError, VirtualLoop
 
 from tradewind.contracts.messages import CandleClosed
+from tradewind.kernel.telemetry.logging import configure_logging
 
 DECIDING = 100.0
 """Seconds in which decisions are made, and disturbed."""
@@ -51,7 +52,7 @@ class Outcome:
     digest: str
     trace: list[str] = field(repr=False)
     orders: int = 0
-    fills: int = 0
+    struck: dict[str, int] = field(default_factory=dict)
 
 
 class Schedule:
@@ -68,6 +69,7 @@ class Schedule:
         self.invariants = Invariants(fixed.bot.key, fixed.database, self.exchange, self._handled)
         self.script: list[Step] = script(self.random, DECIDING)
         self.processes: list[BotProcess] = []
+        self.begun: list[BotProcess] = []
         self.crashes = 0
         self.lives = 0
         self._killed = False
@@ -90,8 +92,11 @@ class Schedule:
                     self.trace.digest,
                     list(self.trace.lines),
                     orders=len(self.invariants.taken),
+                    struck={str(kind): count for kind, count in self.disturbances.struck.items()},
                 )
                 self.loop.close()
+                for process in self.begun:
+                    process.line.close()
         return outcome
 
     # ---------------------------------------------------------------------------------------------------------- acts
@@ -148,7 +153,7 @@ class Schedule:
 
     def _begin(self, kind: str) -> None:
         self.lives += 1
-        fate, dies_at = self._fate()
+        fate, dies_at = self._fate(kind)
         process = BotProcess(
             f"{kind}-{self.lives}",
             self.loop,
@@ -161,9 +166,11 @@ class Schedule:
                 one, self.exchange, self.disturbances, self.trace, self.disturbances.seconds(-SKEW, SKEW)
             ),
             fate=fate,
+            on_pause=lambda: self._take_over(kind),
         )
         process.dies_at = dies_at
         self.processes.append(process)
+        self.begun.append(process)
         self.trace.note(process.name, "starts")
         if kind == "execution":
             compose_execution(process)
@@ -171,15 +178,24 @@ class Schedule:
             compose_trading(process, self.script, self._closes)
         process.start(process.live())
 
-    def _fate(self) -> tuple[Fate | None, int | None]:
-        draw = self.random.random()
-        if self.disturbances.calm or self.crashes >= MOST_CRASHES or draw < 0.3:
+    def _fate(self, kind: str) -> tuple[Fate | None, int | None]:
+        draw, random = self.random.random(), self.random
+        if self.disturbances.calm or self.crashes >= MOST_CRASHES or draw < 0.25:
             return None, None
-        if draw < 0.6:
-            return None, int(self.random.expovariate(1 / 300)) + 1
-        if draw < 0.9:
-            return Fate(self.random.randint(1, 25), self.random.choice(["before", "after"])), None
-        return Fate(self.random.randint(1, 25), "pause", self.random.uniform(1.0, 60.0)), None
+        if draw < 0.5:
+            return None, int(random.expovariate(1 / 300)) + 1
+        sending = kind == "execution" and random.random() < 0.5
+        commit = random.randint(1, 6 if sending else 25)
+        if draw < 0.8:
+            return Fate(commit, random.choice(["before", "after"]), sending=sending), None
+        return Fate(commit, "pause", random.uniform(1.0, 60.0), sending=sending), None
+
+    def _take_over(self, kind: str) -> None:
+        """Whoever stands still is taken for dead, and another one is started beside it."""
+        self.trace.note(kind, "stands still after a commit")
+        if kind == "execution" and self.random.random() < 0.7:
+            wait = self.random.uniform(0.2, 8.0)
+            self.loop.call_later(wait, lambda: self._begin(kind), context=self.loop.outside)
 
     def _ended(self, process: Process) -> None:
         """A process is gone; the platform starts another one, unless there is one."""
@@ -257,3 +273,14 @@ async def _quietly(answer: Callable[[], object]) -> None:
         await answer()  # type: ignore[misc]
     except Exception:  # noqa: BLE001 - the person who asked sees it
         return
+
+
+_FIXED: list[Fixed] = []
+
+
+def play(seed: int) -> Outcome:
+    """One schedule, in a process of the operating system that makes once what all schedules share."""
+    if not _FIXED:
+        configure_logging("critical", "text")
+        _FIXED.append(Fixed())
+    return Schedule(seed, _FIXED[0]).run()

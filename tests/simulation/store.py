@@ -7,7 +7,7 @@ true and before anybody was told; it may fail, or succeed with its answer lost.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from tests.simulation.disturbances import Disturbances, Kind
 from tests.simulation.virtual_loop import Process
 
 from tradewind.domain.errors import TemporaryError
+from tradewind.domain.order import OrderState
 from tradewind.kernel.store.base import METADATA, UnknownOutcomeError, Write, execute
 from tradewind.kernel.store.sqlite import sqlite_engine
 
@@ -44,27 +45,39 @@ class Database:
 
 @dataclass(slots=True)
 class Fate:
-    """What happens to a process at one of its commits: it dies before or after it, or stands still after it."""
+    """What happens to a process at one of its commits.
+
+    It dies `before` or `after` it, or stands still for some seconds after it (`pause`). With `sending` only commits
+    are counted that say of an order that it is sent: what comes next is the call of the venue.
+    """
 
     commit: int
     what: str
     seconds: float = 0.0
+    sending: bool = False
 
 
 class SimulatedStore:
     """The store of one process."""
 
-    def __init__(self, database: Database, process: Process, disturbances: Disturbances, fate: Fate | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        process: Process,
+        disturbances: Disturbances,
+        fate: Fate | None,
+        on_pause: Callable[[], None],
+    ) -> None:
         self._database, self._process, self._disturbances, self._fate = database, process, disturbances, fate
-        self.commits = 0
+        self._on_pause = on_pause
+        self._commits = {False: 0, True: 0}
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """One transaction."""
         await self._way()
         if self._disturbances.strikes(Kind.COMMIT_FAILS):
             raise TemporaryError("store: no space left on device", retry_after=0.5)
-        self.commits += 1
-        fate = self._fate if self._fate is not None and self._fate.commit == self.commits else None
+        fate = self._met(writes)
         if fate is not None and fate.what == "before":
             await self._die()
         with self._database.connection.begin():
@@ -73,6 +86,7 @@ class SimulatedStore:
             await self._die()
         if fate is not None and fate.what == "pause":
             self._process.pause(fate.seconds)
+            self._on_pause()
         await self._way()
         if self._disturbances.strikes(Kind.COMMIT_UNHEARD):
             raise UnknownOutcomeError("store: the connection was lost", retry_after=0.5)
@@ -87,9 +101,19 @@ class SimulatedStore:
     async def close(self) -> None:
         """There is nothing to let go of."""
 
+    def _met(self, writes: Sequence[Write]) -> Fate | None:
+        self._commits[False] += 1
+        self._commits[True] += any(_says_submitted(write) for write in writes)
+        fate = self._fate
+        return fate if fate is not None and fate.commit == self._commits[fate.sending] else None
+
     async def _way(self) -> None:
         await asyncio.sleep(self._disturbances.seconds(0.0002, 0.004))
 
     async def _die(self) -> None:
         self._process.die()
         await asyncio.get_running_loop().create_future()
+
+
+def _says_submitted(write: Write) -> bool:
+    return isinstance(write.parameters, Mapping) and write.parameters.get("state") == OrderState.SUBMITTED.value

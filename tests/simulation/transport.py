@@ -79,6 +79,12 @@ class Line:
         self._loop, self._skew = process.loop, skew
         self._end_stream: Callable[[], None] = lambda: None
         self._broken: asyncio.Future[Any] | None = None
+        self._ccxt: Any = None
+
+    def close(self) -> None:
+        """ccxt complains of a client that was not closed, and a process that was killed closes nothing."""
+        if self._ccxt is not None:
+            self._ccxt.session = None
 
     def wall(self) -> float:
         """The clock of the process, in seconds."""
@@ -86,6 +92,7 @@ class Line:
 
     def client(self, settings: ClientSettings) -> Any:
         """ccxt at the end of this line."""
+        self.close()
         client = make_client(settings)
         client.session, client.own_session, client.ssl_context = Session(self), False, False
         client.milliseconds = lambda: round(self.wall() * 1000)
