@@ -413,6 +413,17 @@ class ServiceRunner:
         self._failures_metric.inc()
 
     async def _handle(self, batch: Sequence[Message]) -> None:
+        released: list[Message] = []
+        try:
+            await self._handle_in_turn(batch, released)
+        except BaseException:
+            # Those of the batch come again; what was held for them would not.
+            for message in released:
+                self._sequences.hold(message)
+            raise
+
+    async def _handle_in_turn(self, batch: Sequence[Message], released: list[Message]) -> None:
+        """Handle each message when it is its turn, and those after it that waited: these are added to `released`."""
         unit = UnitOfWork()
         fresh: list[str] = []
         finished: list[Message] = []
@@ -425,6 +436,8 @@ class ServiceRunner:
                 finished.append(message)
                 advanced |= not await self._handle_one(message, unit, fresh)
                 message = self._sequences.released(message.topic) if message.stored else None
+                if message is not None:
+                    released.append(message)
         if advanced and self._service.advanced is not None:
             await self._service.advanced(unit)
         self._messages_metric.inc(len(batch))

@@ -260,6 +260,21 @@ async def test_what_a_killed_publisher_never_sent_holds_nobody_up_for_whom_it_is
     assert 1 == len(await rows(store, ledger))
 
 
+async def test_a_message_that_waited_for_another_one_survives_the_failure_of_their_commit(world):
+    """It is no part of the batch that is tried again, and the broker does not give it twice to one who lives."""
+    store, start = world
+    bus, counting, _, runner = await start()
+    await bus.publish([fill(2)])
+    await idle(runner)
+    store.before = 1
+    await bus.publish([fill(1)])
+    async with asyncio.timeout(5):
+        while len(await rows(store, ledger)) < 2:
+            await asyncio.sleep(0)
+
+    assert Decimal(3) == counting.total
+
+
 async def test_a_message_that_changed_nothing_is_owed_and_written_at_the_stop(world):
     """No transaction for nothing; but before the service ends its inbox says what it has seen."""
     store, start = world
