@@ -24,6 +24,7 @@ from tradewind.domain.series import CandleSeries
 from tradewind.sim_exchange.exchange import SimulatedExchange
 from tradewind.sim_exchange.faults import Fault, FaultKind, FaultTable
 from tradewind.sim_exchange.models import ExecutionReport, UserEvent
+from tradewind.sim_exchange.models import Kind as VenueKind
 from tradewind.sim_exchange.persistence import Ledger, Persistence
 from tradewind.sim_exchange.wire.application import application
 from tradewind.sim_exchange.wire.call import WireSettings
@@ -109,6 +110,10 @@ class Exchange:
         await self.venue.load()
         self.venue.on_user_event(self._hear)
         self._loop.create_task(self._drive(), context=self._loop.outside)
+
+    def still_trades(self) -> bool:
+        """Whether a market order waits for the rest of its fill: other orders may have to wait for it."""
+        return any(one.type is VenueKind.MARKET for one in self.venue.open_orders())
 
     def listen(self, callback: Callable[[dict[str, Any]], None]) -> Callable[[], None]:
         """Have `callback` told of the account in Binance's words; the answer ends that."""

@@ -133,7 +133,10 @@ class Schedule:
         for process in self.processes:
             process.dies_at = None
             process.go_on()
+        until = self.loop.time() + 200.0
         await asyncio.sleep(20.0)
+        while self.exchange.still_trades() and self.loop.time() < until:
+            await asyncio.sleep(5.0)
         self.exchange.frozen = True
 
     async def _agree(self) -> None:

@@ -118,7 +118,10 @@ class Line:
         if self._exchange.banned_until > self._loop.time():
             return self._banned(name)
         answer = self._loop.create_future()
-        late = seconds(2.0, 40.0) if strikes(Kind.REQUEST_LATE) else 0.0
+        late = seconds(0.5, seconds(1.0, 40.0)) if strikes(Kind.REQUEST_LATE) else 0.0
+        if late and self._disturbances.chance(0.5):
+            # The connection breaks while the request still stands in somebody's queue.
+            patience = min(patience, seconds(0.05, 1.0))
 
         async def carry() -> None:
             """Once it is on its way it arrives, whatever becomes of who sent it."""
