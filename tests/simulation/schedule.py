@@ -183,20 +183,23 @@ class Schedule:
 
     def _fate(self, kind: str) -> tuple[Fate | None, int | None]:
         draw, random = self.random.random(), self.random
-        if self.disturbances.calm or self.crashes >= MOST_CRASHES or draw < 0.25:
+        if self.disturbances.calm or self.crashes >= MOST_CRASHES or draw < 0.2:
             return None, None
-        if draw < 0.5:
+        if draw < 0.45:
             return None, int(random.expovariate(1 / 300)) + 1
+        if kind == "execution" and draw > 0.8:
+            # Between the commit that looks at the lease and the call of the venue.
+            return Fate(random.randint(1, 3), "pause", random.uniform(15.0, 90.0), sending=True), None
         sending = kind == "execution" and random.random() < 0.5
         commit = random.randint(1, 6 if sending else 25)
-        if draw < 0.8:
+        if draw < 0.7:
             return Fate(commit, random.choice(["before", "after"]), sending=sending), None
-        return Fate(commit, "pause", random.uniform(1.0, 60.0), sending=sending), None
+        return Fate(commit, "pause", random.uniform(1.0, 60.0)), None
 
     def _take_over(self, kind: str) -> None:
         """Whoever stands still is taken for dead, and another one is started beside it."""
         self.trace.note(kind, "stands still after a commit")
-        if kind == "execution" and self.random.random() < 0.7:
+        if kind == "execution" and self.random.random() < 0.8:
             wait = self.random.uniform(0.2, 8.0)
             self.loop.call_later(wait, lambda: self._begin(kind), context=self.loop.outside)
 
