@@ -5,6 +5,7 @@ seed, what does not hold and the last steps of its trace; the exit code is 1 the
 `python -m tests.simulation --schedules 1 --seed SEED --trace`.
 """
 
+# ruff: noqa: T201 - printing is what it is for
 from __future__ import annotations
 
 import argparse
@@ -15,11 +16,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.simulation.schedule import Outcome, play
+from tests.simulation.schedule import play
+from tests.simulation.trace import Outcome
 
 LAST_STEPS = 60
 TOLD = 20
 """Failures that are told in full; of more there is the seed."""
+
 
 def _outcomes(seeds: range, workers: int) -> Iterator[Outcome]:
     if workers == 1:

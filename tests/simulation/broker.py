@@ -19,7 +19,6 @@ from tradewind import catalog
 from tradewind.contracts.messages import Message
 from tradewind.kernel.bus.base import Mailbox
 
-
 SERVICES = ("execution", "portfolio", "engine")
 """Who has groups here. A stream is kept for a group from its first entry on, also before the group is first read."""
 

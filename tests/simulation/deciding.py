@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -82,10 +81,10 @@ class Decider:
         handlers = {MESSAGES[name]: known.get(MESSAGES[name], _ignore) for name in catalog.service("engine").handles}
         return Service(name="engine", handlers=handlers, tasks=(self._decide,))
 
-    async def _on_order(self, message: OrderStateChanged, unit: UnitOfWork) -> None:  # noqa: ARG002
+    async def _on_order(self, message: OrderStateChanged, unit: UnitOfWork) -> None:
         self._orders[message.client_order_id] = message
 
-    async def _on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:  # noqa: ARG002
+    async def _on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         self._closes[message.pair] = decimal_of(message.candle.close)
         self._tick = message.time
 

@@ -20,10 +20,11 @@ from tests.simulation.virtual_loop import VirtualLoop
 from tradewind.domain.account_order import AccountRules
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.matching import MatchingRules
+from tradewind.domain.order import Side, TimeInForce
 from tradewind.domain.series import CandleSeries
 from tradewind.sim_exchange.exchange import SimulatedExchange
 from tradewind.sim_exchange.faults import Fault, FaultKind, FaultTable
-from tradewind.sim_exchange.models import ExecutionReport, UserEvent
+from tradewind.sim_exchange.models import ExecutionReport, NewOrder, UserEvent
 from tradewind.sim_exchange.models import Kind as VenueKind
 from tradewind.sim_exchange.persistence import Ledger, Persistence
 from tradewind.sim_exchange.wire.application import application
@@ -41,6 +42,9 @@ PRICES = {"BTC/USDT": 60_000.0, "ETH/USDT": 2_500.0}
 INSTRUMENTS = {pair: Instrument(pair, *pair.split("/"), D("0.01"), D("0.0001"), D("0.0001"), D(5)) for pair in PRICES}
 BALANCES = {"USDT": D(100_000), "BTC": D(3), "ETH": D(20)}
 """What the account holds, much of it not the bot's."""
+
+BY_HAND = "by-hand"
+"""The id of an order that a person places."""
 
 CREDENTIALS = Credentials("k" * 64, "s" * 64)
 
@@ -110,6 +114,20 @@ class Exchange:
         await self.venue.load()
         self.venue.on_user_event(self._hear)
         self._loop.create_task(self._drive(), context=self._loop.outside)
+
+    async def order_by_hand(self) -> None:
+        """A person places an order beside the bot, far from the market."""
+        await self.venue.place(
+            NewOrder(
+                symbol="BTCUSDT",
+                side=Side.SELL,
+                type=VenueKind.LIMIT,
+                quantity=D("0.5"),
+                price=D(200_000),
+                time_in_force=TimeInForce.GTC,
+                client_order_id=BY_HAND,
+            )
+        )
 
     def still_trades(self) -> bool:
         """Whether a market order waits for the rest of its fill: other orders may have to wait for it."""

@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, select
-from tests.simulation.exchange import BALANCES, INSTRUMENTS, Exchange
+from tests.simulation.exchange import BALANCES, BY_HAND, INSTRUMENTS, Exchange
 from tests.simulation.store import Database
 
 from tradewind import catalog
-from tradewind.contracts.messages import Message
+from tradewind.contracts.messages import Message, decode
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, Side
 from tradewind.domain.position import balance_changes
@@ -42,14 +42,16 @@ class Invariants:
         self._bot, self._database, self._exchange, self._handled = bot, database, exchange, handled
         self.violations: list[str] = []
         self.taken: Counter[str] = Counter()
+        self.emergency = False
+        """Whether a person has pressed the emergency stop, which takes stops away too."""
 
     # ---------------------------------------------------------------------------------------------------- at the venue
 
     def on_report(self, report: ExecutionReport) -> None:
         """The venue has done something; what it takes is looked at."""
-        if report.execution is not Execution.NEW:
-            return
         name = report.order.client_order_id
+        if report.execution is not Execution.NEW or name == BY_HAND:
+            return
         self.taken[name] += 1
         if self.taken[name] > 1:
             self._violated(f"doubled: the venue took {name} {self.taken[name]} times")
@@ -101,7 +103,7 @@ class Invariants:
             held[position_of[row.client_order_id]] += row.amount if row.side == Side.BUY.value else -row.amount
         for row in rows:
             if row.filled != filled[row.client_order_id]:
-                yield f"fills of {row.client_order_id} sum up to {filled[row.client_order_id]}, its row says {row.filled}"
+                yield f"fills of {row.client_order_id} are {filled[row.client_order_id]}, its row says {row.filled}"
         for position, amount in held.items():
             if amount < ZERO:
                 yield f"position {position} was sold beyond what it held: {amount}"
@@ -110,7 +112,7 @@ class Invariants:
             if count > 1:
                 yield f"{reference} changed the balance of {currency} {count} times"
 
-    # --------------------------------------------------------------------------------------------------------- in the end
+    # ----------------------------------------------------------------------------------------------------- in the end
 
     def disagreements(self) -> list[str]:
         """What is not as it must be once nothing is on its way any more."""
@@ -119,16 +121,20 @@ class Invariants:
     def _in_the_end(self, connection: Connection) -> Iterator[str]:
         ours = {row.client_order_id: row for row in connection.execute(select(orders))}
         told = connection.execute(select(fills)).all()
-        yield from self._same_orders(ours)
+        yield from self._same_orders(dict(ours))
         yield from self._same_fills(told)
         yield from self._same_balances(connection, told)
         yield from self._same_positions(connection, ours, told)
         yield from self._every_command(connection, ours)
         yield from (f"{type(one).__name__} {one.id} was not handled" for one in self._undone(connection))
-        yield from self._protected(ours, told)
+        yield from self._protected(connection, ours, told)
 
     def _same_orders(self, ours: dict[str, Any]) -> Iterator[str]:
         theirs = {order.client_order_id: order for order in self._orders()}
+        stranger = theirs.pop(BY_HAND, None)
+        known = ours.pop(BY_HAND, None)
+        if stranger is not None and stranger.is_open and (known is None or not known.external):
+            yield "an order that a person placed is not shown as such"
         for name, order in theirs.items():
             row = ours.get(name)
             if row is None:
@@ -195,15 +201,26 @@ class Invariants:
             consumed = {kind: [service] for kind, of in catalog.storing_consumers().items() if service in of}
             yield from (one for one in read_undone(connection, self._bot, consumed) if one.id not in handled)
 
-    def _protected(self, ours: dict[str, Any], told: Any) -> Iterator[str]:
-        """A position whose entry asks for a stop has had one, unless it was sold before."""
-        bought = {row.client_order_id for row in told if row.side == Side.BUY.value}
-        stops = {row.position_id for row in ours.values() if row.leg == Leg.STOP.value}
-        for name in sorted(bought):
-            row = ours[name]
-            sold = any(one.position_id == row.position_id and one.leg == Leg.EXIT.value for one in ours.values())
-            if row.stop_loss is not None and row.position_id not in stops and not sold:
-                yield f"position {row.position_id} never had a stop"
+    def _protected(self, connection: Connection, ours: dict[str, Any], told: Any) -> Iterator[str]:
+        """What is held and was to have a stop has one over all of it, unless somebody took or refused it."""
+        held: dict[str, Decimal] = defaultdict(Decimal)
+        for row in told:
+            held[ours[row.client_order_id].position_id] += row.amount if row.side == Side.BUY.value else -row.amount
+        asked = connection.execute(select(outbox.c.kind, outbox.c.payload).where(outbox.c.kind == "CancelOrder"))
+        canceled = {decode(kind, payload).client_order_id for kind, payload in asked}
+        for position, amount in held.items():
+            orders_of = [row for row in ours.values() if row.position_id == position]
+            entry = ours[position]
+            excused = self.emergency or any(
+                row.state == "Rejected" or row.client_order_id in canceled for row in orders_of
+            )
+            leaving = any(row.leg == Leg.EXIT.value and OrderState(row.state) not in TERMINAL for row in orders_of)
+            if entry.stop_loss is None or excused or leaving:
+                continue
+            stops = [row for row in orders_of if row.leg == Leg.STOP.value and OrderState(row.state) not in TERMINAL]
+            covered = sum((row.amount - row.filled for row in stops), ZERO)
+            if covered != amount:
+                yield f"position {position} holds {amount}, and its stops cover {covered}"
 
     def _orders(self) -> list[Any]:
         symbols = [f"{one.base}{one.quote}" for one in INSTRUMENTS.values()]

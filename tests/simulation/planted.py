@@ -33,7 +33,7 @@ def _no_inbox() -> Iterator[None]:
 
     with (
         mock.patch.object(ServiceRunner, "_handle_one", forgetting),
-        mock.patch.object(ServiceRunner, "_inbox", lambda *_: []),
+        mock.patch.object(ServiceRunner, "_inbox", return_value=[]),
     ):
         yield
 
@@ -79,8 +79,9 @@ DEFECTS: dict[str, Planted] = {
     "no inbox": _no_inbox,
     "sent again at once": lambda: mock.patch.object(RemoteAccount, "resend_after", 0.0),
     "fills known by their telling": _fills_by_the_telling,
-    "the lease is not looked at": lambda: mock.patch.object(OrderLedger, "guard", lambda *_: None),
+    "the lease is not looked at": lambda: mock.patch.object(OrderLedger, "guard"),
     "signed when it is sent": lambda: mock.patch.object(CcxtVenue, "_nonce", lambda venue: venue._present_nonce()),
     "no answer is a refusal": _refused_when_silent,
     "sent before it is stored": _sent_before_it_is_stored,
+    "a stop is left out": lambda: mock.patch.object(OrderLedger, "_protect"),
 }

@@ -20,7 +20,8 @@ from tests.simulation.broker import Broker, SimulatedBus
 from tests.simulation.deciding import Decider, Step
 from tests.simulation.disturbances import Disturbances
 from tests.simulation.exchange import CREDENTIALS, INSTRUMENTS, PRICES
-from tests.simulation.store import Database, Fate, SimulatedStore
+from tests.simulation.fates import Fate
+from tests.simulation.store import Database, SimulatedStore
 from tests.simulation.trace import Trace, TracingLog
 from tests.simulation.transport import Line
 from tests.simulation.virtual_loop import CURRENT, Process, VirtualLoop
@@ -56,7 +57,7 @@ _MANIFEST = (
 class NoLock:
     """Every process is on a machine of its own, where nobody else locks the account."""
 
-    def __init__(self, exchange: str, identity: str, holder: str) -> None:  # noqa: ARG002
+    def __init__(self, exchange: str, identity: str, holder: str) -> None:
         self.path = identity
 
     def acquire(self) -> None:
@@ -193,7 +194,7 @@ def compose_execution(process: BotProcess) -> None:
 def compose_trading(process: BotProcess, script: list[Step], closes: dict[str, float]) -> None:
     """Portfolio and, in the engine's place, who decides."""
 
-    async def ask(service: str, question: str, **parameters: Any) -> Any:  # noqa: ARG001
+    async def ask(service: str, question: str, **parameters: Any) -> Any:
         return {"instruments": dict(INSTRUMENTS), "closes_by_tick": [], "closes": {**PRICES, **closes}}[question]
 
     async def positions() -> Any:

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from random import Random
 
 from tests.simulation.broker import Broker
+from tests.simulation.candles import tell_candles
 from tests.simulation.deciding import Step, script
 from tests.simulation.disturbances import Disturbances
-from tests.simulation.exchange import BEGIN, MINUTE, Exchange
+from tests.simulation.exchange import Exchange
+from tests.simulation.fates import Fate, draw_fate
 from tests.simulation.invariants import Invariants
 from tests.simulation.processes import BotProcess, Fixed, compose_execution, compose_trading, on_simulated_lines
-from tests.simulation.store import Fate
-from tests.simulation.trace import Trace
+from tests.simulation.trace import Outcome, Trace
 from tests.simulation.transport import Line
 from tests.simulation.virtual_loop import Process, StalledError, VirtualLoop
 
@@ -40,19 +40,6 @@ MOST_CRASHES = 5
 MOST_TURNS = 400_000
 SKEW = 0.4
 """Seconds by which the clock of a machine may differ from the venue's: `DRIFT` allows for a second between two."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a schedule. `digest` is that of its trace."""
-
-    seed: int
-    crashes: int
-    violations: list[str]
-    digest: str
-    trace: list[str] = field(repr=False)
-    orders: int = 0
-    struck: dict[str, int] = field(default_factory=dict)
 
 
 class Schedule:
@@ -103,7 +90,8 @@ class Schedule:
 
     async def _play(self) -> None:
         await self.exchange.open()
-        self._outside(self._tell_candles)
+        candles = tell_candles(self.exchange, self.loop, self.fixed.bot.key, self._told)
+        self.loop.create_task(candles, context=self.loop.outside)
         self._begin("trading")
         self._begin("execution")
         for happens, act in self._plan():
@@ -119,12 +107,13 @@ class Schedule:
         plan: list[tuple[float, Callable[[], None]]] = []
         if draw.random() < 0.35:
             plan.append((draw.uniform(5, DISTURBED), lambda: self._begin("execution")))
-        for _ in range(draw.choice([0, 0, 1, 2])):
-            plan.append((draw.uniform(3, DISTURBED), self._empty_broker))
+        plan += [(draw.uniform(3, DISTURBED), self._empty_broker) for _ in range(draw.choice([0, 0, 1, 2]))]
         if draw.random() < 0.15:
             plan.append((draw.uniform(5, DISTURBED), self._stop_by_emergency))
         if draw.random() < 0.3:
             plan.append((draw.uniform(5, DISTURBED), self._pause))
+        if draw.random() < 0.2:
+            plan.append((draw.uniform(5, DISTURBED), self._order_by_hand))
         return plan
 
     async def _calm_down(self) -> None:
@@ -135,7 +124,7 @@ class Schedule:
             process.go_on()
         until = self.loop.time() + 200.0
         await asyncio.sleep(20.0)
-        while self.exchange.still_trades() and self.loop.time() < until:
+        while self.exchange.still_trades() and self.loop.time() < until:  # noqa: ASYNC110 - this is virtual time
             await asyncio.sleep(5.0)
         self.exchange.frozen = True
 
@@ -182,19 +171,9 @@ class Schedule:
         process.start(process.live())
 
     def _fate(self, kind: str) -> tuple[Fate | None, int | None]:
-        draw, random = self.random.random(), self.random
-        if self.disturbances.calm or self.crashes >= MOST_CRASHES or draw < 0.2:
+        if self.disturbances.calm or self.crashes >= MOST_CRASHES:
             return None, None
-        if draw < 0.45:
-            return None, int(random.expovariate(1 / 300)) + 1
-        if kind == "execution" and draw > 0.8:
-            # Between the commit that looks at the lease and the call of the venue.
-            return Fate(random.randint(1, 3), "pause", random.uniform(15.0, 90.0), sending=True), None
-        sending = kind == "execution" and random.random() < 0.5
-        commit = random.randint(1, 6 if sending else 25)
-        if draw < 0.7:
-            return Fate(commit, random.choice(["before", "after"]), sending=sending), None
-        return Fate(commit, "pause", random.uniform(1.0, 60.0)), None
+        return draw_fate(self.random, kind)
 
     def _take_over(self, kind: str) -> None:
         """Whoever stands still is taken for dead, and another one is started beside it."""
@@ -219,34 +198,9 @@ class Schedule:
 
     # --------------------------------------------------------------------------------------------------------- events
 
-    def _outside(self, work: Callable[[], object]) -> None:
-        self.loop.create_task(work(), context=self.loop.outside)  # type: ignore[arg-type]
-
-    async def _tell_candles(self) -> None:
-        """Market-data's part: the candles of a minute, when it is over."""
-        index = 2
-        while True:
-            due = (BEGIN + MINUTE * (index - 1) - BEGIN) / 1000
-            await asyncio.sleep(max(0.0, due - self.loop.time()))
-            series = self.exchange.series
-            if index >= len(next(iter(series.values()))):
-                return
-            for pair, one in series.items():
-                candle = one.candle(index)
-                self._closes[pair] = candle.close
-                self.broker.take(
-                    CandleClosed(
-                        id=f"candle:{pair}:{candle.open_time}",
-                        time=candle.open_time,
-                        bot=self.fixed.bot.key,
-                        occurred_at=BEGIN / 1000 + self.loop.time(),
-                        pair=pair,
-                        timeframe="1m",
-                        candle=candle,
-                        tick_size=len(series),
-                    )
-                )
-            index += 1
+    def _told(self, message: CandleClosed) -> None:
+        self._closes[message.pair] = message.candle.close
+        self.broker.take(message)
 
     def _empty_broker(self) -> None:
         self.trace.note("broker", "is emptied")
@@ -258,11 +212,15 @@ class Schedule:
             self.trace.note(process.name, "stands still")
             process.pause(self.random.uniform(1.0, 60.0))
 
+    def _order_by_hand(self) -> None:
+        self.loop.create_task(self.exchange.order_by_hand(), context=self.loop.outside)
+
     def _stop_by_emergency(self) -> None:
         for process in self.processes:
             runner = process.runners.get("execution")
             if runner is not None:
                 self.trace.note(process.name, "emergency stop")
+                self.invariants.emergency = True
                 process.start(_quietly(runner.answers["cancel_everything"]))
                 return
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 from tests.simulation.disturbances import Disturbances, Kind
+from tests.simulation.fates import Fate
 from tests.simulation.virtual_loop import Process
 
 from tradewind.domain.errors import TemporaryError
@@ -41,20 +41,6 @@ class Database:
         """Look, from outside of every process."""
         with self.connection.begin():
             return query(self.connection)
-
-
-@dataclass(slots=True)
-class Fate:
-    """What happens to a process at one of its commits.
-
-    It dies `before` or `after` it, or stands still for some seconds after it (`pause`). With `sending` only commits
-    are counted that say of an order that it is sent: what comes next is the call of the venue.
-    """
-
-    commit: int
-    what: str
-    seconds: float = 0.0
-    sending: bool = False
 
 
 class SimulatedStore:

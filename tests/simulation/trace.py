@@ -1,9 +1,23 @@
-"""What happened in a schedule, line by line: the same seed gives the same lines, which their digest shows."""
+"""What happened in a schedule, line by line, and what came of it. The same seed gives the same lines and digest."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a schedule. `digest` is that of its trace."""
+
+    seed: int
+    crashes: int
+    violations: list[str]
+    digest: str
+    trace: list[str] = field(repr=False)
+    orders: int = 0
+    struck: dict[str, int] = field(default_factory=dict)
 
 
 class Trace:

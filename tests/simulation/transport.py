@@ -29,7 +29,7 @@ class Answer:
     def __init__(self, status: int, headers: dict[str, str], body: str) -> None:
         self.status, self.headers, self._body = status, headers, body
 
-    async def text(self, errors: str = "") -> str:  # noqa: ARG002
+    async def text(self, errors: str = "") -> str:
         """All of it."""
         return self._body
 
@@ -82,7 +82,7 @@ class Line:
         self._ccxt: Any = None
 
     def close(self) -> None:
-        """ccxt complains of a client that was not closed, and a process that was killed closes nothing."""
+        """Or ccxt complains of a client that was not closed: a process that was killed closes nothing."""
         if self._ccxt is not None:
             self._ccxt.session = None
 
@@ -91,7 +91,7 @@ class Line:
         return BEGIN / 1000 + self._loop.time() + self._skew
 
     def client(self, settings: ClientSettings) -> Any:
-        """ccxt at the end of this line."""
+        """The end of this line: ccxt."""
         self.close()
         client = make_client(settings)
         client.session, client.own_session, client.ssl_context = Session(self), False, False
@@ -198,7 +198,7 @@ class Line:
     async def _close_stream(self) -> None:
         self._end_stream()
 
-    async def _open_stream(self, params: Any = None) -> None:  # noqa: ARG002
+    async def _open_stream(self, params: Any = None) -> None:
         await asyncio.sleep(self._disturbances.seconds(0.01, 0.3))
         if self._disturbances.strikes(Kind.STREAM_REFUSED) or self._exchange.banned_until > self._loop.time():
             raise ConnectionError("no stream now")

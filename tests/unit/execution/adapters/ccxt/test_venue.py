@@ -53,7 +53,6 @@ async def test_an_order_is_signed_with_the_time_that_the_sender_took_in_the_venu
     assert abs(present - time.time() * 1000) < 60_000
 
 
-
 async def test_a_market_order_is_answered_with_its_fills(open_venue):
     venue, session = await open_venue("binance")
     order = an_order(type=OrderType.MARKET, price=None)
