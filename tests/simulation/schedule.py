@@ -130,7 +130,7 @@ class Schedule:
 
     async def _agree(self) -> None:
         """Everything agrees, within `PATIENCE`."""
-        until = self.loop.time() + PATIENCE
+        until, found = self.loop.time() + PATIENCE, ["it never came to rest"]
         while self.loop.time() < until and self.loop.turns < MOST_TURNS:
             await asyncio.sleep(5.0)
             self.invariants.always()
