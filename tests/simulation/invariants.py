@@ -22,7 +22,7 @@ from tradewind.contracts.messages import Message, decode
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, Side
 from tradewind.domain.position import balance_changes
-from tradewind.execution.tables import fills, orders
+from tradewind.execution.tables import fills, order_states, orders
 from tradewind.kernel.store.outbox import outbox, read_undone
 from tradewind.portfolio.tables import ledger, positions
 from tradewind.sim_exchange.models import Execution, ExecutionReport
@@ -191,8 +191,11 @@ class Invariants:
                 yield f"{message_id} was committed and is no order"
             elif row.state in (*_IN_FLIGHT, OrderState.INTENDED.value):
                 yield f"{message_id} is still {row.state}"
-            elif not self.taken[name] and row.state not in ("Canceled", "Expired", "Rejected"):
-                yield f"{message_id} is {row.state} and was never sent"
+            elif not self.taken[name]:
+                if row.state not in ("Canceled", "Expired", "Rejected"):
+                    yield f"{message_id} is {row.state} and was never sent"
+                elif not _reason(connection, name):
+                    yield f"{message_id} is {row.state} and nothing says why"
 
     def _undone(self, connection: Connection) -> Iterator[Message]:
         """Where handling a message changed nothing, its row waits for the next transaction: its process knows."""
@@ -229,6 +232,12 @@ class Invariants:
     def _violated(self, what: str) -> None:
         if what not in self.violations:
             self.violations.append(what)
+
+
+def _reason(connection: Connection, name: str) -> str | None:
+    """Why an order is in its last state."""
+    mine = select(order_states.c.reason).where(order_states.c.client_order_id == name)
+    return connection.scalar(mine.order_by(order_states.c.version.desc()).limit(1))
 
 
 def _fill(row: Any) -> Fill:
