@@ -27,9 +27,9 @@ from tradewind.kernel.store.outbox import outbox, read_undone
 from tradewind.portfolio.tables import ledger, positions
 from tradewind.sim_exchange.models import Execution, ExecutionReport
 
-START = Decimal(10_000)
-_OPEN_AT_VENUE = {"NEW", "PARTIALLY_FILLED"}
 _IN_FLIGHT = (OrderState.SUBMITTED.value, OrderState.UNKNOWN.value)
+_TOLD = (OrderState.ACCEPTED.value, OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value)
+"""An order may be these when the venue tells of it: of two legs the first one is told, and stored, before the second."""
 
 
 class Invariants:
@@ -61,13 +61,9 @@ class Invariants:
         if row is None:
             self._violated(f"unknown: the venue took {name}, which no table has")
             return
-        if row.state not in _IN_FLIGHT and not self._told_already(row):
+        if row.state not in _IN_FLIGHT + _TOLD:
             self._violated(f"late: the venue took {name}, which is {row.state} for us")
         self._one_live_leg(row)
-
-    def _told_already(self, row: Any) -> bool:
-        """Both legs of a group are told one after the other, so the first may be known by then."""
-        return row.state in (OrderState.ACCEPTED.value, OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value)
 
     def _one_live_leg(self, row: Any) -> None:
         """No two live orders for one leg of one decision."""

@@ -118,10 +118,13 @@ class Line:
         if self._exchange.banned_until > self._loop.time():
             return self._banned(name)
         answer = self._loop.create_future()
-        late = seconds(0.5, seconds(1.0, 40.0)) if strikes(Kind.REQUEST_LATE) else 0.0
-        if late and self._disturbances.chance(0.5):
-            # The connection breaks while the request still stands in somebody's queue.
-            patience = min(patience, seconds(0.05, 1.0))
+        late = 0.0
+        # What may be sent twice is disturbed more often than questions.
+        if strikes(Kind.REQUEST_LATE) or (method == "POST" and any(strikes(Kind.REQUEST_LATE) for _ in range(4))):
+            late = seconds(1.5, 6.0 if self._disturbances.chance(0.7) else 40.0)
+            if self._disturbances.chance(0.8):
+                # The connection breaks while the request still stands in somebody's queue.
+                patience = min(patience, seconds(0.05, 1.0))
 
         async def carry() -> None:
             """Once it is on its way it arrives, whatever becomes of who sent it."""
