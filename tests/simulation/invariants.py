@@ -29,7 +29,7 @@ from tradewind.sim_exchange.models import Execution, ExecutionReport
 
 _IN_FLIGHT = (OrderState.SUBMITTED.value, OrderState.UNKNOWN.value)
 _TOLD = (OrderState.ACCEPTED.value, OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value)
-"""An order may be these when the venue tells of it: of two legs the first one is told, and stored, before the second."""
+"""Of two legs the first is told, and may be stored, before the second."""
 
 
 class Invariants:
