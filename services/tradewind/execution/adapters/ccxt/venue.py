@@ -96,7 +96,8 @@ class CcxtVenue:
     def _reckon(self) -> None:
         """From when on a create that was never seen is refused as too old, counted from the sender's time of signing.
 
-        ccxt signs after waiting for its own rate limit, so at the latest when the sender's patience ends.
+        It carries that time, so the receive window alone would do; the sender's patience comes on top because a
+        request that was sent just before its end may still stand in a queue.
         """
         if self.row.receive_window is not None:
             self.resend_after = self._timeout + self.row.receive_window + self.clock.allowance
