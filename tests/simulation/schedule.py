@@ -65,7 +65,6 @@ class Schedule:
     def run(self) -> Outcome:
         """From the first start to the last comparison."""
         self.fixed.database.empty()
-        asyncio.set_event_loop(None)
         with on_simulated_lines(self.loop, self.seed):
             try:
                 self.loop.run_until_complete(self.loop.create_task(self._play(), context=self.loop.outside))
