@@ -80,6 +80,13 @@ test-cluster: setup tools ## tests on a real Kubernetes control plane, run as pl
 tools: setup ## the programs of that control plane: found, or built into ~/.cache (once, about 9 minutes)
 	$(BIN)/python -m tests.cluster.toolchain
 
+SCHEDULES ?= 10000
+SEED ?= 0
+
+.PHONY: simulate
+simulate: setup ## lives of a bot in virtual time, disturbed in every way (SCHEDULES=10000 SEED=0; 25 minutes on two cores)
+	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed $(SEED)
+
 .PHONY: kill-points
 kill-points: setup ## kill a bot at 200 random points and resume it each time
 	TRADEWIND_KILL_POINTS=200 $(PYTEST) --timeout=3000 tests/topology/test_kill_points.py

@@ -248,7 +248,7 @@ class Sender:
         if not sent:
             return
         create = partial(self._venue.create, [one.order for one in sent])
-        if isinstance(await self._ask(create, partial(self._created, sent)), Answer):
+        if isinstance(await self._ask(create, partial(self._created, sent), signed_at), Answer):
             now, metrics = self._context.clock.now(), self._context.metrics
             metrics.order_seconds.labels(self._context.key).observe(now - signed_at)
             if record.is_protective and (since := self._bare_since.pop(record.position_id, None)) is not None:
@@ -266,8 +266,9 @@ class Sender:
                 self._adoption.doubt(sent, str(answered), unit)
 
     async def _cancel(self, record: OrderRecord) -> None:
+        signed_at = self._context.clock.now()
         await self._confirm_lease()
-        await self._ask(lambda: self._venue.cancel(record.order), partial(self._canceled, record))
+        await self._ask(lambda: self._venue.cancel(record.order), partial(self._canceled, record), signed_at)
         if self._present(record).order.is_open:
             self._failed(record)
         elif any(leg.order.state is OrderState.INTENDED for leg in self._ledger.protective(record.position_id)):
@@ -286,9 +287,10 @@ class Sender:
     async def _amend(self, record: OrderRecord) -> None:
         wanted = record.wanted_stop_price
         assert wanted is not None
+        signed_at = self._context.clock.now()
         await self._confirm_lease()
         answered = await self._ask(
-            lambda: self._venue.amend(record.order, wanted), partial(self._amendment, record, wanted)
+            lambda: self._venue.amend(record.order, wanted), partial(self._amendment, record, wanted), signed_at
         )
         if not isinstance(answered, Answer):
             self._failed(record)
@@ -390,11 +392,14 @@ class Sender:
             if unit.writes:
                 self._ledger.guard(unit)
 
-    async def _call(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        return await call_venue(call, self.call_timeout)
+    async def _call(self, call: Callable[[], Awaitable[Result]], signed_at: float | None = None) -> Result:
+        return await call_venue(call, self.call_timeout, signed_at)
 
     async def _ask(
-        self, call: Callable[[], Awaitable[Answer]], take: Callable[[Answered, UnitOfWork], None]
+        self,
+        call: Callable[[], Awaitable[Answer]],
+        take: Callable[[Answered, UnitOfWork], None],
+        signed_at: float | None = None,
     ) -> Answered:
         """Call what changes something at the venue, and record by `take` what came of it.
 
@@ -402,7 +407,7 @@ class Sender:
         record of it, the one would be undone and the other not.
         """
         if not self._venue.transactional:
-            answered = await self._answered(call)
+            answered = await self._answered(call, signed_at)
             await self._unit(partial(take, answered))
             return answered
         async with self._context.unit() as unit:
@@ -412,9 +417,9 @@ class Sender:
                 self._ledger.guard(unit)
         return answered
 
-    async def _answered(self, call: Callable[[], Awaitable[Answer]]) -> Answered:
+    async def _answered(self, call: Callable[[], Awaitable[Answer]], signed_at: float | None = None) -> Answered:
         try:
-            return await self._call(call)
+            return await self._call(call, signed_at)
         except (VenueRefusalError, VenueSilentError) as error:
             return error
 

@@ -1,9 +1,15 @@
-"""One call to a venue: an answer, a refusal, or silence."""
+"""One call to a venue: an answer, a refusal, or silence.
+
+What changes something at the venue is signed with a time from before the lease was looked at. A process that stands
+still in between (stopped, or swapped out) and goes on when another one has taken over then sends what the venue finds
+too old. Signed anew it would be taken, a second time.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 from tradewind.domain.errors import ConfigError, TradewindError
@@ -12,15 +18,23 @@ from tradewind.execution.ports import VenueRefusalError
 Result = TypeVar("Result")
 
 
+SIGNED_AT: ContextVar[float | None] = ContextVar("signed_at", default=None)
+"""The wall time (seconds) that the requests of the present call carry; None: that of their sending."""
+
+
 class VenueSilentError(TradewindError):
     """A call to the venue ended without an answer: whatever was asked may or may not have happened."""
 
 
-async def call_venue(call: Callable[[], Awaitable[Result]], timeout_seconds: float) -> Result:
+async def call_venue(
+    call: Callable[[], Awaitable[Result]], timeout_seconds: float, signed_at: float | None = None
+) -> Result:
     """The answer; raises `VenueRefusalError` for a definite no and `VenueSilentError` for everything else.
 
-    A `ConfigError` stays one: it is the user's to mend, and asking again mends nothing.
+    `signed_at` is the wall time in seconds that its requests carry where the venue looks at it. A `ConfigError` stays
+    one: it is the user's to mend, and asking again mends nothing.
     """
+    token = SIGNED_AT.set(signed_at)
     try:
         async with asyncio.timeout(timeout_seconds):
             return await call()
@@ -28,3 +42,5 @@ async def call_venue(call: Callable[[], Awaitable[Result]], timeout_seconds: flo
         raise
     except Exception as error:
         raise VenueSilentError(f"{type(error).__name__}: {error}") from error
+    finally:
+        SIGNED_AT.reset(token)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 BATCH = 512
 RETRY_PAUSES = (0.05, 0.2, 1.0, 3.0)
 STOP_PATIENCE = 10.0
+EARLY_PATIENCE = 2.0
+"""Seconds for which a message waits for those before it, before the tables are asked whether they matter here."""
 
 Handler = Callable[[Any, UnitOfWork], Awaitable[None]]
 UnitFactory = Callable[[], contextlib.AbstractAsyncContextManager[UnitOfWork]]
@@ -163,6 +165,7 @@ class ServiceRunner:
         self._unfinished: list[Message] = []
         self._stale = False
         self._gap = asyncio.Event()
+        self._asking: asyncio.TimerHandle | None = None
         self._waits_for = ""
         self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
@@ -397,6 +400,9 @@ class ServiceRunner:
             self.context.log.warning("close failed", error=str(error), exc_info=error)
 
     async def _cancel(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -441,6 +447,17 @@ class ServiceRunner:
         self._failures_metric.inc()
 
     async def _handle(self, batch: Sequence[Message]) -> None:
+        released: list[Message] = []
+        try:
+            await self._handle_in_turn(batch, released)
+        except BaseException:
+            # Those of the batch come again; what was held for them would not.
+            for message in released:
+                self._sequences.hold(message)
+            raise
+
+    async def _handle_in_turn(self, batch: Sequence[Message], released: list[Message]) -> None:
+        """Handle each message when it is its turn, and those after it that waited: these are added to `released`."""
         unit = UnitOfWork()
         fresh: list[str] = []
         finished: list[Message] = []
@@ -453,6 +470,8 @@ class ServiceRunner:
                 finished.append(message)
                 advanced |= not await self._handle_one(message, unit, fresh)
                 message = self._sequences.released(message.topic) if message.stored else None
+                if message is not None:
+                    released.append(message)
         if advanced and self._service.advanced is not None:
             await self._service.advanced(unit)
         self._messages_metric.inc(len(batch))
@@ -468,7 +487,18 @@ class ServiceRunner:
             raise GapError(f"{message.topic} {message.sequence} came after {self._sequences.seen(message.topic)}")
         if not self._sequences.hold(message):
             self._mailbox.done([message])
+        elif self._asking is None:
+            self._asking = asyncio.get_running_loop().call_later(EARLY_PATIENCE, self._ask_for_early)
         return False
+
+    def _ask_for_early(self) -> None:
+        """What comes too early may wait for what nobody will send again.
+
+        A publisher that died gives to the bus again what somebody must handle, and not what only stands between.
+        """
+        self._asking = None
+        if self._sequences.held():
+            self._gap.set()
 
     async def _handle_one(self, message: Message, unit: UnitOfWork, fresh: list[str]) -> bool:
         """Give a message to its handler; False when there is none that wants it."""

@@ -12,6 +12,8 @@ from tradewind.kernel.lock_file import LockFile, LockTakenError
 FIELD = "state directory"
 MANIFEST = "bot.yaml"
 """The manifest that the state in the directory rests on."""
+LOCK = "lock"
+"""Who has the directory: the number of a process, as long as that holds the kernel's lock on the file."""
 ADDRESSES = "addresses.json"
 """Where the services of the process listen, while they do: for whoever looks at it from this machine."""
 
@@ -22,7 +24,7 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.created = False
-        self._lock = LockFile(path / "lock")
+        self._lock = LockFile(path / LOCK)
 
     @property
     def database(self) -> Path:

@@ -48,6 +48,7 @@ class Account:
         self.balances: dict[str, Decimal] = {}
         self.open: dict[str, Position] = {}
         self.trades: list[ClosedTrade] = []
+        self._closed: dict[str, tuple[Position, ClosedTrade]] = {}
         self.entries: list[LedgerEntry] = []
         self.curve = EquityCurve(self.start)
         self.traceparents: dict[str, str | None] = {}
@@ -64,14 +65,16 @@ class Account:
         self.balances = {self.currency: self.start}
         for entry in self.entries:
             self.balances[entry.currency] = self.balances.get(entry.currency, ZERO) + entry.change
-        self.open, self.trades = {}, []
+        self.open, self.trades, self._closed = {}, [], {}
         for row in connection.execute(select(positions).where(positions.c.bot == key)):
             position = _position_from(row)
             self.traceparents[position.position_id] = row.traceparent
             if row.close_time is None:
                 self.open[position.position_id] = position
             else:
-                self.trades.append(trade_of(position, row.close_time, row.exit_reason))
+                trade = trade_of(position, row.close_time, row.exit_reason)
+                self.trades.append(trade)
+                self._closed[position.position_id] = position, trade
         self.trades.sort(key=_order_of)
 
     def rebuild_curve(self, ticks: list[tuple[int, dict[str, float]]]) -> None:
@@ -103,12 +106,13 @@ class Account:
             maker=message.maker,
             time=message.time,
         )
-        known = self.open.get(message.position_id)
+        known = self.open.get(message.position_id) or self._reopened(message.position_id)
         fresh = known is None
         if known is None:
             known = Position(message.position_id, fill.pair, fill.time, entry_tag=message.tag)
+        opened = message.position_id not in self.open
         position = known.with_fill(fill)
-        name = "position opened" if fresh else "position changed" if fill.side is Side.BUY else "position reduced"
+        name = "position opened" if opened else "position changed" if fill.side is Side.BUY else "position reduced"
         traceparent = self._context.tracer.span(
             "position", message.traceparent, {"pair": fill.pair, "change": name, "position_id": position.position_id}
         )
@@ -125,8 +129,19 @@ class Account:
             self._close(position, message, unit)
         else:
             self.open[position.position_id] = position
-            kind = PositionOpened if fresh else PositionChanged
+            kind = PositionOpened if opened else PositionChanged
             unit.publish(_position_message(kind, position, message))
+
+    def _reopened(self, position_id: str) -> Position | None:
+        """A position that its stop closed between two fills of its entry, with the trade that it was taken back.
+
+        It goes on as one position, and becomes one trade when it closes again.
+        """
+        closed = self._closed.pop(position_id, None)
+        if closed is None:
+            return None
+        self.trades.remove(closed[1])
+        return closed[0]
 
     def _change_balances(self, fill: Fill, message: OrderFilled, unit: UnitOfWork) -> None:
         for currency, change in balance_changes(fill).items():
@@ -159,6 +174,7 @@ class Account:
         trade = trade_of(position, message.time, message.tag)
         self.trades.append(trade)
         self.trades.sort(key=_order_of)
+        self._closed[position.position_id] = position, trade
         self._context.metrics.trades_closed.labels(self._context.key, message.tag).inc()
         unit.publish(
             PositionClosed(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
 from tradewind.execution.live_venue import TOO_MANY_REQUESTS, NotTakenError
 from tradewind.execution.ports import Answer
+from tradewind.execution.venue_call import SIGNED_AT
 
 D = Decimal
 ACCEPTED = [("Intended", "Decided"), ("Submitted", ""), ("Accepted", "")]
@@ -585,3 +587,33 @@ def test_the_paper_venue_of_a_writer_that_lost_the_lease_is_undone(world):
     world.candle()
     assert world.account().open == {}
     world.check_quiet()
+
+
+def test_what_is_sent_is_signed_with_a_time_from_before_the_lease_was_looked_at(remote):
+    """Who stands still in between, and was taken for dead meanwhile, goes on with a request that is too old."""
+    clock, seen, looked = remote.runner.context.clock, {}, []
+    commit = remote.store.commit
+
+    async def slow_commit(writes):
+        await asyncio.sleep(0.5)  # as long as a process may stand still
+        await commit(writes)
+        looked.append(clock.now())
+
+    def noting(name, call):
+        async def noted(*arguments):
+            seen[name] = (SIGNED_AT.get(), looked[-1])
+            return await call(*arguments)
+
+        return noted
+
+    for name in ("create", "cancel"):
+        setattr(remote.venue, name, noting(name, getattr(remote.venue, name)))
+    remote.store.commit = slow_commit
+    entry = remote.enter(kind="limit", price=90, bracket=(None, None))
+    remote.let(5)
+    assert remote.ledger.records[entry].signed_at == seen["create"][0]
+    remote.cancel(entry)
+    remote.let(5)
+    assert remote.state(entry) == "Canceled"
+    for signed, lease in seen.values():
+        assert signed < lease

@@ -16,11 +16,12 @@ from tradewind.contracts.messages import (
     BalancesReported,
     CandleClosed,
     OrderFilled,
+    OrderStateChanged,
     PositionOpened,
     TickMatched,
 )
 from tradewind.domain.errors import TemporaryError
-from tradewind.domain.order import Leg, Side
+from tradewind.domain.order import Leg, OrderState, Side
 from tradewind.kernel import service as kernel
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
@@ -240,6 +241,38 @@ async def test_what_was_stored_and_not_published_goes_out_at_the_next_start(worl
     undone = await store.read(lambda connection: kernel.read_undone(connection, BOT.key, catalog.storing_consumers()))
 
     assert [] == undone
+
+
+async def test_what_a_killed_publisher_never_sent_holds_nobody_up_for_whom_it_is_not(world, monkeypatch):
+    """An order's state stood before the fill and has no handler here: nobody sends it again, and the fill counts."""
+    monkeypatch.setattr(kernel, "EARLY_PATIENCE", 0.0)
+    store, start = world
+    bus, counting, _, runner = await start()
+    state = OrderStateChanged(
+        id="order:c:1", time=1, sequence=1, bot=BOT.key, client_order_id="c", decision_id="d", pair="BTC/EUR",
+        leg=Leg.ENTRY, side=Side.BUY, state=OrderState.ACCEPTED, amount=Decimal(2), filled=Decimal(0),
+    )  # fmt: skip
+    await store.commit([outbox_write(state, "execution"), outbox_write(fill(2), "execution")])
+    await bus.publish([fill(2)])
+    await until(lambda: counting.total == Decimal(2))
+    await idle(runner)
+
+    assert 1 == len(await rows(store, ledger))
+
+
+async def test_a_message_that_waited_for_another_one_survives_the_failure_of_their_commit(world):
+    """It is no part of the batch that is tried again, and the broker does not give it twice to one who lives."""
+    store, start = world
+    bus, counting, _, runner = await start()
+    await bus.publish([fill(2)])
+    await idle(runner)
+    store.before = 1
+    await bus.publish([fill(1)])
+    async with asyncio.timeout(5):
+        while len(await rows(store, ledger)) < 2:  # noqa: ASYNC110 - the tables tell nobody
+            await asyncio.sleep(0)
+
+    assert Decimal(3) == counting.total
 
 
 async def test_a_message_that_changed_nothing_is_owed_and_written_at_the_stop(world):

@@ -169,7 +169,8 @@ class ExchangeVenue(RemoteAccount):
             told = json.loads(told) if isinstance(told, str) else told
             simulated = isinstance(told, dict) and "endTime" in told and "faults" in told
         except Exception as error:
-            if type(error).__name__ in ("NetworkError", "RequestTimeout", "ExchangeNotAvailable"):
+            # ccxt's class for whatever may work later: its network errors, and 503 with a code that says "try again".
+            if any(kind.__name__ in ("NetworkError", "OperationFailed") for kind in type(error).__mro__):
                 raise  # not there yet
             simulated = False
         if not simulated:

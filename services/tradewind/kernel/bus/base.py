@@ -23,15 +23,20 @@ class Mailbox:
     def put(self, message: Message) -> None:
         """Add a message and wake the reader."""
         self._queue.append(message)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._wake()
 
     def give_back(self, messages: Sequence[Message]) -> None:
-        """Return messages that could not be handled to the front, in their order."""
+        """Return messages that could not be handled to the front, in their order, and wake the reader."""
         self._queue.extendleft(reversed(messages))
+        if messages:
+            self._wake()
 
     def done(self, messages: Sequence[Message]) -> None:
         """Say that `messages` will never be wanted again; a bus that keeps nothing has nothing to forget."""
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def take(self, limit: int) -> list[Message]:
         """Wait for at least one message; return up to `limit`."""

@@ -273,9 +273,11 @@ async def test_an_endpoint_that_is_no_simulation_is_refused(context, behind, sta
     await context.store.close()
 
 
-async def test_an_endpoint_that_does_not_answer_yet_is_waited_for(context, behind):
-    """That nobody is there says nothing about what is."""
-    behind.client.status = type("NetworkError", (Exception,), {})("refused")
+@pytest.mark.parametrize("below", [True, False])
+async def test_an_endpoint_that_does_not_answer_yet_is_waited_for(context, behind, below):
+    """That nobody is there, or not well now, says nothing about what is; ccxt has one class above both."""
+    failed = type("OperationFailed", (Exception,), {})
+    behind.client.status = type("ExchangeNotAvailable", (failed,), {})("refused") if below else failed("503")
     with pytest.raises(type(behind.client.status)):
         await ExchangeVenue(context, "account").start([PAIR])
     await context.store.close()

@@ -22,6 +22,7 @@ from tradewind.execution.adapters.ccxt.requests import exact_price, oco_request,
 from tradewind.execution.adapters.ccxt.trades import AccountTrades
 from tradewind.execution.live_venue import STALE_TIMESTAMP, NotTakenError
 from tradewind.execution.ports import Answer, VenueFill, VenueOrder, VenueRefusalError
+from tradewind.execution.venue_call import SIGNED_AT
 from tradewind.execution.venues import VenueRow, venue_row
 from tradewind.kernel.ccxt_client import ClientSettings, make_client
 
@@ -66,6 +67,8 @@ class CcxtVenue:
         self.oco, self.amends = row.oco, row.amends
         self.calls = VenueCalls(client, row)
         self.clock = VenueClock(client)
+        if row.receive_window is not None:  # elsewhere the time is only a counter, which must not go back
+            self._present_nonce, client.nonce = client.nonce, self._nonce
         self._timeout = call_timeout
         self._dialect = DIALECTS[row.exchange](client)
         self._trades = AccountTrades(client, self.calls, self._dialect, pairs=pairs, row=row, since=since)
@@ -85,10 +88,16 @@ class CcxtVenue:
             await self.calls.run(self.clock.measure)
             self._reckon()
 
+    def _nonce(self) -> int:
+        """The time that ccxt signs, in milliseconds of the venue's clock: that of the call where it has one."""
+        signed_at = SIGNED_AT.get()
+        return int(self._present_nonce() if signed_at is None else (signed_at - self.clock.offset) * 1000)
+
     def _reckon(self) -> None:
         """From when on a create that was never seen is refused as too old, counted from the sender's time of signing.
 
-        ccxt signs after waiting for its own rate limit, so at the latest when the sender's patience ends.
+        It carries that time, so the receive window alone would do; the sender's patience comes on top because a
+        request that was sent just before its end may still stand in a queue.
         """
         if self.row.receive_window is not None:
             self.resend_after = self._timeout + self.row.receive_window + self.clock.allowance

@@ -13,6 +13,7 @@ from tradewind.domain.order import Fill, OrderState, OrderType, Side
 from tradewind.execution.adapters.ccxt.reading import UnreadableAnswerError
 from tradewind.execution.adapters.ccxt.venue import open_venue as open_real_venue
 from tradewind.execution.ports import Answer, VenueFill, VenueRefusalError
+from tradewind.execution.venue_call import call_venue
 from tradewind.kernel.ccxt_client import ClientSettings
 
 ORDER = "/api/v3/order"
@@ -38,6 +39,18 @@ def trade(number: int, **changes: object) -> dict[str, object]:
 
 
 # ------------------------------------------------------------------------------------------------------------- creating
+
+
+async def test_an_order_is_signed_with_the_time_that_the_sender_took_in_the_venue_s_clock(open_venue):
+    """A process that stood still since then sends what the venue finds too old, and not an order anew."""
+    venue, session = await open_venue("binance")
+    venue.clock.offset = 2.5
+    session.on(f"POST {ORDER}", Reply(binance_order(an_order())))
+    await call_venue(lambda: venue.create([an_order()]), 5.0, signed_at=1_700_000_000.25)
+    await venue.create([an_order()])
+    given, present = (int(sent.fields["timestamp"]) for sent in session.to(ORDER))
+    assert given == 1_699_999_997_750
+    assert abs(present - time.time() * 1000) < 60_000
 
 
 async def test_a_market_order_is_answered_with_its_fills(open_venue):
