@@ -85,15 +85,37 @@ async def launch(program: Program) -> Process:
 
 
 async def ended(process: Process, log: ProcessLog) -> int:
-    """The exit code, when it has ended and its last words are in the log; negative for a signal."""
+    """The exit code, when it has ended and its last words are in the log; negative for a signal.
+
+    Raises what the log raises: a process whose lines nobody takes would stand still.
+    """
     assert process.stdout is not None
-    reading = asyncio.create_task(log.read(process.stdout))
+    reading, waiting = asyncio.create_task(log.read(process.stdout)), asyncio.create_task(process.wait())
     try:
-        code = await process.wait()
+        await asyncio.wait({reading, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            await reading
+        code = await waiting
         await asyncio.wait({reading}, timeout=LAST_WORDS)
         return code
     finally:
-        reading.cancel()
+        for task in (reading, waiting):
+            task.cancel()
+        await asyncio.gather(reading, waiting, return_exceptions=True)
+        if process.returncode is None:
+            await _killed(process)
+
+
+async def _killed(process: Process) -> None:
+    """End what nobody watches any more, and let go of its pipes."""
+    assert process.stdout is not None
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS):
+            while await process.stdout.read(65_536):
+                """What it said is of no use to anybody."""
 
 
 def how(code: int) -> str:
@@ -193,8 +215,6 @@ class Child:
         try:
             return await ended(self._process, self.log)
         finally:
-            if self._process.returncode is None:
-                self._signal(signal.SIGKILL)
             self._process = None
 
     def _over(self, task: asyncio.Task[None]) -> None:

@@ -149,13 +149,7 @@ class Supervisor:
         backoff = Backoff(self.pauses.first, self.pauses.longest_of_preparation)
         try:
             while True:
-                process = await launch(program)
-                try:
-                    code = await ended(process, log)
-                finally:
-                    if process.returncode is None:
-                        process.kill()
-                        await process.wait()
+                code = await ended(await launch(program), log)
                 if code == 0:
                     return
                 reason = log.last.removeprefix("error: ")

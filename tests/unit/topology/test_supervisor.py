@@ -163,16 +163,22 @@ async def test_where_every_process_is_refused_nothing_is_left_to_do(watched):
 
 async def test_a_process_is_not_left_running_without_its_supervision(watched, own_lines):
     """Were there a defect in the supervisor, its process ends, it is told, and the others are ended in order."""
-    async with watched(program("engine", FOR_EVER), program("gateway", f"echo up; {FOR_EVER}")) as one:
+    async with watched(program("engine", f"echo $$; {FOR_EVER}"), program("gateway", f"echo up; {FOR_EVER}")) as one:
+
+        async def fail(stream):
+            one.lines.append(("engine", await stream.readline()))
+            raise ValueError("a defect")
+
+        one.child("engine").log.read = fail
         await one.said("gateway", "up")
-        process = one.child("engine").process
-        one.child("engine").log.read = None
-        one.child("engine")._signal(signal.SIGKILL)
         await one.is_so(lambda: one.child("engine").state is ProcessState.REFUSED)
-        assert process != one.child("engine").process
+        assert "ValueError('a defect')" in one.child("engine").reason
+        (number,) = [int(line) for name, line in one.lines if name == "engine"]
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
         one.supervisor.end()
         assert 0 == await one.task
-    assert "is not watched any more" in own_lines[-2]["reason"]
+    assert "it is not watched any more: ValueError('a defect')" in {line.get("reason") for line in own_lines}
 
 
 # ------------------------------------------------------------------------------------------------------ order and end
