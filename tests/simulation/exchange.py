@@ -129,6 +129,11 @@ class Exchange:
             )
         )
 
+    def calm_down(self) -> None:
+        """Nothing goes wrong here any more."""
+        self._faults.clear()
+        self.banned_until = 0.0
+
     def still_trades(self) -> bool:
         """Whether a market order waits for the rest of its fill: other orders may have to wait for it."""
         return any(one.type is VenueKind.MARKET for one in self.venue.open_orders())

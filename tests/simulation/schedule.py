@@ -117,9 +117,10 @@ class Schedule:
 
     async def _calm_down(self) -> None:
         self.disturbances.calm = True
-        self.exchange.banned_until = 0.0
+        self.exchange.calm_down()
         for process in self.processes:
             process.dies_at = None
+            process.store.fate = None
             process.go_on()
         until = self.loop.time() + 200.0
         await asyncio.sleep(20.0)

@@ -54,7 +54,7 @@ class SimulatedStore:
         fate: Fate | None,
         on_pause: Callable[[], None],
     ) -> None:
-        self._database, self._process, self._disturbances, self._fate = database, process, disturbances, fate
+        self._database, self._process, self._disturbances, self.fate = database, process, disturbances, fate
         self._on_pause = on_pause
         self._commits = {False: 0, True: 0}
 
@@ -90,7 +90,7 @@ class SimulatedStore:
     def _met(self, writes: Sequence[Write]) -> Fate | None:
         self._commits[False] += 1
         self._commits[True] += any(_says_submitted(write) for write in writes)
-        fate = self._fate
+        fate = self.fate
         return fate if fate is not None and fate.commit == self._commits[fate.sending] else None
 
     async def _way(self) -> None:

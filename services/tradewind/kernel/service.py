@@ -163,6 +163,7 @@ class ServiceRunner:
         self._handled: set[str] = set()
         self._owed: list[str] = []
         self._unfinished: list[Message] = []
+        self._twins: list[Message] = []
         self._stale = False
         self._gap = asyncio.Event()
         self._asking: asyncio.TimerHandle | None = None
@@ -486,7 +487,8 @@ class ServiceRunner:
         if message.topic not in self._spec.shared_topics:
             raise GapError(f"{message.topic} {message.sequence} came after {self._sequences.seen(message.topic)}")
         if not self._sequences.hold(message):
-            self._mailbox.done([message])
+            # Not done before the one that is held is: an emptied broker may have forgotten that one.
+            self._twins.append(message)
         elif self._asking is None:
             self._asking = asyncio.get_running_loop().call_later(EARLY_PATIENCE, self._ask_for_early)
         return False
@@ -518,6 +520,10 @@ class ServiceRunner:
 
     def _finish(self, messages: Sequence[Message]) -> None:
         """Tell the bus what will not be wanted again: when no inbox row of it is owed any more."""
+        if self._twins:
+            again = [twin for twin in self._twins if self._sequences.place(twin) is Place.AGAIN]
+            self._twins = [twin for twin in self._twins if twin not in again]
+            self._unfinished.extend(again)
         self._unfinished.extend(messages)
         if self._unfinished and not self._owed:
             self._mailbox.done(self._unfinished)

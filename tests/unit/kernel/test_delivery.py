@@ -275,6 +275,20 @@ async def test_a_message_that_waited_for_another_one_survives_the_failure_of_the
     assert Decimal(3) == counting.total
 
 
+async def test_a_second_copy_of_a_message_that_waits_is_not_done_before_the_first_is(world):
+    """The broker may have been emptied between them: killed now, the service would never be given either again."""
+    _, start = world
+    bus, counting, _, runner = await start()
+    done = []
+    runner._mailbox.done = done.extend
+    await bus.publish([fill(2), fill(2)])
+    await idle(runner)
+    assert done == []
+    await bus.publish([fill(1)])
+    await until(lambda: len(done) == 3)
+    assert Decimal(3) == counting.total
+
+
 async def test_a_message_that_changed_nothing_is_owed_and_written_at_the_stop(world):
     """No transaction for nothing; but before the service ends its inbox says what it has seen."""
     store, start = world
