@@ -5,40 +5,56 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.servers.databases import Postgres
 from tests.topology.recordings import gappy_bot
 
 from tradewind.catalog import by_name
 from tradewind.cli.release import _release
-from tradewind.cli.session import bot_directory, state_of
+from tradewind.cli.session import places_of
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.messages import PositionOpened
 from tradewind.kernel.settings import Settings
+from tradewind.kernel.state_directory import StateDirectory
 from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
+from tradewind.topology.shared import shared_by
 
 
-@pytest.fixture
-async def begun(tmp_path):
-    """A bot that has a position, and has ended; made from a policy."""
+@pytest.fixture(params=["alone", "shared"])
+async def begun(request, tmp_path):
+    """A bot that has a position, and has ended; made from a policy. It had its own database, or shared one."""
+    addresses = {}
+    if request.param == "shared":
+        redis, database = request.getfixturevalue("redis_server"), request.getfixturevalue("postgres_url")
+        await Postgres(database).migrate()
+        addresses = {"database_url": database, "bus_url": redis.url}
 
     async def make(policy):
         bot = load_bot(gappy_bot(tmp_path, candles=160), [f"spec.deletionPolicy={policy}"])
-        settings = Settings(state_directory=tmp_path / "state", ports=dict.fromkeys(by_name(), 0))
-        place = state_of(bot_directory(settings.state_directory, bot) / "serve")
-        place.path.parent.mkdir(parents=True)
-        running = EmbeddedBot(bot, place, EmbeddedOptions(until_end=False, settings=settings))
+        ports = dict.fromkeys(by_name(), 0)
+        settings = Settings(state_directory=tmp_path / "state", key_directory=tmp_path, ports=ports, **addresses)
+        running = a_bot(bot, settings)
         opened = running.bus.subscribe("test", ("portfolio.events",))
         await running.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not any(isinstance(one, PositionOpened) for one in await opened.take(100)):
                 pass
         await running.stop()
-        return bot, settings, place
+        return bot, settings
 
     return make
 
 
-async def held(bot, place):
-    again = EmbeddedBot(bot, place, EmbeddedOptions(until_end=False))
+def a_bot(bot, settings):
+    shared = shared_by(bot, settings)
+    options = EmbeddedOptions(until_end=False, settings=settings, listen=settings.listener())
+    place = StateDirectory(places_of(settings.state_directory, bot).serve)
+    place.path.parent.mkdir(parents=True, exist_ok=True)
+    return EmbeddedBot(bot, place, options, shared=shared)
+
+
+async def held(bot, settings):
+    """How many positions, and how many open orders."""
+    again = a_bot(bot, settings)
     await again.start()
     try:
         positions = (await again.ask("portfolio", "snapshot"))["positions"]
@@ -49,6 +65,7 @@ async def held(bot, place):
 
 async def test_flatten_sells_what_is_held(begun):
     """And waits until it is sold."""
-    bot, settings, place = await begun("Flatten")
+    bot, settings = await begun("Flatten")
+    assert await held(bot, settings) != (0, 0)
     assert await _release(bot, settings, patience=30) == []
-    assert (await held(bot, place))[0] == 0
+    assert (await held(bot, settings))[0] == 0

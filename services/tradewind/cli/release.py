@@ -52,14 +52,21 @@ async def _release(bot: TradingBot, settings: Settings, patience: float) -> list
     from tradewind.contracts.api.v1alpha1 import DeletionPolicy  # noqa: PLC0415
     from tradewind.kernel.state_directory import MANIFEST  # noqa: PLC0415
     from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions  # noqa: PLC0415
+    from tradewind.topology.shared import shared_by  # noqa: PLC0415
 
-    path = places_of(settings.state_directory, bot).serve
-    if bot.spec.deletion_policy is DeletionPolicy.LEAVE or not (path / MANIFEST).is_file():
+    path, shared = places_of(settings.state_directory, bot).serve, shared_by(bot, settings)
+    # What a bot of several processes has done stands in their database, not in a directory here.
+    begun = shared is not None or (path / MANIFEST).is_file()
+    if bot.spec.deletion_policy is DeletionPolicy.LEAVE or not begun:
         typer.echo("nothing to do: the bot leaves what is open, or never traded", err=True)
         return []
-    check_same_bot(bot, path, whole=False)
+    if shared is None:
+        check_same_bot(bot, path, whole=False)
+    else:
+        path = path.with_name("release")
     flatten = bot.spec.deletion_policy is DeletionPolicy.FLATTEN
-    embedded = EmbeddedBot(bot, state_of(path), EmbeddedOptions(until_end=False, listen=settings.listener()))
+    options = EmbeddedOptions(until_end=False, listen=settings.listener(), settings=settings)
+    embedded = EmbeddedBot(bot, state_of(path), options, shared=shared)
     await embedded.start()
     try:
         ask = embedded.ask

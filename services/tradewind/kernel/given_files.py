@@ -23,7 +23,7 @@ def given_files(settings: Settings) -> tuple[Path, ...]:
     if settings.key_directory is None:
         return ()
     named = [one for pair in settings.credentials.values() for one in (pair.api_key_file, pair.secret_file)]
-    given = [settings.database_url_file, settings.gateway.api_key_file, *named]
+    given = [settings.database_url_file, settings.bus_url_file, settings.gateway.api_key_file, *named]
     keys = sorted(path for path in settings.key_directory.iterdir() if path.is_file())
     return tuple(dict.fromkeys([*keys, *(path for path in given if path is not None)]))
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError
 
-from tradewind.domain.errors import TemporaryError, TradewindError
+from tradewind.domain.errors import MachineError, TemporaryError, TradewindError
 
 _MAY_PASS = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 """Classes of SQLSTATE: connection, transaction state (a replica), rollback, resources (disk full), locks, operator,
 system."""
+
+_NOT_MIGRATED = frozenset({"42P01", "42703"})
+"""No such table, no such column."""
 
 _REFUSED_AT_COMMIT = frozenset({"22", "23", "25", "40", "53"})
 """Classes in which an answer to COMMIT says for certain that it was refused."""
@@ -41,6 +44,9 @@ def is_lost(error: BaseException) -> bool:
 def as_told(error: Exception) -> Exception:
     """What the port raises for a failure before COMMIT was asked for, after which nothing has changed."""
     state = state_of(error)
+    if state in _NOT_MIGRATED:
+        allowed = "one that is at the newest revision"
+        return MachineError("the database", words(error), allowed, "run `tradewind migrate` with the same address")
     if isinstance(error, TimeoutError):
         return TemporaryError("store: no answer in time")
     if isinstance(error, OSError) or (isinstance(error, DBAPIError) and (state.startswith("40") or is_lost(error))):

@@ -315,8 +315,9 @@ async def test_processes_that_migrate_at_once_wait_for_each_other(postgres_url, 
             importlib.import_module(f"{spec.package}.tables")
 
     def kind(column, connection):
-        # PostgreSQL's name of what the standard calls a FLOAT without a precision.
-        return column.compile(connection.dialect).replace("FLOAT", "DOUBLE PRECISION")
+        name = column.compile(connection.dialect)
+        # PostgreSQL's own name of what the standard calls a FLOAT.
+        return "DOUBLE PRECISION" if name.startswith(("FLOAT", "DOUBLE")) else name
 
     def differences(connection):
         found = {name: inspect(connection).get_columns(name) for name in METADATA.tables}
