@@ -82,3 +82,14 @@ def test_rebuilt_is_live(ticks):
     assert vars(live) == vars(rebuilt)
     assert live.peak == max(D(1000), *(equity for _, equity in live.points))
     assert 0 <= live.drawdown() <= 1
+
+
+def test_a_curve_before_a_tick_is_that_of_the_ticks_before_it():
+    """What a restart plays again is marked again, as if the later ticks had never been seen."""
+    whole, part = EquityCurve(D(1000)), EquityCurve(D(1000))
+    for tick, equity in enumerate((1100, 1300, 900)):
+        whole.mark(tick * HOUR, D(equity))
+    part.mark(0, D(1100))
+    assert vars(whole.before(HOUR)) == vars(part)
+    assert vars(whole.before(3 * HOUR)) == vars(whole)
+    assert whole.points[-1] == (2 * HOUR, D(900))

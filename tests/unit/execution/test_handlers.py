@@ -27,6 +27,21 @@ def test_a_tick_is_matched_when_its_candles_are_complete(world):
     assert cycle(world)[2].orders_sequence == len(world.messages())
 
 
+def test_a_tick_older_than_the_last_is_settled_and_not_matched(world):
+    """Market data that was started again alone plays what the bot was done with; the venue is beyond it."""
+    world.candle()
+    world.candle()
+    entry = world.enter()
+    world.let(1)
+    before = len(cycle(world))
+    world.publish_candles(3_600_000, ["BTC/EUR", "ETH/EUR"])
+    world.let(5)
+    assert {message.id for message in cycle(world)[before:]} == {"settled:3600000"}
+    assert world.state(entry) == "Accepted"
+    world.candle()
+    assert world.state(entry) == "Filled"
+
+
 def test_half_a_tick_is_no_tick(world):
     """The other pair's candle may still come."""
     world.publish_candles(3_600_000, ["BTC/EUR"])

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, insert, inspect, select, text, update
 
 from tradewind.catalog import CATALOG
-from tradewind.domain.errors import TemporaryError
+from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.store.base import METADATA, UnknownOutcomeError, Write
 from tradewind.kernel.store.migration import migrate_postgres
 from tradewind.kernel.store.postgres import PostgresStore
@@ -334,3 +334,13 @@ async def test_processes_that_migrate_at_once_wait_for_each_other(postgres_url, 
         ]
 
     assert await store.read(differences) == []
+
+
+async def test_a_database_that_was_never_migrated_is_said_as_that(postgres_url):
+    """Not as a table that a user has never heard of."""
+    store = PostgresStore(postgres_url)
+    try:
+        with pytest.raises(MachineError, match="tradewind migrate"):
+            await store.read(lambda connection: connection.execute(text("SELECT 1 FROM outbox")))
+    finally:
+        await store.close()
