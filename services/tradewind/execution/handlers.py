@@ -177,6 +177,8 @@ class ExecutionHandlers:
 
     async def _reconcile(self) -> None:
         await self._market.connect()
+        # Who was replaced meanwhile does not know the orders of who came after, and would take them for a stranger's.
+        await self._sender.confirm_lease()
         await reconcile(self._context, self._ledger, self._venue)
         await self._sender.resolve_unknown()
         await self._sender.drain()

@@ -267,7 +267,7 @@ class Sender:
 
     async def _cancel(self, record: OrderRecord) -> None:
         signed_at = self._context.clock.now()
-        await self._confirm_lease()
+        await self.confirm_lease()
         await self._ask(lambda: self._venue.cancel(record.order), partial(self._canceled, record), signed_at)
         if self._present(record).order.is_open:
             self._failed(record)
@@ -288,7 +288,7 @@ class Sender:
         wanted = record.wanted_stop_price
         assert wanted is not None
         signed_at = self._context.clock.now()
-        await self._confirm_lease()
+        await self.confirm_lease()
         answered = await self._ask(
             lambda: self._venue.amend(record.order, wanted), partial(self._amendment, record, wanted), signed_at
         )
@@ -380,7 +380,8 @@ class Sender:
         self._blocked.add(record.order.client_order_id)
         self._failed(record)
 
-    async def _confirm_lease(self) -> None:
+    async def confirm_lease(self) -> None:
+        """Make sure that this is the writer of the account still; raises `FencedError` where another one is."""
         if self._venue.transactional:
             return  # its change is undone with the unit that records it
         async with self._context.unit() as unit:
