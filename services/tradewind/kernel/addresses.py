@@ -35,6 +35,18 @@ def bus_address(settings: Settings) -> str | None:
     return _checked("bus_url", settings.bus_url, settings.bus_url_file, BUSES)
 
 
+def shared_addresses(settings: Settings) -> tuple[str | None, str | None]:
+    """The addresses of the database and of the broker that several processes may share; None for one that is not set.
+
+    Raises `MachineError` for an SQLite; a bus in memory is none that could be shared.
+    """
+    database, broker = database_address(settings), bus_address(settings)
+    if database is not None and sqlite_path(database) is not None:
+        allowed = f"{DATABASES['postgresql']}: SQLite is for one process"
+        raise MachineError(variable("database_url"), "an SQLite file", allowed, "leave it out, or set a PostgreSQL")
+    return database, None if broker is not None and broker.startswith("memory") else broker
+
+
 def sqlite_path(address: str) -> Path | None:
     """The file of an SQLite database, None of another one; raises `MachineError` where no file could be."""
     if not address.startswith(SQLITE):

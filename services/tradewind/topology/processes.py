@@ -16,7 +16,7 @@ from pathlib import Path
 from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import Mode, Profile, TradingBot
 from tradewind.domain.errors import ConfigError, MachineError
-from tradewind.kernel.addresses import DATABASES, bus_address, database_address, sqlite_path
+from tradewind.kernel.addresses import shared_addresses
 from tradewind.kernel.security import new_api_key, write_private
 from tradewind.kernel.settings import Settings, variable
 from tradewind.plan import Workload, plan
@@ -66,12 +66,9 @@ def is_shared(bot: TradingBot, settings: Settings) -> bool:
 
     Profile Minimal is one process, which may have a database of its own.
     """
-    database, broker = database_address(settings), bus_address(settings)
-    if database is not None and sqlite_path(database) is not None:
-        allowed = f"{DATABASES['postgresql']}: SQLite is for one process"
-        raise MachineError(variable("database_url"), "an SQLite file", allowed, "leave it out, or set a PostgreSQL")
+    database, broker = shared_addresses(settings)
     given = {variable("database_url"): database, variable("bus_url"): broker}
-    missing = [name for name, one in given.items() if one is None or one.startswith("memory")]
+    missing = [name for name, one in given.items() if one is None]
     if not missing:
         return True
     if bot.spec.profile is Profile.MINIMAL and len(missing) == len(given):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import MachineError, TemporaryError
-from tradewind.kernel.addresses import BUSES, DATABASES, bus_address, database_address, sqlite_path
+from tradewind.kernel.addresses import BUSES, DATABASES, shared_addresses
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.http.asking import RemoteAnswers
@@ -66,12 +66,7 @@ def shared_by(bot: TradingBot, settings: Settings, services: tuple[str, ...] | N
     Raises `MachineError` where they share one of the two alone, or where `services` are a part that could not work
     with a database or a bus of its own.
     """
-    database, broker = database_address(settings), bus_address(settings)
-    if database is not None and sqlite_path(database) is not None:
-        allowed = f"{DATABASES['postgresql']}: SQLite is for one process"
-        raise MachineError(variable("database_url"), "an SQLite file", allowed, "leave it out, or set a PostgreSQL")
-    if broker is not None and broker.startswith("memory"):
-        broker = None
+    database, broker = shared_addresses(settings)
     if database is not None and broker is not None:
         return Shared(bot, database, broker, settings)
     missing = [
