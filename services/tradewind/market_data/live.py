@@ -100,11 +100,9 @@ class LiveMarket:
 
     async def play(self) -> None:
         """Send every tick from where the run resumes, then each as it comes."""
-        recording, settled = self.recording, self.sender.settled
-        resume = self._context.resume_time if settled is None else settled
+        recording = self.recording
         assert recording is not None
-        # The tick that the stored rows name last is sent again: who has seen it recognises it.
-        self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)
+        self.position = self.sender.first_position(recording)
         while self.position < len(recording.ticks):
             # Nobody knows how long ago they closed: the exchange has not told yet what came after.
             await self._send(recording.ticks[self.position], [], missed=True)

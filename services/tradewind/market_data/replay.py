@@ -58,9 +58,7 @@ class Replay:
         """Send every tick from where the run resumes."""
         recording = self.recording
         assert recording is not None
-        resume = self._context.resume_time if self.sender.settled is None else self.sender.settled
-        # The tick that the stored rows name last is sent again: who has seen it recognises it.
-        self.position = 0 if resume is None else max(recording.index_after(resume) - 1, 0)
+        self.position = self.sender.first_position(recording)
         loop = asyncio.get_running_loop()
         due = loop.time()
         while self.position < len(recording.ticks):

@@ -17,7 +17,7 @@ from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.service import Context, ServiceState
 from tradewind.kernel.store.base import Write
 from tradewind.kernel.unit import UnitOfWork
-from tradewind.market_data.recording import Closed
+from tradewind.market_data.recording import Closed, Recording
 
 SETTLE_TIMEOUT = 30.0
 NEEDED = frozenset({"engine", "execution", "portfolio", "strategy"})
@@ -78,6 +78,12 @@ class TickSender:
         self._ticks, self._openings = Repeated(context, "tick"), Repeated(context, "opening")
         self._timeframe = context.bot.spec.timeframe
         self._metrics: dict[str, tuple[Counter, Gauge]] = {}
+
+    def first_position(self, recording: Recording) -> int:
+        """The place among the ticks of `recording` at which to go on."""
+        last = self._context.resume_time if self.settled is None else self.settled
+        # The tick that is named last is sent again: who has seen it recognises it.
+        return 0 if last is None else max(recording.index_after(last) - 1, 0)
 
     async def on_settled(self, message: TickSettled, unit: UnitOfWork) -> None:  # noqa: ARG002
         """The bot is done with a tick."""
