@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 
 from tradewind import catalog
 from tradewind.domain.errors import NotFoundError, PermanentError, TemporaryError
-from tradewind.kernel.ask import RUNNER, Answer, allowed_to, answer_of
+from tradewind.kernel.ask import RUNNER, allowed_to, answer_of
 from tradewind.kernel.http.access import running
 from tradewind.kernel.http.problems import ProblemError
 from tradewind.kernel.questions import answer_type, decode_answer, encode_answer
@@ -35,19 +35,18 @@ _ALWAYS = frozenset({"state"})
 def question_router(runner: ServiceRunner) -> APIRouter:
     """The route by which other processes ask the service of `runner`; its caller is known by then."""
     service, check = runner.context.service, running(runner)
+    answers, known = runner.answers, {RUNNER, *catalog.by_name()}
     router = APIRouter(include_in_schema=False)
 
     @router.post("/ask/{question}")
     async def ask(question: str, request: Request) -> Response:
         caller: Caller = request.state.caller
-        if caller.service != RUNNER and (
-            caller.service not in catalog.by_name() or service not in allowed_to(caller.service)
-        ):
+        if caller.service not in known or service not in allowed_to(caller.service):
             raise ProblemError(HTTPStatus.FORBIDDEN, "forbidden", f"{caller.service} may not ask {service}")
         if question not in _ALWAYS:
             await check()
         parameters = msgspec.msgpack.decode(await request.body(), type=dict[str, Any])
-        answer: Answer = answer_of(service, runner.answers, question)
+        answer = answer_of(service, answers, question)
         return Response(encode_answer(await answer(**parameters)), media_type=MEDIA_TYPE)
 
     return router
