@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.addresses import BUSES, DATABASES, shared_addresses
+from tradewind.kernel.backoff import Backoff
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.http.asking import RemoteAnswers
@@ -24,7 +25,7 @@ from tradewind.kernel.telemetry.metrics import Metrics
 
 Result = TypeVar("Result")
 
-LONGEST_PAUSE = 2.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 TOLD_EACH = 10.0
 """Seconds between two lines of the log that say what is waited for."""
 
@@ -85,7 +86,7 @@ def shared_by(bot: TradingBot, settings: Settings, services: tuple[str, ...] | N
 
 async def patiently(log: Any, what: str, call: Callable[[], Awaitable[Result]]) -> Result:
     """The result of `call`, however long whoever it asks is away."""
-    loop, told, pause = asyncio.get_running_loop(), float("-inf"), 0.1
+    loop, told, backoff = asyncio.get_running_loop(), float("-inf"), Backoff(FIRST_PAUSE, LONGEST_PAUSE)
     while True:
         try:
             return await call()
@@ -93,5 +94,4 @@ async def patiently(log: Any, what: str, call: Callable[[], Awaitable[Result]]) 
             if loop.time() - told > TOLD_EACH:
                 log.info("start waits", what=what, reason=str(error))
                 told = loop.time()
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(backoff.pause())
