@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
 import pytest
 from tests.topology.conftest import published_in, tables_of
@@ -63,6 +64,54 @@ async def test_single_commits_that_fail_change_nothing(embedded, manifest, tmp_p
     assert len(failed) >= 4
     assert expected == found
     assert len(expected[0]) > 20
+
+
+class AwayStore:
+    """A store that is away for some seconds (wall time) from the moment it is told: nothing is read or written."""
+
+    def __init__(self, store):
+        self._store = store
+        self.until = 0.0
+
+    def check(self):
+        if time.monotonic() < self.until:
+            raise TemporaryError("store: connection refused", retry_after=0.05)
+
+    async def commit(self, writes):
+        self.check()
+        await self._store.commit(writes)
+
+    async def read(self, query):
+        self.check()
+        return await self._store.read(query)
+
+    async def close(self):
+        await self._store.close()
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_store_that_goes_away_with_a_fill_changes_nothing(embedded, manifest, tmp_path, moment):
+    """What the account of a failed transaction looked like is told to nobody, however long the store stays away."""
+    async with embedded(sample=manifest, directory=tmp_path / "undisturbed") as bot:
+        expected = await outcome(bot)
+    stores, fills = [], []
+
+    def wrap(store):
+        stores.append(AwayStore(store))
+        return stores[0]
+
+    async def fail(_number, writes):
+        if "OrderFilled" in published_in(writes):
+            fills.append(len(fills))
+            if len(fills) % 6 == 0:
+                stores[0].until = time.monotonic() + 0.3
+                stores[0].check()
+
+    async with embedded(sample=manifest, wrap=wrap, **{moment: fail}) as bot:
+        found = await outcome(bot)
+
+    assert len(fills) > 20
+    assert expected == found
 
 
 @pytest.mark.parametrize("kind", ["PlaceOrder", "OrderFilled", "PositionOpened", "PositionClosed"])

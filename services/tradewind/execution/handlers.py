@@ -225,8 +225,10 @@ class ExecutionHandlers:
         await self._market.finish(time)
         if await self._sender.resolve_unknown() is not None and self._sender.doubts():
             return False
+        loads = await self._ledger.settled()
         balances = await call_venue(self._venue.balances, self._sender.call_timeout)
         async with self._context.unit() as unit:
+            self._ledger.refuse_loaded_since(loads)
             self._ledger.guard(unit)
             unit.publish(report(self._ledger, balances, self._ledger.time))
         async with self._context.unit() as unit:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tradewind.contracts.messages import OrderFilled, OrderStateChanged
+from tradewind.domain.errors import TemporaryError
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument, split_pair
 from tradewind.domain.money import ZERO
@@ -56,6 +57,8 @@ class OrderLedger:
         self.reports = 0
         self.begun = False
         """Whether the account is known since this process started."""
+        self.loads = 0
+        """How often this was read from the store."""
         self.records: dict[str, OrderRecord] = {}
         self.instruments: dict[str, Instrument] = {}
         self._context = context
@@ -71,6 +74,7 @@ class OrderLedger:
         """Read everything; closed orders too, because a late fill names its order."""
         mine = (orders.c.bot == self._context.key, orders.c.account == self.account)
         rows = connection.execute(select(orders).where(*mine).order_by(orders.c.number))
+        self.loads += 1
         self.records, self._open, self._positions = {}, {}, {}
         for row in rows:
             self._keep(record_from(row))
@@ -80,6 +84,20 @@ class OrderLedger:
         for row in connection.execute(select(fills_table).where(*of_account)):
             self._fills.add((row.pair, row.trade_id))
             self._note_base_fee(row.client_order_id, row.pair, row.fee_currency, row.fee)
+
+    async def settled(self) -> int:
+        """Wait until a unit that failed is undone here too; returns the number for `refuse_loaded_since`.
+
+        To be called before the venue is asked for what is to be recorded: what an account in our own store shows of
+        such a unit never happened.
+        """
+        async with self._context.unit():
+            return self.loads
+
+    def refuse_loaded_since(self, loads: int) -> None:
+        """Raise `TemporaryError` where this was loaded again meanwhile, so that the venue was asked too early."""
+        if self.loads != loads:
+            raise TemporaryError("the orders were loaded again while the venue was asked", retry_after=0.0)
 
     # ------------------------------------------------------------------------------------------------------- reading
 

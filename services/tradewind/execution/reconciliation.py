@@ -28,11 +28,13 @@ _IN_FLIGHT = (OrderState.INTENDED, OrderState.SUBMITTED, OrderState.UNKNOWN)
 
 async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None:
     """Bring the ledger to the venue's truth. What was in flight becomes `Unknown`, for the sender to ask about."""
+    loads = await ledger.settled()
     told = await call_venue(venue.open_orders, CALL_TIMEOUT)
     fills = await call_venue(venue.fills, CALL_TIMEOUT)
     balances = await call_venue(venue.balances, CALL_TIMEOUT)
     _refuse_to_share(told, ledger)
     async with context.unit() as unit:
+        ledger.refuse_loaded_since(loads)
         ledger.guard(unit)
         unit.writes.extend(venue.notes())
         ours = [fill for fill in fills if ledger.is_ours(fill.client_order_id)]

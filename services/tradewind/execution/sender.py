@@ -329,6 +329,7 @@ class Sender:
             await self._send_again(record)
             return
         client_id = record.order.client_order_id
+        loads = await self._ledger.settled()
         try:
             found = await self._call(lambda: self._venue.find(record.order))
             fills = await self._call(self._venue.fills) if found and found.filled > record.order.filled else ()
@@ -338,7 +339,11 @@ class Sender:
             return
         if found is not None:
             mine = [VenueFill(fill) for fill in fills if fill.client_order_id == client_id]
-            await self._unit(partial(self._adoption.of_answer, Answer(orders=(found,), updates=tuple(mine))))
+            async with self._context.unit() as unit:
+                self._ledger.refuse_loaded_since(loads)
+                self._adoption.of_answer(Answer(orders=(found,), updates=tuple(mine)), unit)
+                if unit.writes:
+                    self._ledger.guard(unit)
             if self._present(record).order.state is OrderState.UNKNOWN:
                 self._failed(record)
             return
