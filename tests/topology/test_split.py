@@ -59,7 +59,7 @@ class Split:
         self.database, self.broker = database, broker
         self.processes = {}
 
-    async def begin(self, *services, name=None):
+    async def begin(self, *services, name=None, **options):
         name = name or "+".join(services)
         bot = load_bot(self.manifest)
         settings = Settings(key_directory=self.directory)
@@ -67,7 +67,7 @@ class Split:
         process = EmbeddedBot(
             bot,
             StateDirectory(self.directory / name),
-            EmbeddedOptions(until_end=False, listen=listen, services=services, settings=settings),
+            EmbeddedOptions(until_end=False, listen=listen, services=services, settings=settings, **options),
             shared=Shared(bot, self.database, self.broker, settings, pace=PACE),
         )
         self.processes[name] = process
