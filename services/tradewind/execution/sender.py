@@ -242,11 +242,11 @@ class Sender:
         return instrument.amount(min(record.order.remaining, self._ledger.held(record.position_id)))
 
     async def _send(self, record: OrderRecord) -> None:
+        if record.order.leg is Leg.ENTRY and not self._ledger.is_late(record) and not await self._answers():
+            self._block(record)
+            return
         if self._ledger.is_late(record):
             await self._unit(partial(self._adoption.end, record, OrderState.EXPIRED, "DecisionExpired"))
-            return
-        if record.order.leg is Leg.ENTRY and not await self._answers():
-            self._block(record)
             return
         signed_at = self._context.clock.now()
         sent: list[OrderRecord] = []
