@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
@@ -12,7 +13,7 @@ from tests.topology.recordings import gappy_bot
 from tests.topology.test_split import Split, split, until_ended  # noqa: F401  (a fixture)
 from tests.topology.test_trace import ancestors, by_trace
 
-PROCESSES = (*TRADING, "sim-exchange")
+PROCESSES = (*TRADING, "sim-exchange", "gateway")
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ async def traced(split):  # noqa: F811
     """The bot, each service in a process of its own with an exporter of its own; and all that they exported."""
     exporters = {name: InMemorySpanExporter() for name in PROCESSES}
 
-    async def begin(*names, **others):
-        await asyncio.gather(*(split.begin(name, exporter=exporters[name]) for name in names), **others)
+    async def begin(*names):
+        await asyncio.gather(*(split.begin(name, exporter=exporters[name]) for name in names))
 
     def spans():
         for process in split.processes.values():
@@ -48,7 +49,7 @@ def parents_exist(spans):
 async def test_one_trade_is_one_trace_over_every_process(traced: Split):
     """From the candle of market-data to the position in portfolio, each request to the venue below its order."""
     async with asyncio.timeout(120):
-        await traced.begin_traced(*PROCESSES)
+        await traced.begin_traced(*TRADING, "sim-exchange")
         await until_ended(traced.processes["engine"])
         trades = await traced.processes["engine"].ask("portfolio", "trades")
     spans = traced.spans()
@@ -71,3 +72,32 @@ async def test_one_trade_is_one_trace_over_every_process(traced: Split):
         assert {"market-data", "strategy", "engine", "execution", "portfolio"} == {
             span.resource.attributes["service.name"] for span in trace
         }
+
+
+async def test_a_request_from_outside_is_one_trace_through_every_process_that_it_leads_to(traced: Split):
+    """The caller's trace goes on in the gateway, in the engine, and in market-data, which the engine asks for it."""
+    above = f"00-{'a' * 32}-{'b' * 16}-01"
+    async with asyncio.timeout(120):
+        await traced.begin_traced(*TRADING, "sim-exchange")
+        await traced.begin_traced("gateway")
+        gateway = traced.processes["gateway"]
+        key = (gateway.directory.path / "api-key").read_text().strip()
+        url = f"{gateway.servers.addresses['gateway']}/api/v1/decisions?pair=AAA/EUR"
+        headers = {"X-API-Key": key, "traceparent": above}
+        async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+    spans = [span for span in traced.spans() if f"{span.context.trace_id:032x}" == "a" * 32]
+    by_parent = {f"{span.parent.span_id:016x}": span for span in spans}
+    way, place = [], "b" * 16
+    while place in by_parent:
+        span = by_parent[place]
+        way.append((span.resource.attributes["service.name"], span.kind.name, span.name))
+        place = f"{span.context.span_id:016x}"
+    assert way == [
+        ("gateway", "SERVER", "GET /api/v1/decisions"),
+        ("gateway", "CLIENT", "GET engine"),
+        ("engine", "SERVER", "GET /api/v1/decisions"),
+        ("engine", "CLIENT", "ask market-data"),
+        ("market-data", "SERVER", "POST /ask/{question}"),
+    ]
+    assert len(way) == len(spans)

@@ -30,7 +30,7 @@ from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.kernel.ask import Answer, Ask
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
-from tradewind.kernel.resilience import Dependencies
+from tradewind.kernel.resilience import Dependencies, vital
 from tradewind.kernel.security import Peers
 from tradewind.kernel.sequences import GapError, Place, Sequences
 from tradewind.kernel.settings import Settings
@@ -243,7 +243,11 @@ class ServiceRunner:
             self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
 
     async def stop(self) -> None:
-        """Stop taking messages, finish what was begun, write what is owed."""
+        """Stop taking messages, finish what was begun, write what is owed; all of it is tried, for there is no later."""
+        with vital():
+            await self._stop()
+
+    async def _stop(self) -> None:
         if self.state is not ServiceState.RUNNING:
             await self._end()
             return
