@@ -243,7 +243,7 @@ class ServiceRunner:
             self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
 
     async def stop(self) -> None:
-        """Stop taking messages, finish what was begun, write what is owed: tried whatever is known, for there is no later."""
+        """Stop taking messages, finish what was begun, write what is owed, whatever is known: there is no later."""
         with vital():
             await self._stop()
 
