@@ -192,12 +192,12 @@ async def test_a_server_that_is_gone_is_not_waited_for_by_everybody_again_and_ag
 async def test_a_no_of_the_database_is_no_silence(make):
     """A lock that somebody holds is told to whoever asks, and closes the database down for nobody."""
     dependencies = Dependencies()
-    store = make(dependencies=dependencies)
+    store, holder = make(dependencies=dependencies), make(Limits())
     held, go = asyncio.Event(), asyncio.Event()
     await store.commit([note(1)])
 
     async def hold():
-        async with store._engine.connect() as connection:
+        async with holder._engine.connect() as connection:
             await connection.execute(text("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE"))
             held.set()
             await go.wait()
