@@ -59,7 +59,7 @@ class Split:
         self.database, self.broker = database, broker
         self.processes = {}
 
-    async def begin(self, *services, name=None):
+    async def begin(self, *services, name=None, **options):
         name = name or "+".join(services)
         bot = load_bot(self.manifest)
         settings = Settings(key_directory=self.directory)
@@ -67,7 +67,7 @@ class Split:
         process = EmbeddedBot(
             bot,
             StateDirectory(self.directory / name),
-            EmbeddedOptions(until_end=False, listen=listen, services=services, settings=settings),
+            EmbeddedOptions(until_end=False, listen=listen, services=services, settings=settings, **options),
             shared=Shared(bot, self.database, self.broker, settings, pace=PACE),
         )
         self.processes[name] = process
@@ -140,6 +140,13 @@ async def halfway_points(process):
         await asyncio.gather(watching, return_exceptions=True)
 
 
+async def circuits(monitoring, dependency):
+    """Those of a dependency that the processes have, as `/health/detailed` shows them."""
+    picture = await monitoring.runners["monitoring"].service.tasks[0].__self__.look()
+    told = [one.get("dependencies", {}) for one in picture.services.values()]
+    return {one[dependency]["circuit"] for one in told if dependency in one}
+
+
 async def test_they_find_each_other_in_whatever_order_they_begin(split, expected):
     """And store row for row what one process stores."""
     async with asyncio.timeout(120):
@@ -176,8 +183,12 @@ async def test_servers_may_be_killed_and_be_away(split, expected, server, server
                 await anext(points)
                 await asyncio.gather(*(asyncio.to_thread(one.kill) for one in servers))
                 await asyncio.sleep(3)
+                if server != "postgres":
+                    assert "closed" not in await circuits(split.processes["monitoring"], "redis")
                 await asyncio.gather(*(asyncio.to_thread(one.start) for one in servers))
             await until_ended(split.processes["engine"])
+        assert await circuits(split.processes["monitoring"], "redis") == {"closed"}
+        assert await circuits(split.processes["monitoring"], "postgresql") == {"closed"}
     assert {name: process.states() for name, process in split.processes.items()} == {
         name: {name: "Running"} for name in split.processes
     }

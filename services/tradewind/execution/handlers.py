@@ -29,7 +29,7 @@ from tradewind.execution.reconciliation import reconcile, report
 from tradewind.execution.records import record_of
 from tradewind.execution.sender import ASK_PAUSES, Sender
 from tradewind.execution.ticks import matched, settled
-from tradewind.execution.venue_call import VenueSilentError, call_venue
+from tradewind.execution.venue_call import VenueSilentError, call_venue, circuit_of
 from tradewind.kernel.service import RETRY_PAUSES, Context
 from tradewind.kernel.store.base import FencedError
 from tradewind.kernel.unit import UnitOfWork
@@ -226,7 +226,8 @@ class ExecutionHandlers:
         if await self._sender.resolve_unknown() is not None and self._sender.doubts():
             return False
         loads = await self._ledger.settled()
-        balances = await call_venue(self._venue.balances, self._sender.call_timeout)
+        circuit = circuit_of(self._context, self._venue)
+        balances = await call_venue(self._venue.balances, self._sender.call_timeout, circuit=circuit)
         async with self._context.unit() as unit:
             self._ledger.refuse_loaded_since(loads)
             self._ledger.guard(unit)

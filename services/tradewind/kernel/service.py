@@ -30,13 +30,14 @@ from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.kernel.ask import Answer, Ask
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
+from tradewind.kernel.resilience import Dependencies, vital
 from tradewind.kernel.security import Peers
 from tradewind.kernel.sequences import GapError, Place, Sequences
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.store.base import FencedError, Store, Write
 from tradewind.kernel.store.outbox import Progress, inbox_write, outbox_write, read_progress, read_undone, read_unsent
 from tradewind.kernel.telemetry.metrics import Metrics
-from tradewind.kernel.telemetry.tracing import Tracer
+from tradewind.kernel.telemetry.tracing import Tracer, stand_under
 from tradewind.kernel.unit import UnitOfWork
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class Context:
 
     `key` is the bot's `namespace/name`: first in every topic and table. `until_end` says that the end of
     recorded data is the end of the run; `resume_time` is the market time at which a resumed run goes on. `seen` and
-    `published` tell the sequence of a topic so far. `peers` is None where nothing is served over HTTP.
+    `published` tell the sequence of a topic so far. `peers` is None where nothing is served over HTTP. `dependencies`
+    are those of the process.
     """
 
     bot: TradingBot
@@ -91,6 +93,7 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     peers: Peers | None = None
     address: Callable[[str], str] = _nowhere
+    dependencies: Dependencies = field(default_factory=Dependencies)
     key: str = field(init=False)
     unit: UnitFactory = field(init=False)
     seen: Callable[[str], int] = field(init=False)
@@ -171,6 +174,7 @@ class ServiceRunner:
         self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
         self._service = Service(context.service)
+        self._traced = context.tracer.enabled
         labels = (context.key, context.service)
         self._messages_metric = context.metrics.messages.labels(*labels)
         self._transactions_metric = context.metrics.transactions.labels(*labels)
@@ -217,8 +221,13 @@ class ServiceRunner:
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
 
     async def describe(self) -> dict[str, Any]:
-        """The state of the service, what it waits for, and how many batches have failed since it was built."""
-        return {"state": self.state.value, "reasons": dict(self.unready()), "failures": self.failures}
+        """The state of the service, what it waits for, how many batches have failed, and what its process calls."""
+        return {
+            "state": self.state.value,
+            "reasons": dict(self.unready()),
+            "failures": self.failures,
+            "dependencies": self.context.dependencies.describe(),
+        }
 
     async def start(self, *, patient: bool = False) -> None:
         """Load the caches and begin to consume; if `patient`, wait for who does not answer, however long."""
@@ -234,7 +243,11 @@ class ServiceRunner:
             self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
 
     async def stop(self) -> None:
-        """Stop taking messages, finish what was begun, write what is owed."""
+        """Stop taking messages, finish what was begun, write what is owed, whatever is known: there is no later."""
+        with vital():
+            await self._stop()
+
+    async def _stop(self) -> None:
         if self.state is not ServiceState.RUNNING:
             await self._end()
             return
@@ -477,6 +490,8 @@ class ServiceRunner:
             await self._service.advanced(unit)
         self._messages_metric.inc(len(batch))
         unit.traceparent = None
+        if self._traced:
+            stand_under(None)
         await self._commit(unit, fresh)
         self._finish(finished)
 
@@ -515,6 +530,8 @@ class ServiceRunner:
             self._sequences.see(message)
         if handler is not None:
             unit.traceparent = message.traceparent
+            if self._traced:
+                stand_under(message.traceparent)
             await handler(message, unit)
         return handler is not None
 

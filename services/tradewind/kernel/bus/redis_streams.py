@@ -18,6 +18,7 @@ from redis.exceptions import ConnectionError as NotConnectedError
 from redis.exceptions import TimeoutError as NotAnsweredError
 
 from tradewind.contracts.messages import MESSAGES, Message, decode, encode
+from tradewind.kernel.resilience import Dependencies, Dependency, Limits
 
 PASSING = (NotConnectedError, NotAnsweredError, BusyLoadingError, ReadOnlyError, MasterDownError, OSError)
 """Failures after which the same command may work: the server is away, starts, or is the wrong one."""
@@ -74,6 +75,11 @@ def connection(address: str, pace: Pace) -> Any:
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
     )
+
+
+def redis_of(dependencies: Dependencies, pace: Pace) -> Dependency:
+    """The server as one of the process's dependencies. Its calls are those of a fixed number of loops."""
+    return dependencies.of("redis", Limits(timeout=pace.block + pace.answer, longest_pause=pace.longest_pause))
 
 
 def stream_of(bot: str, topic: str) -> str:

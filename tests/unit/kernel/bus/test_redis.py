@@ -11,6 +11,7 @@ from tests.unit.kernel.bus.test_bus import BOT, QUICK, candle, report, settled, 
 from tradewind.kernel.bus.dead_letters import dead_letters, give_again
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace, connection, fields_of, stream_of
+from tradewind.kernel.resilience import Circuit, Dependencies
 from tradewind.kernel.telemetry.metrics import Metrics
 
 EVENTS = ("orders.events",)
@@ -187,18 +188,22 @@ async def test_an_emptied_server_is_noticed_by_everybody(process, redis_server, 
 
 
 async def test_a_paused_server_is_told_and_loses_nothing(process, redis_server):
-    """Publishing goes on; readiness says why nothing goes by."""
+    """Publishing goes on; readiness says why nothing goes by, and so does the state of the dependency."""
     pace = Pace(block=0.05, answer=0.3, housekeeping=0.05, longest_pause=0.1)
-    bus, mailbox = await process(("portfolio", EVENTS), pace=pace)
+    dependencies = Dependencies()
+    bus, mailbox = await process(("portfolio", EVENTS), pace=pace, dependencies=dependencies)
+    redis = dependencies.of("redis")
     redis_server.pause()
     try:
         await bus.publish([report(1)])
         await until(bus.trouble)
         assert bus.trouble().startswith("Redis: ")
+        await until(lambda: redis.circuit is not Circuit.CLOSED)
     finally:
         redis_server.resume()
     assert (await take(mailbox, 1))[0].sequence == 1
     await until(lambda: not (bus.trouble()))
+    assert redis.circuit is Circuit.CLOSED
 
 
 async def test_too_much_for_the_buffer_is_a_gap_and_no_memory(process, redis_server):
