@@ -50,12 +50,16 @@ class Retention:
         """Let go of what may go, whenever a block of messages may have become free."""
         while True:
             await self._due.wait()
-            self._due.clear()
-            for topic in self._consumed:
-                await self._trim(topic)
+            await self.trim()
+
+    async def trim(self) -> None:
+        """Let go of every block that may go now."""
+        self._due.clear()
+        for topic in self._consumed:
+            await self._trim(topic)
 
     async def _trim(self, topic: str) -> None:
-        """Every block that may go now. A failure costs nothing but rows, which the next time takes as well."""
+        """A failure costs nothing but rows, which the next time takes as well."""
         self._next[topic] = self._sent.get(topic, 0) + max(BLOCK // 2, 1)
         try:
             more = await self._trim_block(topic)
