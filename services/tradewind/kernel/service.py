@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
 BATCH = 512
+OWED = 512
+"""Inbox rows that wait for a transaction to ride along with; more are worth one, or nobody could let go of these."""
 RETRY_PAUSES = (0.05, 0.2, 1.0, 3.0)
 STOP_PATIENCE = 10.0
 EARLY_PATIENCE = 2.0
@@ -576,7 +578,7 @@ class ServiceRunner:
                 force_setattr(message, "sequence", sequence)
                 unit.writes.append(outbox_write(message, name, newest=message.topic not in first))
                 first.add(message.topic)
-        if unit.writes:
+        if unit.writes or len(owed) >= OWED:
             started = time.perf_counter()
             await self.context.store.commit([*unit.writes, *self._inbox(owed)])
             owed = []

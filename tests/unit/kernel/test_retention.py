@@ -134,6 +134,18 @@ async def test_what_is_owed_is_needed(world):
     assert sequences(world) == list(range(7, 11))
 
 
+async def test_who_changes_nothing_for_long_says_all_the_same_what_it_has_handled(world, monkeypatch):
+    """A bot that never trades is told its balances for months: each of them would be kept, here and at the broker."""
+    monkeypatch.setattr(kernel, "OWED", 5)
+    await world.start()
+    for number in range(20):
+        await world.engine_sends(cancel(f"{number:02}"))
+        await world.quiet()
+        assert len(world.runner._owed) < 5
+    await trim_as(world, "engine", orders_commands=world.sent)
+    assert len(sequences(world)) <= BOUND
+
+
 async def test_what_was_not_given_to_the_bus_stays(world):
     """Who only follows has no inbox; the publisher knows how far it is."""
     await world.start()

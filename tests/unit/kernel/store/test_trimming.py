@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from tests.servers.databases import Postgres
 from tests.unit.kernel.store.test_outbox import handled, on_a_database, opened, report, store
 
 from tradewind.kernel.store.base import FencedError, execute
@@ -18,6 +21,7 @@ from tradewind.kernel.store.outbox import (
     read_progress,
     read_undone,
 )
+from tradewind.kernel.store.postgres_connection import Limits, postgres_engine
 from tradewind.kernel.store.trimming import Block, Held, read_block
 
 BOT = "default/bot"
@@ -172,6 +176,35 @@ def test_what_is_gone_is_not_handled_again(connection):
         with pytest.raises(FencedError), connection.begin_nested():
             execute(connection, inbox_writes(BOT, "portfolio", names))
     assert connection.scalar(select(func.count()).select_from(inbox)) == 0
+
+
+async def test_who_handles_again_what_goes_at_this_moment_waits_and_is_refused(postgres_url):
+    """Between the two the old inbox row refuses nobody any more, and the message still seems to stand."""
+    database = Postgres(postgres_url)
+    await database.migrate()
+    engine, sleeper = postgres_engine(postgres_url, Limits()), database.store()
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(lambda one: store(one, *(report(number) for number in (1, 2, 3))))
+            await connection.run_sync(lambda one: handled(one, "portfolio", 1, 2))
+            await connection.commit()
+            await connection.run_sync(lambda one: trim(one, consumed={"portfolio": BALANCES}))
+            again = asyncio.create_task(sleeper.commit(inbox_writes(BOT, "portfolio", ["balances:1"])))
+            await _until_one_waits(engine)
+            await connection.commit()
+        with pytest.raises(FencedError):
+            await again
+        assert await sleeper.read(lambda one: one.execute(select(inbox)).all()) == []
+    finally:
+        await sleeper.close()
+        await engine.dispose()
+
+
+async def _until_one_waits(engine):
+    waiting = select(func.count()).select_from(text("pg_stat_activity")).where(text("wait_event_type = 'Lock'"))
+    async with asyncio.timeout(10), engine.connect() as connection:
+        while not await connection.scalar(waiting):
+            await connection.rollback()
 
 
 def test_many_messages_are_said_to_be_handled_in_few_statements():
