@@ -28,7 +28,7 @@ PAUSE = 0.1
 
 
 class Retention:
-    """Lets go of what `spec` has published and nobody needs; `run` beside the service, `published` after each unit."""
+    """Lets go of what `spec` has published and nobody needs; `run` beside the service, `sent` after each unit."""
 
     def __init__(self, store: Store, bot: str, spec: ServiceSpec, log: Any) -> None:
         self._store, self._bot, self._name, self._log = store, bot, spec.name, log
