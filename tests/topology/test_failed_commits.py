@@ -14,6 +14,9 @@ from tradewind.domain.errors import TemporaryError
 
 FORTNIGHT = ("spec.data.span.start=2022-03-05", "spec.data.span.end=2022-03-19")
 
+STARTED = 4
+"""The first commit after those of the start, which it does not survive: two marks and a lease."""
+
 
 @pytest.fixture(autouse=True)
 def _no_second_chance(monkeypatch):
@@ -50,7 +53,7 @@ async def test_single_commits_that_fail_change_nothing(embedded, manifest, tmp_p
         expected = await outcome(bot)
         commits = bot._store.commits
     choice = random.Random(seed)
-    failing = {choice.randint(2, commits): choice.choice(["before", "after"]) for _ in range(5)}
+    failing = {choice.randint(STARTED, commits): choice.choice(["before", "after"]) for _ in range(5)}
     failed = []
 
     def at(moment):
