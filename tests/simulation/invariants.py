@@ -13,9 +13,9 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, union_all
 from tests.simulation.exchange import BALANCES, BY_HAND, INSTRUMENTS, Exchange
-from tests.simulation.store import Database
+from tests.simulation.store import Database, gone_inbox, gone_outbox
 
 from tradewind import catalog
 from tradewind.contracts.messages import Message, decode
@@ -23,13 +23,16 @@ from tradewind.domain.money import ZERO
 from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, Side
 from tradewind.domain.position import balance_changes
 from tradewind.execution.tables import fills, order_states, orders
-from tradewind.kernel.store.outbox import outbox, read_undone
+from tradewind.kernel.store.outbox import inbox, outbox, read_undone
 from tradewind.portfolio.tables import ledger, positions
 from tradewind.sim_exchange.models import Execution, ExecutionReport
 
 _IN_FLIGHT = (OrderState.SUBMITTED.value, OrderState.UNKNOWN.value)
 _TOLD = (OrderState.ACCEPTED.value, OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value)
 """Of two legs the first is told, and may be stored, before the second."""
+
+_STORED = union_all(select(outbox), select(gone_outbox)).subquery()
+"""Every message that was ever committed, trimmed or not."""
 
 
 class Invariants:
@@ -38,7 +41,7 @@ class Invariants:
     def __init__(
         self, bot: str, database: Database, exchange: Exchange, handled: Callable[[str], AbstractSet[str]]
     ) -> None:
-        """`handled` tells of a service which messages its present process has handled."""
+        """`handled` tells of a service which messages its present process has handled and not said so yet."""
         self._bot, self._database, self._exchange, self._handled = bot, database, exchange, handled
         self.violations: list[str] = []
         self.taken: Counter[str] = Counter()
@@ -107,6 +110,24 @@ class Invariants:
         for (reference, currency), count in references.items():
             if count > 1:
                 yield f"{reference} changed the balance of {currency} {count} times"
+        yield from self._gone_too_early(connection)
+
+    def _gone_too_early(self, connection: Connection) -> Iterator[str]:
+        """What is trimmed was handled by all who had to; its number is not given again, and it is not handled again."""
+        handled = {(row.service, row.message_id) for row in connection.execute(select(gone_inbox))}
+        last: dict[str, int] = defaultdict(int)
+        for row in connection.execute(select(gone_outbox.c.topic, gone_outbox.c.kind, gone_outbox.c.message_id)):
+            for service in catalog.storing_consumers()[row.kind]:
+                if (service, row.message_id) not in handled:
+                    yield f"{row.message_id} is gone, and {service} never handled it"
+        for row in connection.execute(select(gone_outbox.c.topic, gone_outbox.c.sequence)):
+            last[row.topic] = max(last[row.topic], row.sequence)
+        for row in connection.execute(select(outbox.c.topic, outbox.c.sequence, outbox.c.message_id)):
+            if row.sequence <= last[row.topic]:
+                yield f"{row.message_id} was given number {row.sequence} of {row.topic}, which was gone"
+        for row in connection.execute(select(inbox)):
+            if (row.service, row.message_id) in handled:
+                yield f"{row.message_id} was handled by {row.service} again after it was gone"
 
     # ----------------------------------------------------------------------------------------------------- in the end
 
@@ -179,7 +200,7 @@ class Invariants:
                 yield f"position {position}: {held.get(position)} by fills, {kept.get(position)} in the portfolio"
 
     def _every_command(self, connection: Connection, ours: dict[str, Any]) -> Iterator[str]:
-        placed = connection.scalars(select(outbox.c.message_id).where(outbox.c.kind == "PlaceOrder"))
+        placed = connection.scalars(select(_STORED.c.message_id).where(_STORED.c.kind == "PlaceOrder"))
         for message_id in placed:
             name = message_id.removeprefix("place:")
             row = ours.get(name)
@@ -205,7 +226,7 @@ class Invariants:
         held: dict[str, Decimal] = defaultdict(Decimal)
         for row in told:
             held[ours[row.client_order_id].position_id] += row.amount if row.side == Side.BUY.value else -row.amount
-        asked = connection.execute(select(outbox.c.kind, outbox.c.payload).where(outbox.c.kind == "CancelOrder"))
+        asked = connection.execute(select(_STORED.c.kind, _STORED.c.payload).where(_STORED.c.kind == "CancelOrder"))
         canceled = {decode(kind, payload).client_order_id for kind, payload in asked}
         for position, amount in held.items():
             orders_of = [row for row in ours.values() if row.position_id == position]

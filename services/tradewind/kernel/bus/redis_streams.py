@@ -28,7 +28,8 @@ PASSING = (NotConnectedError, NotAnsweredError, BusyLoadingError, ReadOnlyError,
 class Pace:
     """Seconds and counts of a bus on Redis.
 
-    An entry that a consumer has held for `claim_after` is given to another. A service may fail on a message `tries`
+    An entry that a consumer has held for `claim_after` is given to another. One that has asked for nothing for
+    `forget_after`, and holds nothing, has ended. A service may fail on a message `tries`
     times before it becomes a dead letter. What is older than `retention` goes, unless a storing group has not had it.
     `buffer` messages wait for a server that is away; more are left to the outbox.
     """
@@ -36,6 +37,7 @@ class Pace:
     block: float = 1.0
     answer: float = 5.0
     claim_after: float = 60.0
+    forget_after: float = 600.0
     housekeeping: float = 2.0
     retention: float = 24 * 3600.0
     tries: int = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 from tests.unit.kernel.bus.test_bus import BOT, QUICK, candle, report, settled, take
@@ -295,6 +296,60 @@ async def test_what_is_old_goes_unless_somebody_has_not_had_it(process, client):
     await until(lambda: _equals(pending(client), 0))
     await bus._housekeeping.look()
     assert await client.xlen(held) < 200
+
+
+async def consumers(client, service="portfolio"):
+    found = await client.xinfo_consumers(stream_of(BOT, EVENTS[0]), service)
+    return {one["name"].decode() for one in found}
+
+
+async def _is_silent(client, name, milliseconds):
+    found = await client.xinfo_consumers(stream_of(BOT, EVENTS[0]), "portfolio")
+    return any(one["name"].decode() == name and one["idle"] >= milliseconds for one in found)
+
+
+async def test_an_instance_that_has_ended_is_forgotten_once_nobody_needs_what_it_held(process, client):
+    """Each start is a new consumer, and would stay one for good; with it would go what it had not done."""
+    pace = replace(QUICK, forget_after=0.2)
+    (publisher,) = await process()
+    _, mailbox = await process(("portfolio", EVENTS), instance="alive", pace=pace)
+    stream = stream_of(BOT, EVENTS[0])
+    await client.xgroup_createconsumer(stream, "portfolio", "idle")
+    await client.xgroup_createconsumer(stream, "portfolio", "holding")
+    await publisher.publish([report(1)])
+    (first,) = await take(mailbox, 1)
+    ((number, _),) = await client.xrange(stream)
+    await client.xclaim(stream, "portfolio", "holding", 0, [number])
+    await until(lambda: _is_silent(client, "holding", 600))
+    assert (await consumers(client), await pending(client)) == ({"alive", "holding"}, 1)
+    mailbox.done([first])
+    await until(lambda: _equals(consumers(client), {"alive"}))
+
+
+async def test_an_instance_that_is_only_silent_loses_nothing_when_it_is_forgotten(process, client):
+    """Here it is forgotten at every look: its next read makes it again, and what it holds keeps it."""
+    (publisher,) = await process()
+    _, mailbox = await process(("portfolio", EVENTS), pace=replace(QUICK, forget_after=0.0, housekeeping=0.001))
+    for start in range(0, 200, 20):
+        await publisher.publish([report(n) for n in range(start, start + 20)])
+        got = await take(mailbox, 20)
+        assert [m.sequence for m in got] == list(range(start, start + 20))
+        mailbox.done(got)
+    await until(lambda: _equals(pending(client), 0))
+
+
+async def test_a_server_that_takes_no_scripts_is_no_trouble(process, client):
+    """Its consumers add up, and cost little."""
+    await client.execute_command("ACL", "SETUSER", "default", "-eval")
+    try:
+        (publisher,) = await process()
+        bus, mailbox = await process(("portfolio", EVENTS), pace=replace(QUICK, forget_after=0.0))
+        await publisher.publish([report(1)])
+        assert [m.sequence for m in await take(mailbox, 1)] == [1]
+        await bus._housekeeping.look()
+        assert bus.trouble() == ""
+    finally:
+        await client.execute_command("ACL", "SETUSER", "default", "+eval")
 
 
 async def test_how_far_behind_a_service_is_can_be_measured(process, client):
