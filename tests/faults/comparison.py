@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 from tests.faults.venue import Books
 from tests.simulation.invariants import Invariants
 
-from tradewind.domain.order import TERMINAL, OrderState
+from tradewind.domain.order import OrderState
 from tradewind.execution.tables import fills, order_states, orders
 
 
@@ -100,7 +100,3 @@ class Comparison(Invariants):
         yield from (
             f"{leg} of {decision} is {count} live orders" for (decision, leg, _), count in live.items() if count > 1
         )
-        entered = Counter(
-            row.decision_id for row in ours.values() if row.leg == "Entry" and OrderState(row.state) not in TERMINAL
-        )
-        yield from (f"{decision} is {count} entries" for decision, count in entered.items() if count > 1)

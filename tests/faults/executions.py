@@ -65,6 +65,11 @@ class Execution:
         """The orders at which its fate struck."""
         return Fate.struck(self.fate)
 
+    def forget(self) -> None:
+        """Meet no fate that has not come yet, and be kept."""
+        Fate.forget(self.fate)
+        self.kept = True
+
     def stands_still(self) -> bool:
         """Whether it was stopped in its tracks."""
         assert self._process is not None

@@ -15,36 +15,29 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import aiohttp
 from pydantic import SecretStr
-from sqlalchemy import Connection, func, select
 from tests.faults.comparison import Comparison, Findings
 from tests.faults.driver import Driver
 from tests.faults.executions import Execution
 from tests.faults.lane import Lane
+from tests.faults.tables import Tables
 from tests.faults.venue import VenueProcess
 from tests.faults.warm import PLANTED
 from tests.simulation.exchange import CREDENTIALS
 
 from tradewind.domain.errors import TradewindError
-from tradewind.domain.order import OrderState
-from tradewind.execution.tables import leases, order_states
 from tradewind.kernel.settings import ExchangeCredentials, Settings
-from tradewind.kernel.store.outbox import outbox
-from tradewind.kernel.store.postgres import PostgresStore
 
 if TYPE_CHECKING:
     from tests.faults.rows import Row
-
-Result = TypeVar("Result")
 
 PATIENCE = 45.0
 """Seconds in which a bot must trade again after a fault, and in which its books must agree in the end."""
 
 _STEP = 0.05
-_TAKEN = tuple(state.value for state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.FILLED))
 _MANIFEST = """
 apiVersion: tradewind.dev/v1alpha1
 kind: TradingBot
@@ -62,7 +55,11 @@ spec:
 
 
 class NotHappenedError(Exception):
-    """The fault of a run did not happen, or not for certain: the run says nothing."""
+    """The fault of a run did not happen, or not for certain: the run does not count."""
+
+
+class NeverError(Exception):
+    """What a bot must come to did not come, whatever was done to it."""
 
 
 @dataclass(slots=True)
@@ -81,7 +78,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether something does not hold that has to."""
-        return self.happened and bool(self.findings.all or self.recovery is None)
+        return bool(self.findings.all) or self.recovery is None
 
 
 class Life:
@@ -119,29 +116,25 @@ class Life:
         await self.venue.begin(self._environment)
         await self.until(self.venue.answers, "the venue does not answer")
 
-    async def until(self, true: Callable[[], Awaitable[bool] | bool], otherwise: str, seconds: float = 15.0) -> None:
-        """Wait for something; raises `NotHappenedError` where it does not come."""
+    async def until(
+        self,
+        true: Callable[[], Awaitable[bool] | bool],
+        otherwise: str,
+        seconds: float = 15.0,
+        error: type[Exception] = NotHappenedError,
+    ) -> None:
+        """Wait for something; raises `error` where it does not come."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             answer = true()
             if answer if isinstance(answer, bool) else await answer:
                 return
             await asyncio.sleep(_STEP)
-        raise NotHappenedError(otherwise)
+        raise error(otherwise)
 
-    async def read(self, query: Callable[[Connection], Result]) -> Result:
-        """What the tables say."""
-        return await self._store.read(query)
-
-    async def epoch(self) -> int:
-        """How often the account was taken over."""
-        return await self.read(lambda connection: connection.scalar(select(func.max(leases.c.epoch)))) or 0
-
-    async def state_of(self, name: str) -> str:
-        """The last state of an order in the tables."""
-        mine = select(order_states.c.state).where(order_states.c.client_order_id == name)
-        newest = mine.order_by(order_states.c.version.desc()).limit(1)
-        return str(await self.read(lambda connection: connection.scalar(newest)))
+    async def must(self, true: Callable[[], Awaitable[bool] | bool], otherwise: str) -> None:
+        """Wait for what has to come; raises `NeverError` where it does not."""
+        await self.until(true, otherwise, self.patience, NeverError)
 
     async def is_at_the_venue(self, name: str) -> bool:
         """Whether the venue has an order."""
@@ -154,33 +147,44 @@ class Life:
         outcome, began = Outcome(self.row.name, self.seed, notes=self.notes), time.monotonic()
         try:
             await self._play(outcome)
-        except NotHappenedError as error:
-            outcome.happened = False
-            self.notes.append(str(error))
+        except NeverError as error:
+            outcome.findings.unequal.append(str(error))
         except Exception:  # noqa: BLE001 - one run must not end the campaign; it is told, and fails it
             outcome.findings.unequal.append(traceback.format_exc())
         finally:
             await self._stack.aclose()
         outcome.findings.unequal.extend(self.misdeeds)
+        # What is wrong is wrong, whatever has led to it.
+        outcome.happened |= bool(outcome.findings.all)
         outcome.seconds = time.monotonic() - began
         return outcome
 
     async def _play(self, outcome: Outcome) -> None:
         await self._begin()
-        await self.until(self._knows_the_account, "execution never knew the account", PATIENCE)
+        await self.must(self.tables.has_balances, "execution never knew the account")
         self.driver.begin()
-        await self.until(lambda: self._accepted_since(0.0), "no order was accepted", PATIENCE)
+        await self.must(lambda: self._trades(0.0), "no order was accepted")
         await asyncio.sleep(self.random.uniform(0.0, 2.0))
-        over = await self.row.strike(self)
-        try:
-            await self.until(lambda: self._accepted_since(over), "no order was accepted after the fault", self.patience)
-            outcome.recovery = (await self._first_accepted(over) or over) - over
-        except NotHappenedError as error:
-            self.notes.append(str(error))
+        over = await self._struck(outcome)
+        await self.must(lambda: self._trades(over), "no order was accepted after the fault")
+        outcome.recovery = (await self.tables.first_accepted(over) or over) - over
         await asyncio.sleep(self.random.uniform(0.5, 1.0))
         self.driver.decisions.clear()
         self.driver.market.still = True
         outcome.findings = await self._agree()
+
+    async def _struck(self, outcome: Outcome) -> float:
+        try:
+            return await self.row.strike(self)
+        except NotHappenedError as error:
+            self.notes.append(str(error))
+            outcome.happened = False
+            self.execution.forget()
+            await self.venue.calm()
+            return time.time()
+
+    async def _trades(self, moment: float) -> bool:
+        return await self.tables.first_accepted(moment) is not None
 
     async def _agree(self) -> Findings:
         """What does not hold when everybody had time to ask."""
@@ -190,7 +194,7 @@ class Life:
             with contextlib.suppress(TradewindError, aiohttp.ClientError):
                 books = await self.venue.books()
                 handled = self.driver.runners["portfolio"]._handled
-                findings = await self.read(Comparison(self.driver.bot.key, books, handled).findings)
+                findings = await self.tables.read(Comparison(self.driver.bot.key, books, handled).findings)
                 if not findings.all:
                     break
         return findings
@@ -202,8 +206,8 @@ class Life:
         assert self.redis.command("FLUSHALL").startswith("+OK")
         address = await self.lane.database(self.postgres)
         self._stack.push_async_callback(self.lane.drop, address, self.postgres)
-        self._store = PostgresStore(address)
-        self._stack.push_async_callback(self._store.close)
+        self.tables = Tables(address)
+        self._stack.push_async_callback(self.tables.close)
         keys = self.folder / "keys"
         keys.mkdir()
         self._environment = {
@@ -234,29 +238,3 @@ class Life:
         await self.venue.close()
         self.redis.start()
         self.postgres.start()
-
-    # --------------------------------------------------------------------------------------------------------- looking
-
-    async def _knows_the_account(self) -> bool:
-        reports = select(func.count()).where(outbox.c.kind == "BalancesReported")
-        return bool(await self.read(lambda connection: connection.scalar(reports)))
-
-    async def _accepted_since(self, moment: float) -> bool:
-        return await self._first_accepted(moment) is not None
-
-    async def _first_accepted(self, moment: float) -> float | None:
-        """When the first order was known to be taken that was new after a moment; seconds since the epoch."""
-        sent = (
-            select(order_states.c.client_order_id)
-            .where(order_states.c.state == OrderState.SUBMITTED.value)
-            .group_by(order_states.c.client_order_id)
-            .having(func.min(order_states.c.occurred_at) >= moment)
-        )
-        taken = select(func.min(order_states.c.occurred_at)).where(
-            order_states.c.state.in_(_TAKEN),
-            order_states.c.client_order_id.in_(sent),
-            order_states.c.occurred_at >= moment,
-        )
-        with contextlib.suppress(TradewindError):
-            return await self.read(lambda connection: connection.scalar(taken))
-        return None

@@ -25,7 +25,7 @@ SHORT = (
     "venue down 5 min",
     "Redis emptied",
     "Postgres down",
-    "paused between lease check and send",
+    "process paused (SIGSTOP) between lease check and send",
     "disk full",
     "SIGTERM with orders in flight",
 )
@@ -112,6 +112,7 @@ def test_the_page_says_of_every_row_what_it_does():
         ({"findings": Findings(duplicated=["twice"])}, 1),
         ({"recovery": None}, 1),
         ({"happened": False}, 1),
+        ({"happened": False, "findings": Findings(lost=["one"])}, 1),
     ],
 )
 def test_the_command_ends_with_1_where_anything_does_not_hold(of_run, code, monkeypatch, capsys):

@@ -42,6 +42,7 @@ _PRELOADED = (
     "asyncpg",
     "fastapi",
     "uvicorn",
+    "tests.faults.campaign",
     "tests.faults.preloaded",
     "tradewind.cli.main",
     "tradewind.cli.serve",

@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 from tests.simulation.exchange import BALANCES, BY_HAND, INSTRUMENTS, Exchange
+from tests.simulation.holdings import fill_of, held_by, moved
 from tests.simulation.store import Database
 
 from tradewind import catalog
 from tradewind.contracts.messages import Message, decode
-from tradewind.domain.instrument import split_pair
 from tradewind.domain.money import ZERO
-from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, Side
+from tradewind.domain.order import TERMINAL, Leg, OrderState
 from tradewind.domain.position import balance_changes
 from tradewind.execution.tables import fills, order_states, orders
 from tradewind.kernel.store.outbox import outbox, read_undone
@@ -97,7 +97,7 @@ class Invariants:
         told = connection.execute(select(fills)).all()
         for row in told:
             filled[row.client_order_id] += row.amount
-            held[position_of[row.client_order_id]] += _moved(row)
+            held[position_of[row.client_order_id]] += moved(row)
         for row in rows:
             if row.filled != filled[row.client_order_id]:
                 yield f"fills of {row.client_order_id} are {filled[row.client_order_id]}, its row says {row.filled}"
@@ -168,7 +168,7 @@ class Invariants:
     def _same_balances(self, connection: Connection, told: Any) -> Iterator[str]:
         by_fills: dict[str, Decimal] = defaultdict(Decimal)
         for row in told:
-            for currency, change in balance_changes(_fill(row)).items():
+            for currency, change in balance_changes(fill_of(row)).items():
                 by_fills[currency] += change
         here: dict[str, Decimal] = defaultdict(Decimal)
         for row in connection.execute(select(ledger)):
@@ -180,7 +180,7 @@ class Invariants:
                 yield f"{currency}: {moved} there, {by_fills[currency]} by fills, {here[currency]} in the portfolio"
 
     def _same_positions(self, connection: Connection, ours: dict[str, Any], told: Any) -> Iterator[str]:
-        held = _held(ours, told)
+        held = held_by(ours, told)
         kept = {row.position_id: row.amount for row in connection.execute(select(positions))}
         for position in sorted(held.keys() | kept.keys()):
             amount = held.get(position, ZERO)
@@ -215,7 +215,7 @@ class Invariants:
 
     def _protected(self, connection: Connection, ours: dict[str, Any], told: Any) -> Iterator[str]:
         """What is held and was to have a stop has one over all of it, unless somebody took or refused it."""
-        held = _held(ours, told)
+        held = held_by(ours, told)
         asked = connection.execute(select(outbox.c.kind, outbox.c.payload).where(outbox.c.kind == "CancelOrder"))
         canceled = {decode(kind, payload).client_order_id for kind, payload in asked}
         for position, amount in held.items():
@@ -242,35 +242,7 @@ class Invariants:
             self.violations.append(what)
 
 
-def _held(ours: dict[str, Any], told: Any) -> dict[str, Decimal]:
-    """What fills leave of each position, in base."""
-    held: dict[str, Decimal] = defaultdict(Decimal)
-    for row in told:
-        held[ours[row.client_order_id].position_id] += _moved(row)
-    return held
-
-
-def _moved(row: Any) -> Decimal:
-    """What a fill does to the base currency of its pair, its fee included where that is taken there."""
-    return balance_changes(_fill(row))[split_pair(row.pair)[0]]
-
-
 def _reason(connection: Connection, name: str) -> str | None:
     """Why an order is in its last state."""
     mine = select(order_states.c.reason).where(order_states.c.client_order_id == name)
     return connection.scalar(mine.order_by(order_states.c.version.desc()).limit(1))
-
-
-def _fill(row: Any) -> Fill:
-    return Fill(
-        trade_id=row.trade_id,
-        client_order_id=row.client_order_id,
-        pair=row.pair,
-        side=Side(row.side),
-        amount=row.amount,
-        price=row.price,
-        fee=row.fee,
-        fee_currency=row.fee_currency,
-        maker=row.maker,
-        time=row.time,
-    )
