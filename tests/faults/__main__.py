@@ -29,7 +29,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=WHOLE, help="in each row")
     parser.add_argument("--seed", type=int, default=0, help="of the first run of each row; each next one has the next")
-    parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="runs at a time")
+    parser.add_argument("--lanes", type=int, default=2 * (os.cpu_count() or 1), help="runs at a time; they wait a lot")
     parser.add_argument("--row", action="append", choices=[row.name for row in ROWS], help="only this one; repeatable")
     parser.add_argument("--page", type=Path, default=PAGE, help="where a whole campaign is published")
     return parser.parse_args(arguments)

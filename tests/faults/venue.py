@@ -138,9 +138,9 @@ class VenueProcess:
     # -------------------------------------------------------------------------------------------------------- account
 
     async def books(self) -> Books:
-        """Orders, trades and balances, as they are now."""
-        orders = [self._order(one) for symbol in SYMBOLS for one in await self._list("allOrders", symbol)]
+        """Orders, trades and balances, as they are now; of every trade the order is among them."""
         trades = [self._trade(one) for symbol in SYMBOLS for one in await self._list("myTrades", symbol)]
+        orders = [self._order(one) for symbol in SYMBOLS for one in await self._list("allOrders", symbol)]
         told = await self._signed("/api/v3/account", {})
         balances = [
             SimpleNamespace(currency=one["asset"], free=Decimal(one["free"]), locked=Decimal(one["locked"]))

@@ -27,7 +27,8 @@ PASSING = (NotConnectedError, NotAnsweredError, BusyLoadingError, ReadOnlyError,
 class Pace:
     """Seconds and counts of a bus on Redis.
 
-    An entry that a consumer has held for `claim_after` is given to another. A service may fail on a message `tries`
+    An entry that a consumer has held for `claim_after` is given to another; where a service may have one instance
+    alone, what another one was given goes to who asks after `takeover`. A service may fail on a message `tries`
     times before it becomes a dead letter. What is older than `retention` goes, unless a storing group has not had it.
     `buffer` messages wait for a server that is away; more are left to the outbox.
     """
@@ -35,6 +36,7 @@ class Pace:
     block: float = 1.0
     answer: float = 5.0
     claim_after: float = 60.0
+    takeover: float = 2.0
     housekeeping: float = 2.0
     retention: float = 24 * 3600.0
     tries: int = 5
