@@ -11,23 +11,19 @@ import pytest
 from tests.faults import __main__ as command
 from tests.faults.campaign import TRIES, play
 from tests.faults.comparison import Findings
-from tests.faults.lane import Lane, SmallDisk
+from tests.faults.lane import Lane
 from tests.faults.life import Outcome
 from tests.faults.report import BEGIN, END, PAGE, Campaign, published, table
-from tests.faults.rows import ROWS, row_named
+from tests.faults.rows import ROWS
 from tests.faults.warm import PLANTED
 
 SHORT = (
     "kill -9 before send",
     "kill -9 after ack before commit",
     "kill -9 while canceling",
-    "timeout after accept",
-    "venue down 5 min",
     "Redis emptied",
     "Postgres down",
     "process paused (SIGSTOP) between lease check and send",
-    "disk full",
-    "SIGTERM with orders in flight",
 )
 
 
@@ -51,8 +47,6 @@ def happened(lane, name, kept):
 @pytest.mark.parametrize("name", SHORT)
 def test_no_order_is_lost_or_doubled(lane, name, tmp_path):
     """Real processes, real servers, a venue over HTTP: the books agree, and the bot trades again."""
-    if row_named(name).small_disk and not SmallDisk.is_allowed():
-        pytest.skip("only root may mount a small disk")
     outcome = happened(lane, name, tmp_path)
     assert [] == outcome.findings.all
     assert outcome.recovery is not None
