@@ -89,6 +89,12 @@ SEED ?= 0
 simulate: setup ## lives of a bot in virtual time, disturbed in every way (SCHEDULES=10000 SEED=0; 25 minutes on two cores)
 	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed $(SEED)
 
+FAULTS ?= 10
+
+.PHONY: faults
+faults: setup ## real processes and servers under every fault (FAULTS=10 runs a row, SEED=0); writes docs/reliability.md
+	$(BIN)/python -m tests.faults --runs $(FAULTS) --seed $(SEED)
+
 .PHONY: kill-points
 kill-points: setup ## kill a bot at 200 random points and resume it each time
 	TRADEWIND_KILL_POINTS=200 $(PYTEST) --timeout=3000 tests/topology/test_kill_points.py

@@ -23,6 +23,7 @@ from tradewind.domain.errors import ConfigError, TemporaryError
 from tradewind.domain.order import Leg, OrderState
 from tradewind.domain.timeframe import close_time
 from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.live_venue import NotTakenError
 from tradewind.execution.market import VenueMarket
 from tradewind.execution.ports import Venue, VenueRefusalError
 from tradewind.execution.reconciliation import reconcile, report
@@ -154,9 +155,7 @@ class ExecutionHandlers:
             except (FencedError, ConfigError):
                 raise
             except (VenueRefusalError, VenueSilentError) as error:
-                pause = ASK_PAUSES[min(self._silences, len(ASK_PAUSES) - 1)]
-                self._silences += 1
-                await self._pause(error, pause)
+                await self._pause(error, self._pause_after(error))
             except TemporaryError as error:
                 await self._pause(error, error.retry_after)
             except Exception as error:
@@ -168,6 +167,12 @@ class ExecutionHandlers:
     async def listen(self) -> None:
         """Hear what the venue tells by itself."""
         await self._market.listen()
+
+    def _pause_after(self, error: VenueRefusalError | VenueSilentError) -> float:
+        if isinstance(error, NotTakenError) and error.retry_after > 0:
+            return max(error.retry_after, ASK_PAUSES[0])  # the venue says when
+        self._silences += 1
+        return ASK_PAUSES[min(self._silences, len(ASK_PAUSES)) - 1]
 
     async def _pause(self, error: Exception, seconds: float) -> None:
         self.reconciled.clear()

@@ -49,6 +49,8 @@ class Sender:
         self._tries: dict[str, int] = {}
         self._blocked: set[str] = set()
         self._bare_since: dict[str, float] = {}
+        self._held_until = 0.0
+        """Wall time before which the venue wants no question."""
         self._working = asyncio.Lock()
         self.stopped_at = -1
         """Market time of the last emergency stop: an entry that was decided up to then is not sent."""
@@ -98,10 +100,12 @@ class Sender:
     def _pause_of(self, record: OrderRecord) -> float:
         """Seconds until it is this one's turn again, at the latest when it may be sent again."""
         pause, bound = _pause(self._tries.get(record.order.client_order_id, 0)), self._venue.resend_after
+        now = self._context.clock.now()
+        held = max(self._held_until - now, 0.0)
         if record.order.state is not OrderState.UNKNOWN or record.signed_at is None or bound is None:
-            return pause
-        left = record.signed_at + bound - self._context.clock.now()
-        return min(pause, left) if left > 0 else pause
+            return max(pause, held)
+        left = record.signed_at + bound - now
+        return max(min(pause, left) if left > 0 else pause, held)
 
     async def cancel_everything(self) -> tuple[int, list[str]]:
         """Cancel all that is open, whoever placed it; returns how many, and what could not be canceled.
@@ -371,7 +375,11 @@ class Sender:
                 found = await self._call(lambda: self._venue.find(record.order))
                 fills = await self._call(self._venue.fills) if found and found.filled > record.order.filled else ()
         except (VenueRefusalError, VenueSilentError) as error:
-            self._failed(record)
+            if isinstance(error, NotTakenError) and error.retry_after > 0:
+                # It says when; pauses that grow would outlast that by far.
+                self._held_until = self._context.clock.now() + max(error.retry_after, ASK_PAUSES[0])
+            else:
+                self._failed(record)
             self._context.log.warning("order outcome unknown", client_order_id=client_id, error=str(error))
             return
         if found is not None:

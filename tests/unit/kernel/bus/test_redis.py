@@ -104,6 +104,19 @@ async def test_replicas_share_the_work_and_take_over_from_one_that_is_gone(proce
     assert sorted(m.time for m in again) == sorted(m.time for m in lost)
 
 
+async def test_what_the_one_before_was_given_beside_its_successor_is_taken_over_soon(process, client):
+    """Of a service that has one instance alone: else all that comes later waits for it, for a minute."""
+    pace = Pace(block=0.05, answer=1.0, housekeeping=0.05, claim_after=60.0, takeover=0.2)
+    _, mailbox = await process(("portfolio", EVENTS), pace=pace)
+    stream = stream_of(BOT, EVENTS[0])
+    async with client.pipeline(transaction=True) as pipeline:
+        pipeline.xadd(stream, fields_of(report(1)))
+        pipeline.xreadgroup("portfolio", "on its way out", {stream: ">"})
+        _, given = await pipeline.execute()
+    assert given, "the other one has it"
+    assert [m.sequence for m in await take(mailbox, 1)] == [1]
+
+
 async def _count(*mailboxes):
     return sum(len(mailbox) for mailbox in mailboxes)
 
