@@ -7,6 +7,7 @@ common but Redis and PostgreSQL: a test can end one and begin another in a momen
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 
 import pytest
@@ -17,7 +18,7 @@ from tests.topology.test_databases import everything
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import TemporaryError
-from tradewind.kernel.bus.redis_streams import Pace
+from tradewind.kernel.bus.redis_streams import Pace, stream_of
 from tradewind.kernel.http.server import Listener
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import StateDirectory
@@ -163,6 +164,39 @@ async def test_each_may_be_started_again_alone(split, expected, service):
                 await split.begin(service)
             await until_ended(watcher)
     same(await rows(split), expected, taken_over=service == "execution")
+
+
+@pytest.fixture
+def trimmed(monkeypatch):
+    """What is trimmed after months goes within a run; the most rows of a topic that are left of it then."""
+    for name, value in (("TAIL", 5), ("BLOCK", 5), ("PAUSE", 0.0)):
+        monkeypatch.setattr(f"tradewind.kernel.retention.{name}", value)
+    return 5 + 2 * 5 + 5
+
+
+CONSUMED = {"portfolio": "orders.events", "execution": "orders.commands"}
+
+
+@pytest.mark.parametrize("service", CONSUMED)
+async def test_what_is_trimmed_and_comes_again_changes_nothing(split, expected, redis_server, trimmed, service):
+    """Twice a service is down, and then given again all that Redis ever had of its topic, most of it trimmed."""
+    stream = stream_of(load_bot(split.manifest).key, CONSUMED[service])
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(split.begin(name) for name in TRADING))
+        watcher = await split.begin("monitoring")
+        async with halfway_points(watcher) as points:
+            for _ in range(2):
+                await anext(points)
+                await split.end(service)
+                assert await asyncio.to_thread(redis_server.command, "XGROUP", "DESTROY", stream, service) == ":1\r\n"
+                await split.begin(service)
+            await until_ended(watcher)
+    found = await rows(split)
+    same(found, {name: expected[name] for name in RESULTS}, taken_over=True)
+    kept, stored = (collections.Counter(dict(row)["topic"] for row in part["outbox"]) for part in (found, expected))
+    assert max(kept.values()) <= trimmed
+    assert min(stored[topic] for topic in ("orders.events", "orders.commands", "portfolio.events")) > 2 * trimmed
+    assert len(found["inbox"]) <= sum(kept.values())
 
 
 @pytest.mark.parametrize("server", ["redis", "postgres", "both"])
