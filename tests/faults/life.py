@@ -193,7 +193,7 @@ class Life:
             await asyncio.sleep(_STEP)
             with contextlib.suppress(TradewindError, aiohttp.ClientError):
                 books = await self.venue.books()
-                handled = self.driver.runners["portfolio"]._handled
+                handled = {message.id for message in self.driver.runners["portfolio"]._owed}
                 findings = await self.tables.read(Comparison(self.driver.bot.key, books, handled).findings)
                 if not findings.all:
                     break
