@@ -23,9 +23,8 @@ from tradewind.execution.tables import fills, order_states, orders
 
 @dataclass(slots=True)
 class Findings:
-    """What was asked and what does not hold, a line for each; `decided` are the orders that were committed."""
+    """How many orders were sent at least once, and what does not hold, a line for each."""
 
-    decided: int = 0
     sent: int = 0
     lost: list[str] = field(default_factory=list)
     duplicated: list[str] = field(default_factory=list)
@@ -54,7 +53,6 @@ class Comparison(Invariants):
         here, there = self._fills(told)
         missed = sorted(there.keys() - here.keys())
         return Findings(
-            decided=len(ours),
             sent=connection.scalar(
                 select(func.count(func.distinct(order_states.c.client_order_id))).where(
                     order_states.c.state == OrderState.SUBMITTED.value

@@ -99,8 +99,9 @@ class Market:
         return dict(INSTRUMENTS)
 
     async def _closes(self, **_: Any) -> Any:
-        index = max(0, min((self._now - BEGIN) // MINUTE, 39))
-        return {pair: series.candle(index).close for pair, series in self.venue.series.items()}
+        """Of the last candle that was told; of the first, where none was."""
+        closed = max(0, (self._told - BEGIN) // MINUTE + 1)
+        return {pair: series.candle(min(closed, len(series) - 1)).close for pair, series in self.venue.series.items()}
 
     async def _none(self, **_: Any) -> Any:
         return []

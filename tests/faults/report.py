@@ -86,7 +86,7 @@ def _measured(outcomes: Sequence[Outcome], played: Campaign) -> str:
     return (
         f"{table(outcomes)}\n\n"
         f"{played.runs} runs a row, {played.lanes} at a time, {played.seconds / 60:.0f} minutes; seeds from"
-        f" {played.seed} on; {again} more were played again, because their fault had not happened for certain.\n"
+        f" {played.seed} on. Played again, because the fault had not happened for certain: {again}.\n\n"
         f"{_when()}: commit {_commit()}; {_machine()}.\n\n"
         f"| fault | what happens in a run |\n| --- | --- |\n{words}"
     )
@@ -107,8 +107,8 @@ def _machine() -> str:
     redis = next((word.removeprefix("v=") for word in servers[0].split() if word.startswith("v=")), servers[0])
     cores = _said("nproc")
     return (
-        f"{cores} cores, {platform.system()} {platform.release()}, Python {platform.python_version()},"
-        f" {redis_program().name} {redis}, PostgreSQL {servers[1].split()[-1] if servers[1] else '?'}"
+        f"{cores} cores, {platform.system()}, Python {platform.python_version()}, {redis_program().name} {redis},"
+        f" {servers[1].replace('postgres (PostgreSQL)', 'PostgreSQL').partition(' (')[0]}"
     )
 
 

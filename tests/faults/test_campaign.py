@@ -66,7 +66,7 @@ def test_a_planted_defect_is_found(lane, tmp_path, monkeypatch):
 
 
 def outcome(row=0, **changes):
-    return Outcome(ROWS[row].name, 7, **{"findings": Findings(decided=4, sent=3), "recovery": 1.25, **changes})
+    return Outcome(ROWS[row].name, 7, **{"findings": Findings(sent=3), "recovery": 1.25, **changes})
 
 
 def test_the_table_counts_what_happened_and_nothing_else():
@@ -87,7 +87,7 @@ def test_the_page_is_renewed_between_its_markers_alone():
     assert page.startswith(f"before\n{BEGIN}\n\n| fault |")
     assert page.endswith(f"{END}\nafter\n")
     assert "old" not in page
-    assert "seeds from 5 on; 1 more were played again" in page
+    assert "seeds from 5 on. Played again, because the fault had not happened for certain: 1." in page
     with pytest.raises(ValueError, match="no part between"):
         published("nothing", [], played)
     assert BEGIN in PAGE.read_text()
