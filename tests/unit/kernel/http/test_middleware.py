@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tradewind.kernel.http.middleware import RequestMiddleware
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
-from tradewind.kernel.telemetry.tracing import Tracer, Tracing
+from tradewind.kernel.telemetry.tracing import Tracing
 
 HEADERS = [
     (b"host", b"127.0.0.1:8003"),
