@@ -147,8 +147,6 @@ class Life:
         outcome, began = Outcome(self.row.name, self.seed, notes=self.notes), time.monotonic()
         try:
             await self._play(outcome)
-        except NeverError as error:
-            outcome.findings.unequal.append(str(error))
         except Exception:  # noqa: BLE001 - one run must not end the campaign; it is told, and fails it
             outcome.findings.unequal.append(traceback.format_exc())
         finally:
@@ -161,6 +159,15 @@ class Life:
 
     async def _play(self, outcome: Outcome) -> None:
         await self._begin()
+        try:
+            await self._live(outcome)
+        except NeverError as error:
+            self.misdeeds.append(str(error))
+        self.driver.decisions.clear()
+        self.driver.market.still = True
+        outcome.findings = await self._agree()
+
+    async def _live(self, outcome: Outcome) -> None:
         await self.must(self.tables.has_balances, "execution never knew the account")
         self.driver.begin()
         await self.must(lambda: self._trades(0.0), "no order was accepted")
@@ -169,9 +176,6 @@ class Life:
         await self.must(lambda: self._trades(over), "no order was accepted after the fault")
         outcome.recovery = (await self.tables.first_accepted(over) or over) - over
         await asyncio.sleep(self.random.uniform(0.5, 1.0))
-        self.driver.decisions.clear()
-        self.driver.market.still = True
-        outcome.findings = await self._agree()
 
     async def _struck(self, outcome: Outcome) -> float:
         try:
