@@ -55,14 +55,15 @@ render: setup ## print what the bot would run
 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+WHOLE := tests/topology tests/cluster tests/faults tests/simulation
 
 .PHONY: test
 test: setup ## every test, with coverage (at least 90 %, the domain 100 %)
 	@# Without the programs the tests of tests/cluster are skipped and say why, unless they are required.
 	@$(BIN)/python -m tests.cluster.toolchain > /dev/null || test "$${TRADEWIND_REQUIRE_CLUSTER:-0}" != 1
-	@# Whole bots, simulations and control planes run without coverage: its tracer makes them take twice as long.
-	$(PYTEST) --cov --cov-report= --ignore=tests/topology --ignore=tests/cluster --ignore=tests/simulation tests
-	$(PYTEST) tests/topology tests/cluster tests/simulation
+	@# Whole bots and control planes run without coverage, whose tracer makes them slow, and wait more than they work.
+	$(PYTEST) --cov --cov-report= $(addprefix --ignore=,$(WHOLE)) tests
+	$(PYTEST) $(WHOLE)
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | sed -n 's/^TOTAL/domain/p'
 

@@ -19,6 +19,8 @@ from tests.simulation.invariants import Invariants
 
 from tradewind.domain.order import OrderState
 from tradewind.execution.tables import fills, order_states, orders
+from tradewind.kernel.store.marks import delivery_marks
+from tradewind.kernel.store.outbox import outbox
 
 
 @dataclass(slots=True)
@@ -38,7 +40,9 @@ class Findings:
 
 
 class Comparison(Invariants):
-    """The bot's tables beside the venue's books."""
+    """The bot's tables beside the venue's books. All messages are in the outbox: a run has fewer than always stay."""
+
+    stored = outbox
 
     def __init__(self, bot: str, books: Books, handled_by_portfolio: set[str]) -> None:
         """`handled_by_portfolio` are the messages that its process has handled: what changed nothing has no row yet."""
@@ -76,6 +80,11 @@ class Comparison(Invariants):
                 *(f"{one.id} was not handled by the portfolio" for one in self._undone(connection, ("portfolio",))),
             ],
         )
+
+    def _gone_too_early(self, connection: Connection) -> Iterator[str]:
+        trimmed = connection.scalar(select(func.max(delivery_marks.c.sequence)))
+        if trimmed:
+            yield f"messages up to number {trimmed} are gone, so that not every command can be asked for"
 
     def _duplicated(self, connection: Connection, ours: dict[str, Any]) -> Iterator[str]:
         yield from (f"{name} is {count} orders of the venue" for name, count in self.taken.items() if count > 1)

@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select, union_all
+from sqlalchemy import Connection, FromClause, select, union_all
 from tests.simulation.exchange import BALANCES, BY_HAND, INSTRUMENTS, Exchange
 from tests.simulation.holdings import fill_of, held_by, moved
 from tests.simulation.store import Database, gone_inbox, gone_outbox
@@ -32,12 +32,12 @@ _IN_FLIGHT = (OrderState.SUBMITTED.value, OrderState.UNKNOWN.value)
 _TOLD = (OrderState.ACCEPTED.value, OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value)
 """Of two legs the first is told, and may be stored, before the second."""
 
-_STORED = union_all(select(outbox), select(gone_outbox)).subquery()
-"""Every message that was ever committed, trimmed or not."""
-
 
 class Invariants:
     """The questions. `violations` are those that were answered wrongly."""
+
+    stored: FromClause = union_all(select(outbox), select(gone_outbox)).subquery()
+    """Every message that was ever committed, trimmed or not."""
 
     def __init__(
         self, bot: str, database: Database, exchange: Exchange, handled: Callable[[str], AbstractSet[str]]
@@ -211,7 +211,7 @@ class Invariants:
                 yield f"position {position}: {held.get(position)} by fills, {kept.get(position)} in the portfolio"
 
     def _every_command(self, connection: Connection, ours: dict[str, Any]) -> Iterator[str]:
-        placed = connection.scalars(select(_STORED.c.message_id).where(_STORED.c.kind == "PlaceOrder"))
+        placed = connection.scalars(select(self.stored.c.message_id).where(self.stored.c.kind == "PlaceOrder"))
         for message_id in placed:
             name = message_id.removeprefix("place:")
             row = ours.get(name)
@@ -237,7 +237,8 @@ class Invariants:
     def _protected(self, connection: Connection, ours: dict[str, Any], told: Any) -> Iterator[str]:
         """What is held and was to have a stop has one over all of it, unless somebody took or refused it."""
         held = held_by(ours, told)
-        asked = connection.execute(select(_STORED.c.kind, _STORED.c.payload).where(_STORED.c.kind == "CancelOrder"))
+        stored = self.stored.c
+        asked = connection.execute(select(stored.kind, stored.payload).where(stored.kind == "CancelOrder"))
         canceled = {decode(kind, payload).client_order_id for kind, payload in asked}
         for position, amount in held.items():
             orders_of = [row for row in ours.values() if row.position_id == position]
