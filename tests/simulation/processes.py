@@ -97,7 +97,7 @@ def on_simulated_lines(loop: VirtualLoop, seed: int) -> Iterator[None]:
     replaced = [
         (ccxt_venue, "make_client", lambda settings: _line().client(settings)),
         (ccxt_venue, "VenueClock", lambda client: VenueClock(client, now=_line().wall)),
-        (ccxt_venue, "VenueCalls", lambda client, row: VenueCalls(client, row, now=loop.time)),
+        (ccxt_venue, "VenueCalls", lambda client, row, tracer: VenueCalls(client, row, loop.time, tracer)),
         (remote_market, "wall", SimpleNamespace(monotonic=loop.time)),
         (exchange_adapter, "AccountLock", NoLock),
         (throttler, "time", loop.time),
