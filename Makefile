@@ -63,7 +63,7 @@ test: setup ## every test, with coverage (at least 90 %, the domain 100 %)
 	@$(BIN)/python -m tests.cluster.toolchain > /dev/null || test "$${TRADEWIND_REQUIRE_CLUSTER:-0}" != 1
 	@# Whole bots and control planes run without coverage, whose tracer makes them slow, and wait more than they work.
 	$(PYTEST) --cov --cov-report= $(addprefix --ignore=,$(WHOLE)) tests
-	$(PYTEST) $(WHOLE)
+	$(PYTEST) -n $$(($(WORKERS) + 1)) $(WHOLE)
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | sed -n 's/^TOTAL/domain/p'
 
