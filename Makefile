@@ -55,14 +55,15 @@ render: setup ## print what the bot would run
 
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+WHOLE := tests/topology tests/cluster tests/faults tests/simulation
 
 .PHONY: test
 test: setup ## every test, with coverage (at least 90 %, the domain 100 %)
 	@# Without the programs the tests of tests/cluster are skipped and say why, unless they are required.
 	@$(BIN)/python -m tests.cluster.toolchain > /dev/null || test "$${TRADEWIND_REQUIRE_CLUSTER:-0}" != 1
-	@# Whole bots, simulations and control planes run without coverage: its tracer makes them take twice as long.
-	$(PYTEST) --cov --cov-report= --ignore=tests/topology --ignore=tests/cluster --ignore=tests/simulation tests
-	$(PYTEST) tests/topology tests/cluster tests/simulation
+	@# Whole bots and control planes run without coverage, whose tracer makes them slow, and wait more than they work.
+	$(PYTEST) --cov --cov-report= $(addprefix --ignore=,$(WHOLE)) tests
+	$(PYTEST) -n $$(($(WORKERS) + 1)) $(WHOLE)
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | sed -n 's/^TOTAL/domain/p'
 
@@ -88,6 +89,12 @@ SEED ?= 0
 .PHONY: simulate
 simulate: setup ## lives of a bot in virtual time, disturbed in every way (SCHEDULES=10000 SEED=0; 25 minutes on two cores)
 	$(BIN)/python -m tests.simulation --schedules $(SCHEDULES) --seed $(SEED)
+
+FAULTS ?= 10
+
+.PHONY: faults
+faults: setup ## real processes and servers under every fault (FAULTS=10 runs a row, SEED=0); writes docs/reliability.md
+	$(BIN)/python -m tests.faults --runs $(FAULTS) --seed $(SEED)
 
 .PHONY: kill-points
 kill-points: setup ## kill a bot at 200 random points and resume it each time

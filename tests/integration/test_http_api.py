@@ -269,7 +269,10 @@ async def test_health_is_told_with_its_parts(ask):
     assert set(health["services"]) == set(by_name())
     assert all(one["ready"] and one["state"] == "Running" for one in health["services"].values())
     assert health["resources"]["memory_bytes"] > 10**7
+    upstream = health["services"]["execution"]["dependencies"]["upstream:monitoring"]  # of the process that they share
+    assert (upstream["circuit"], upstream["failures"], upstream["at_once"]) == ("closed", 0, 100)
     _, text, _ = await ask("GET", "/metrics", None)
+    assert 'tradewind_circuit_state{bot="default/quickstart",dependency="upstream:monitoring"} 0.0' in text
     assert 'tradewind_health_score{bot="default/quickstart"} 100.0' in text
 
 

@@ -160,6 +160,8 @@ class PostgresServer(Server):
 
     name = "postgres"
     settings = ("max_connections=60", "shared_buffers=32MB", "unix_socket_directories=", "log_min_messages=warning")
+    initdb: tuple[str, ...] = ()
+    """More words for `initdb`."""
 
     def __init__(self, programs: Path) -> None:
         super().__init__()
@@ -177,7 +179,7 @@ class PostgresServer(Server):
         if self._user is not None:
             os.chown(self.folder, self._user, self._user)
         command = [self._programs / "initdb", "-D", data, "-U", "tradewind", "-A", "trust", "-E", "UTF8"]
-        command += ["--locale=C", "--no-sync"]
+        command += ["--locale=C", "--no-sync", *self.initdb]
         owner = {} if self._user is None else {"user": self._user, "group": self._user, "extra_groups": []}
         done = subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, timeout=PATIENCE, check=False, **owner

@@ -13,17 +13,18 @@ from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, FromClause, select, union_all
 from tests.simulation.exchange import BALANCES, BY_HAND, INSTRUMENTS, Exchange
-from tests.simulation.store import Database
+from tests.simulation.holdings import fill_of, held_by, moved
+from tests.simulation.store import Database, gone_inbox, gone_outbox
 
 from tradewind import catalog
 from tradewind.contracts.messages import Message, decode
 from tradewind.domain.money import ZERO
-from tradewind.domain.order import TERMINAL, Fill, Leg, OrderState, Side
+from tradewind.domain.order import TERMINAL, Leg, OrderState
 from tradewind.domain.position import balance_changes
 from tradewind.execution.tables import fills, order_states, orders
-from tradewind.kernel.store.outbox import outbox, read_undone
+from tradewind.kernel.store.outbox import inbox, outbox, read_undone
 from tradewind.portfolio.tables import ledger, positions
 from tradewind.sim_exchange.models import Execution, ExecutionReport
 
@@ -35,10 +36,13 @@ _TOLD = (OrderState.ACCEPTED.value, OrderState.PARTIALLY_FILLED.value, OrderStat
 class Invariants:
     """The questions. `violations` are those that were answered wrongly."""
 
+    stored: FromClause = union_all(select(outbox), select(gone_outbox)).subquery()
+    """Every message that was ever committed, trimmed or not."""
+
     def __init__(
         self, bot: str, database: Database, exchange: Exchange, handled: Callable[[str], AbstractSet[str]]
     ) -> None:
-        """`handled` tells of a service which messages its present process has handled."""
+        """`handled` tells of a service which messages its present process has handled and not said so yet."""
         self._bot, self._database, self._exchange, self._handled = bot, database, exchange, handled
         self.violations: list[str] = []
         self.taken: Counter[str] = Counter()
@@ -96,7 +100,7 @@ class Invariants:
         told = connection.execute(select(fills)).all()
         for row in told:
             filled[row.client_order_id] += row.amount
-            held[position_of[row.client_order_id]] += row.amount if row.side == Side.BUY.value else -row.amount
+            held[position_of[row.client_order_id]] += moved(row)
         for row in rows:
             if row.filled != filled[row.client_order_id]:
                 yield f"fills of {row.client_order_id} are {filled[row.client_order_id]}, its row says {row.filled}"
@@ -107,6 +111,24 @@ class Invariants:
         for (reference, currency), count in references.items():
             if count > 1:
                 yield f"{reference} changed the balance of {currency} {count} times"
+        yield from self._gone_too_early(connection)
+
+    def _gone_too_early(self, connection: Connection) -> Iterator[str]:
+        """What is trimmed was handled by all who had to; its number is not given again, and it is not handled again."""
+        handled = {(row.service, row.message_id) for row in connection.execute(select(gone_inbox))}
+        last: dict[str, int] = defaultdict(int)
+        for row in connection.execute(select(gone_outbox.c.topic, gone_outbox.c.kind, gone_outbox.c.message_id)):
+            for service in catalog.storing_consumers()[row.kind]:
+                if (service, row.message_id) not in handled:
+                    yield f"{row.message_id} is gone, and {service} never handled it"
+        for row in connection.execute(select(gone_outbox.c.topic, gone_outbox.c.sequence)):
+            last[row.topic] = max(last[row.topic], row.sequence)
+        for row in connection.execute(select(outbox.c.topic, outbox.c.sequence, outbox.c.message_id)):
+            if row.sequence <= last[row.topic]:
+                yield f"{row.message_id} was given number {row.sequence} of {row.topic}, which was gone"
+        for row in connection.execute(select(inbox)):
+            if (row.service, row.message_id) in handled:
+                yield f"{row.message_id} was handled by {row.service} again after it was gone"
 
     # ----------------------------------------------------------------------------------------------------- in the end
 
@@ -118,6 +140,7 @@ class Invariants:
         ours = {row.client_order_id: row for row in connection.execute(select(orders))}
         told = connection.execute(select(fills)).all()
         yield from self._same_orders(dict(ours))
+        yield from self._at_the_venue(ours)
         yield from self._same_fills(told)
         yield from self._same_balances(connection, told)
         yield from self._same_positions(connection, ours, told)
@@ -139,11 +162,21 @@ class Invariants:
             is_open = OrderState(row.state) not in TERMINAL
             if order.executed_quantity != row.filled or order.is_open != is_open:
                 yield f"order {name}: {order.status} {order.executed_quantity} there, {row.state} {row.filled} here"
+
+    def _at_the_venue(self, ours: dict[str, Any]) -> Iterator[str]:
+        theirs = {order.client_order_id for order in self._orders()}
         for name, row in ours.items():
             if name not in theirs and row.state not in ("Canceled", "Expired", "Rejected"):
                 yield f"order {name} is {row.state} here and the venue never had it"
 
     def _same_fills(self, told: Any) -> Iterator[str]:
+        here, there = self._fills(told)
+        for key in sorted(here.keys() | there.keys()):
+            if here.get(key) != there.get(key):
+                yield f"fill {key}: {there.get(key)} there, {here.get(key)} here"
+
+    def _fills(self, told: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """By pair and number: what is known here, and what is true there."""
         here = {(row.pair, row.trade_id): (row.client_order_id, row.amount, row.price, row.fee) for row in told}
         names = {(one.symbol, one.order_id): one.client_order_id for one in self._orders()}
         there = {}
@@ -151,14 +184,12 @@ class Invariants:
             for one in self._exchange.venue.my_trades(f"{instrument.base}{instrument.quote}", limit=1000):
                 name = names[one.symbol, one.order_id]
                 there[pair, str(one.trade_id)] = (name, one.quantity, one.price, one.commission)
-        for key in sorted(here.keys() | there.keys()):
-            if here.get(key) != there.get(key):
-                yield f"fill {key}: {there.get(key)} there, {here.get(key)} here"
+        return here, there
 
     def _same_balances(self, connection: Connection, told: Any) -> Iterator[str]:
         by_fills: dict[str, Decimal] = defaultdict(Decimal)
         for row in told:
-            for currency, change in balance_changes(_fill(row)).items():
+            for currency, change in balance_changes(fill_of(row)).items():
                 by_fills[currency] += change
         here: dict[str, Decimal] = defaultdict(Decimal)
         for row in connection.execute(select(ledger)):
@@ -170,16 +201,17 @@ class Invariants:
                 yield f"{currency}: {moved} there, {by_fills[currency]} by fills, {here[currency]} in the portfolio"
 
     def _same_positions(self, connection: Connection, ours: dict[str, Any], told: Any) -> Iterator[str]:
-        held: dict[str, Decimal] = defaultdict(Decimal)
-        for row in told:
-            held[ours[row.client_order_id].position_id] += row.amount if row.side == Side.BUY.value else -row.amount
+        held = held_by(ours, told)
         kept = {row.position_id: row.amount for row in connection.execute(select(positions))}
         for position in sorted(held.keys() | kept.keys()):
-            if held.get(position, ZERO) != kept.get(position, ZERO):
+            amount = held.get(position, ZERO)
+            # What a fee in base leaves, less than can be traded, is no position any more.
+            closed = position in ours and not INSTRUMENTS[ours[position].pair].amount(amount)
+            if kept.get(position, ZERO) not in ((ZERO, amount) if closed else (amount,)):
                 yield f"position {position}: {held.get(position)} by fills, {kept.get(position)} in the portfolio"
 
     def _every_command(self, connection: Connection, ours: dict[str, Any]) -> Iterator[str]:
-        placed = connection.scalars(select(outbox.c.message_id).where(outbox.c.kind == "PlaceOrder"))
+        placed = connection.scalars(select(self.stored.c.message_id).where(self.stored.c.kind == "PlaceOrder"))
         for message_id in placed:
             name = message_id.removeprefix("place:")
             row = ours.get(name)
@@ -193,23 +225,25 @@ class Invariants:
                 elif not _reason(connection, name):
                     yield f"{message_id} is {row.state} and nothing says why"
 
-    def _undone(self, connection: Connection) -> Iterator[Message]:
+    def _undone(
+        self, connection: Connection, services: tuple[str, ...] = ("execution", "portfolio")
+    ) -> Iterator[Message]:
         """Where handling a message changed nothing, its row waits for the next transaction: its process knows."""
-        for service in ("execution", "portfolio"):
+        for service in services:
             handled = self._handled(service)
             consumed = {kind: [service] for kind, of in catalog.storing_consumers().items() if service in of}
             yield from (one for one in read_undone(connection, self._bot, consumed) if one.id not in handled)
 
     def _protected(self, connection: Connection, ours: dict[str, Any], told: Any) -> Iterator[str]:
         """What is held and was to have a stop has one over all of it, unless somebody took or refused it."""
-        held: dict[str, Decimal] = defaultdict(Decimal)
-        for row in told:
-            held[ours[row.client_order_id].position_id] += row.amount if row.side == Side.BUY.value else -row.amount
-        asked = connection.execute(select(outbox.c.kind, outbox.c.payload).where(outbox.c.kind == "CancelOrder"))
+        held = held_by(ours, told)
+        stored = self.stored.c
+        asked = connection.execute(select(stored.kind, stored.payload).where(stored.kind == "CancelOrder"))
         canceled = {decode(kind, payload).client_order_id for kind, payload in asked}
         for position, amount in held.items():
             orders_of = [row for row in ours.values() if row.position_id == position]
             entry = ours[position]
+            whole = INSTRUMENTS[entry.pair].amount(amount)
             excused = self.emergency or any(
                 row.state == "Rejected" or row.client_order_id in canceled for row in orders_of
             )
@@ -218,8 +252,8 @@ class Invariants:
                 continue
             stops = [row for row in orders_of if row.leg == Leg.STOP.value and OrderState(row.state) not in TERMINAL]
             covered = sum((row.amount - row.filled for row in stops), ZERO)
-            if covered != amount:
-                yield f"position {position} holds {amount}, and its stops cover {covered}"
+            if covered != whole:
+                yield f"position {position} holds {whole}, and its stops cover {covered}"
 
     def _orders(self) -> list[Any]:
         symbols = [f"{one.base}{one.quote}" for one in INSTRUMENTS.values()]
@@ -234,18 +268,3 @@ def _reason(connection: Connection, name: str) -> str | None:
     """Why an order is in its last state."""
     mine = select(order_states.c.reason).where(order_states.c.client_order_id == name)
     return connection.scalar(mine.order_by(order_states.c.version.desc()).limit(1))
-
-
-def _fill(row: Any) -> Fill:
-    return Fill(
-        trade_id=row.trade_id,
-        client_order_id=row.client_order_id,
-        pair=row.pair,
-        side=Side(row.side),
-        amount=row.amount,
-        price=row.price,
-        fee=row.fee,
-        fee_currency=row.fee_currency,
-        maker=row.maker,
-        time=row.time,
-    )

@@ -12,12 +12,16 @@ from dataclasses import replace
 from typing import Any
 from unittest import mock
 
+from sqlalchemy import false
+
 from tradewind.execution.adapters.ccxt.venue import CcxtVenue
 from tradewind.execution.adapters.remote_account import RemoteAccount
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.reconciliation import Adoption
 from tradewind.execution.sender import Sender
+from tradewind.kernel.sequences import Place
 from tradewind.kernel.service import ServiceRunner
+from tradewind.kernel.store import trimming
 
 Planted = Callable[[], contextlib.AbstractContextManager[Any]]
 
@@ -28,8 +32,8 @@ def _no_inbox() -> Iterator[None]:
     handle_one = ServiceRunner._handle_one
 
     async def forgetting(self: ServiceRunner, message: Any, *rest: Any) -> bool:
-        self._handled.discard(message.id)
-        return await handle_one(self, message, *rest)
+        with mock.patch.object(self._sequences, "place", return_value=Place.NEXT):
+            return await handle_one(self, message, *rest)
 
     with (
         mock.patch.object(ServiceRunner, "_handle_one", forgetting),
@@ -83,5 +87,6 @@ DEFECTS: dict[str, Planted] = {
     "signed when it is sent": lambda: mock.patch.object(CcxtVenue, "_nonce", lambda venue: venue._present_nonce()),
     "no answer is a refusal": _refused_when_silent,
     "sent before it is stored": _sent_before_it_is_stored,
+    "gone before it is handled": lambda: mock.patch.object(trimming, "lacked_by", return_value=false()),
     "a stop is left out": lambda: mock.patch.object(OrderLedger, "_protect"),
 }

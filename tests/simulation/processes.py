@@ -34,6 +34,7 @@ from tradewind.execution.adapters import exchange as exchange_adapter
 from tradewind.execution.adapters.ccxt import venue as ccxt_venue
 from tradewind.execution.adapters.ccxt.calls import VenueCalls
 from tradewind.execution.adapters.ccxt.clock import VenueClock
+from tradewind.kernel import retention
 from tradewind.kernel.ccxt_import import import_ccxt
 from tradewind.kernel.service import Context, ServiceRunner
 from tradewind.kernel.settings import ExchangeCredentials, Settings
@@ -96,10 +97,13 @@ def on_simulated_lines(loop: VirtualLoop, seed: int) -> Iterator[None]:
     replaced = [
         (ccxt_venue, "make_client", lambda settings: _line().client(settings)),
         (ccxt_venue, "VenueClock", lambda client: VenueClock(client, now=_line().wall)),
-        (ccxt_venue, "VenueCalls", lambda client, row: VenueCalls(client, row, now=loop.time)),
+        (ccxt_venue, "VenueCalls", lambda client, row, tracer: VenueCalls(client, row, loop.time, tracer)),
         (remote_market, "wall", SimpleNamespace(monotonic=loop.time)),
         (exchange_adapter, "AccountLock", NoLock),
         (throttler, "time", loop.time),
+        # A schedule is short: what is trimmed after months goes within it.
+        (retention, "TAIL", 1),
+        (retention, "BLOCK", 2),
     ]
     with contextlib.ExitStack() as stack:
         for place, name, value in replaced:

@@ -225,7 +225,8 @@ class Schedule:
                 return
 
     def _handled(self, service: str) -> set[str]:
-        return set().union(*(one.runners[service]._handled for one in self.processes if service in one.runners))
+        runners = [one.runners[service] for one in self.processes if service in one.runners]
+        return {message.id for runner in runners for message in runner._owed}
 
     def _report(self, report: object) -> None:
         self.invariants.on_report(report)  # type: ignore[arg-type]

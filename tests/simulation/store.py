@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import DDL, Column, Connection, MetaData, Table
 from tests.simulation.disturbances import Disturbances, Kind
 from tests.simulation.fates import Fate
 from tests.simulation.virtual_loop import Process
@@ -18,9 +18,16 @@ from tests.simulation.virtual_loop import Process
 from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order import OrderState
 from tradewind.kernel.store.base import METADATA, UnknownOutcomeError, Write, execute
+from tradewind.kernel.store.outbox import inbox, outbox
 from tradewind.kernel.store.sqlite import sqlite_engine
 
 Result = TypeVar("Result")
+
+_KEPT = MetaData()
+gone_outbox, gone_inbox = (
+    Table(f"gone_{table.name}", _KEPT, *(Column(one.name, one.type) for one in table.c)) for table in (outbox, inbox)
+)
+"""What was trimmed, for whoever asks in the end what there was."""
 
 
 class Database:
@@ -29,12 +36,19 @@ class Database:
     def __init__(self) -> None:
         engine = sqlite_engine(None)
         METADATA.create_all(engine)
+        _KEPT.create_all(engine)
         self.connection = engine.connect()
+        with self.connection.begin():
+            for table in (outbox, inbox):
+                old = ", ".join(f"OLD.{one.name}" for one in table.c)
+                keep = f"INSERT INTO gone_{table.name} VALUES ({old})"
+                trigger = f"CREATE TRIGGER keep_{table.name} BEFORE DELETE ON {table.name} BEGIN {keep}; END"
+                self.connection.execute(DDL(trigger))
 
     def empty(self) -> None:
         """Be as new."""
         with self.connection.begin():
-            for table in METADATA.sorted_tables:
+            for table in (*METADATA.sorted_tables, *_KEPT.sorted_tables):
                 self.connection.execute(table.delete())
 
     def read(self, query: Callable[[Connection], Result]) -> Result:

@@ -11,6 +11,7 @@ from tradewind.contracts.messages import FeedStateChanged, decode
 from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order import Leg, OrderState
 from tradewind.engine.trading import LATCH
+from tradewind.kernel.resilience import Circuit, Dependency, Limits
 
 START = "spec.data.span.start=2022-03-01"
 HELD = (START, "spec.data.span.end=2022-03-26")
@@ -59,6 +60,24 @@ class Disk:
 
     async def refused_thrice(self):
         return self.refused >= 3
+
+
+async def test_it_is_stored_by_a_store_that_nobody_else_may_ask_now(embedded):
+    """A circuit that is open holds back whoever can wait. A stop is tried, and its answer opens the way for all."""
+    store = Dependency("store", Limits(failures=1, pause=1000.0, longest_pause=1000.0))
+
+    async def before(_number, writes):
+        if "engine_state" in tables_of(writes):  # the engine's alone: execution's answer would open the way for it
+            with store.attempt(lambda _error: True):
+                """It would have been written."""
+
+    async with embedded(*HELD, "spec.data.speed=360000", before=before, until_end=False) as bot:
+        while not await bot.ask("portfolio", "trades"):
+            await bot.feed.take(10)
+        store.failed("away")
+        answer = await bot.ask("engine", "emergency_stop", actor="me", reason="fire")
+        assert ("EmergencyStopped", True, []) == (answer["state"], answer["stored"], answer["troubles"])
+        assert store.circuit is Circuit.CLOSED
 
 
 async def test_a_latch_that_could_not_be_stored_outlives_failed_commits_and_restarts(embedded, tmp_path):

@@ -14,11 +14,17 @@ from tradewind.domain.errors import TemporaryError
 
 FORTNIGHT = ("spec.data.span.start=2022-03-05", "spec.data.span.end=2022-03-19")
 
+STARTED = 4
+"""The first commit after those of the start, which it does not survive: two marks and a lease."""
+
 
 @pytest.fixture(autouse=True)
 def _no_second_chance(monkeypatch):
     """A tick that is not settled by itself is not sent again within these tests: they end by their own timeout."""
     monkeypatch.setattr("tradewind.market_data.sending.SETTLE_TIMEOUT", 3600.0)
+    # What is trimmed after months goes within each run, so that a commit of the trimming may fail too.
+    for name, value in (("TAIL", 20), ("BLOCK", 10), ("PAUSE", 0.0)):
+        monkeypatch.setattr(f"tradewind.kernel.retention.{name}", value)
 
 
 async def outcome(bot):
@@ -47,7 +53,7 @@ async def test_single_commits_that_fail_change_nothing(embedded, manifest, tmp_p
         expected = await outcome(bot)
         commits = bot._store.commits
     choice = random.Random(seed)
-    failing = {choice.randint(2, commits): choice.choice(["before", "after"]) for _ in range(5)}
+    failing = {choice.randint(STARTED, commits): choice.choice(["before", "after"]) for _ in range(5)}
     failed = []
 
     def at(moment):

@@ -25,6 +25,7 @@ from tests.topology.recordings import gappy_bot
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.money import plain
+from tradewind.kernel import retention
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.kernel.telemetry.logging import configure_logging
@@ -124,8 +125,18 @@ def _child(directory: Path, manifest: Path, kind: str = "", number: int = 0) -> 
     return os.waitpid(pid, 0)[1]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _trimmed():
+    """What is trimmed after months goes within each run, so that the trimming is killed too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retention, "TAIL", 20)
+        patch.setattr(retention, "BLOCK", 10)
+        patch.setattr(retention, "PAUSE", 0.0)
+        yield
+
+
 @pytest.fixture(scope="module", params=["quickstart", "gaps", "simulated"])
-def undisturbed(request, tmp_path_factory):
+def undisturbed(request, tmp_path_factory, _trimmed):
     """A manifest, what it comes to when nobody disturbs it, and how many points there are to kill it at."""
     directory = tmp_path_factory.mktemp("undisturbed")
     manifest = QUICKSTART if request.param == "quickstart" else gappy_bot(directory, candles=250)

@@ -104,7 +104,7 @@ class Script:
 def script(monkeypatch):
     found = Script()
 
-    async def connect(exchange):
+    async def connect(exchange, dependencies):
         return found
 
     monkeypatch.setattr("tradewind.market_data.service.exchange_feed", connect)

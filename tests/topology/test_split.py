@@ -7,6 +7,7 @@ common but Redis and PostgreSQL: a test can end one and begin another in a momen
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 
 import pytest
@@ -17,7 +18,7 @@ from tests.topology.test_databases import everything
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import TemporaryError
-from tradewind.kernel.bus.redis_streams import Pace
+from tradewind.kernel.bus.redis_streams import Pace, stream_of
 from tradewind.kernel.http.server import Listener
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import StateDirectory
@@ -59,7 +60,7 @@ class Split:
         self.database, self.broker = database, broker
         self.processes = {}
 
-    async def begin(self, *services, name=None):
+    async def begin(self, *services, name=None, **options):
         name = name or "+".join(services)
         bot = load_bot(self.manifest)
         settings = Settings(key_directory=self.directory)
@@ -67,7 +68,7 @@ class Split:
         process = EmbeddedBot(
             bot,
             StateDirectory(self.directory / name),
-            EmbeddedOptions(until_end=False, listen=listen, services=services, settings=settings),
+            EmbeddedOptions(until_end=False, listen=listen, services=services, settings=settings, **options),
             shared=Shared(bot, self.database, self.broker, settings, pace=PACE),
         )
         self.processes[name] = process
@@ -140,6 +141,13 @@ async def halfway_points(process):
         await asyncio.gather(watching, return_exceptions=True)
 
 
+async def circuits(monitoring, dependency):
+    """Those of a dependency that the processes have, as `/health/detailed` shows them."""
+    picture = await monitoring.runners["monitoring"].service.tasks[0].__self__.look()
+    told = [one.get("dependencies", {}) for one in picture.services.values()]
+    return {one[dependency]["circuit"] for one in told if dependency in one}
+
+
 async def test_they_find_each_other_in_whatever_order_they_begin(split, expected):
     """And store row for row what one process stores."""
     async with asyncio.timeout(120):
@@ -165,6 +173,39 @@ async def test_each_may_be_started_again_alone(split, expected, service):
     same(await rows(split), expected, taken_over=service == "execution")
 
 
+@pytest.fixture
+def trimmed(monkeypatch):
+    """What is trimmed after months goes within a run; the most rows of a topic that are left of it then."""
+    for name, value in (("TAIL", 5), ("BLOCK", 5), ("PAUSE", 0.0)):
+        monkeypatch.setattr(f"tradewind.kernel.retention.{name}", value)
+    return 5 + 2 * 5 + 5
+
+
+CONSUMED = {"portfolio": "orders.events", "execution": "orders.commands"}
+
+
+@pytest.mark.parametrize("service", CONSUMED)
+async def test_what_is_trimmed_and_comes_again_changes_nothing(split, expected, redis_server, trimmed, service):
+    """Twice a service is down, and then given again all that Redis ever had of its topic, most of it trimmed."""
+    stream = stream_of(load_bot(split.manifest).key, CONSUMED[service])
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(split.begin(name) for name in TRADING))
+        watcher = await split.begin("monitoring")
+        async with halfway_points(watcher) as points:
+            for _ in range(2):
+                await anext(points)
+                await split.end(service)
+                assert await asyncio.to_thread(redis_server.command, "XGROUP", "DESTROY", stream, service) == ":1\r\n"
+                await split.begin(service)
+            await until_ended(watcher)
+    found = await rows(split)
+    same(found, {name: expected[name] for name in RESULTS}, taken_over=True)
+    kept, stored = (collections.Counter(dict(row)["topic"] for row in part["outbox"]) for part in (found, expected))
+    assert max(kept.values()) <= trimmed
+    assert min(stored[topic] for topic in ("orders.events", "orders.commands", "portfolio.events")) > 2 * trimmed
+    assert len(found["inbox"]) <= sum(kept.values())
+
+
 @pytest.mark.parametrize("server", ["redis", "postgres", "both"])
 async def test_servers_may_be_killed_and_be_away(split, expected, server, servers):
     """Twice for seconds: no process ends, nothing is lost or done twice, and all goes on by itself."""
@@ -176,8 +217,12 @@ async def test_servers_may_be_killed_and_be_away(split, expected, server, server
                 await anext(points)
                 await asyncio.gather(*(asyncio.to_thread(one.kill) for one in servers))
                 await asyncio.sleep(3)
+                if server != "postgres":
+                    assert "closed" not in await circuits(split.processes["monitoring"], "redis")
                 await asyncio.gather(*(asyncio.to_thread(one.start) for one in servers))
             await until_ended(split.processes["engine"])
+        assert await circuits(split.processes["monitoring"], "redis") == {"closed"}
+        assert await circuits(split.processes["monitoring"], "postgresql") == {"closed"}
     assert {name: process.states() for name, process in split.processes.items()} == {
         name: {name: "Running"} for name in split.processes
     }

@@ -58,6 +58,8 @@ async def test_spans_carry_the_service_that_made_them(embedded):
         "evaluation": "strategy",
         "decision": "engine",
         "order": "execution",
+        "POST binance": "execution",
+        "DELETE binance": "execution",
         "fill": "execution",
         "position": "portfolio",
     } == services

@@ -12,6 +12,7 @@ from tradewind.engine.cycle import Cycle
 from tradewind.engine.handlers import EngineHandlers
 from tradewind.engine.trading import Trading, TradingState
 from tradewind.engine.view import AccountView
+from tradewind.kernel.resilience import vital
 from tradewind.kernel.service import Context
 
 Verb = Literal["start", "stop", "pause", "resume"]
@@ -77,6 +78,10 @@ class TradingControl:
 
         With the store down it is kept in memory and in a file until a unit of work commits.
         """
+        with vital():
+            return await self._stop_at_once(actor, reason, flatten=flatten)
+
+    async def _stop_at_once(self, actor: str, reason: str, *, flatten: bool) -> dict[str, Any]:
         self._trading.latch(reason, actor)
         canceled, troubles = await self._cancel_everything()
         stored = True
@@ -98,7 +103,8 @@ class TradingControl:
         """Where the manifest itself says emergency stop: nothing may rest or be on its way from before."""
         if not self._context.bot.spec.emergency_stop:
             return
-        canceled, troubles = await self._cancel_everything()
+        with vital():
+            canceled, troubles = await self._cancel_everything()
         async with self._context.unit() as unit:
             cause = f"manifest-{int(self._context.clock.now() * 1000)}"
             self._cycle.cancel_entries(self._handlers.time, cause, unit)

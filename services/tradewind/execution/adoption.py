@@ -30,17 +30,9 @@ class Adoption:
         """The venue has taken orders; what was sent and is not among them is asked for."""
         unit.writes.extend(answer.writes)
         for told in answer.orders:
-            record = self._ledger.records[told.client_order_id]
-            traceparent = self._context.tracer.span(
-                "order",
-                record.traceparent,
-                {"pair": told.pair, "leg": record.order.leg.value, "client_order_id": told.client_order_id},
-                start=record.signed_at,
-            )
-            if record.order.state is OrderState.SUBMITTED:  # else the stream overtook the acknowledgement
-                self._ledger.move(
-                    told.client_order_id, OrderState.ACCEPTED, unit, traceparent=traceparent or record.traceparent
-                )
+            # Else the stream overtook the acknowledgement.
+            if self._ledger.records[told.client_order_id].order.state is OrderState.SUBMITTED:
+                self._ledger.move(told.client_order_id, OrderState.ACCEPTED, unit)
         self._take(answer, unit)
         self.doubt(sent, "NotAnswered", unit, only=OrderState.SUBMITTED)
 

@@ -23,13 +23,14 @@ from tradewind.domain.errors import ConfigError, TemporaryError
 from tradewind.domain.order import Leg, OrderState
 from tradewind.domain.timeframe import close_time
 from tradewind.execution.ledger import OrderLedger
+from tradewind.execution.live_venue import NotTakenError
 from tradewind.execution.market import VenueMarket
 from tradewind.execution.ports import Venue, VenueRefusalError
 from tradewind.execution.reconciliation import reconcile, report
 from tradewind.execution.records import record_of
 from tradewind.execution.sender import ASK_PAUSES, Sender
 from tradewind.execution.ticks import matched, settled
-from tradewind.execution.venue_call import VenueSilentError, call_venue
+from tradewind.execution.venue_call import VenueSilentError, call_venue, circuit_of
 from tradewind.kernel.service import RETRY_PAUSES, Context
 from tradewind.kernel.store.base import FencedError
 from tradewind.kernel.unit import UnitOfWork
@@ -154,9 +155,7 @@ class ExecutionHandlers:
             except (FencedError, ConfigError):
                 raise
             except (VenueRefusalError, VenueSilentError) as error:
-                pause = ASK_PAUSES[min(self._silences, len(ASK_PAUSES) - 1)]
-                self._silences += 1
-                await self._pause(error, pause)
+                await self._pause(error, self._pause_after(error))
             except TemporaryError as error:
                 await self._pause(error, error.retry_after)
             except Exception as error:
@@ -168,6 +167,12 @@ class ExecutionHandlers:
     async def listen(self) -> None:
         """Hear what the venue tells by itself."""
         await self._market.listen()
+
+    def _pause_after(self, error: VenueRefusalError | VenueSilentError) -> float:
+        if isinstance(error, NotTakenError) and error.retry_after > 0:
+            return max(error.retry_after, ASK_PAUSES[0])  # the venue says when
+        self._silences += 1
+        return ASK_PAUSES[min(self._silences, len(ASK_PAUSES)) - 1]
 
     async def _pause(self, error: Exception, seconds: float) -> None:
         self.reconciled.clear()
@@ -226,7 +231,8 @@ class ExecutionHandlers:
         if await self._sender.resolve_unknown() is not None and self._sender.doubts():
             return False
         loads = await self._ledger.settled()
-        balances = await call_venue(self._venue.balances, self._sender.call_timeout)
+        circuit = circuit_of(self._context, self._venue)
+        balances = await call_venue(self._venue.balances, self._sender.call_timeout, circuit=circuit)
         async with self._context.unit() as unit:
             self._ledger.refuse_loaded_since(loads)
             self._ledger.guard(unit)

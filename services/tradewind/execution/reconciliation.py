@@ -15,7 +15,7 @@ from tradewind.execution.adoption import Adoption
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.ports import Venue, VenueFill, VenueOrder, VenueRefusalError
 from tradewind.execution.records import OrderRecord
-from tradewind.execution.venue_call import call_venue
+from tradewind.execution.venue_call import call_venue, circuit_of
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 
@@ -29,9 +29,10 @@ _IN_FLIGHT = (OrderState.INTENDED, OrderState.SUBMITTED, OrderState.UNKNOWN)
 async def reconcile(context: Context, ledger: OrderLedger, venue: Venue) -> None:
     """Bring the ledger to the venue's truth. What was in flight becomes `Unknown`, for the sender to ask about."""
     loads = await ledger.settled()
-    told = await call_venue(venue.open_orders, CALL_TIMEOUT)
-    fills = await call_venue(venue.fills, CALL_TIMEOUT)
-    balances = await call_venue(venue.balances, CALL_TIMEOUT)
+    circuit = circuit_of(context, venue)
+    told = await call_venue(venue.open_orders, CALL_TIMEOUT, circuit=circuit)
+    fills = await call_venue(venue.fills, CALL_TIMEOUT, circuit=circuit)
+    balances = await call_venue(venue.balances, CALL_TIMEOUT, circuit=circuit)
     _refuse_to_share(told, ledger)
     async with context.unit() as unit:
         ledger.refuse_loaded_since(loads)

@@ -20,7 +20,7 @@ from tradewind.execution.ports import Answer
 from tradewind.execution.reconciliation import reconcile
 from tradewind.execution.sender import Sender
 from tradewind.execution.ticks import matched, opening_settled
-from tradewind.execution.venue_call import call_venue
+from tradewind.execution.venue_call import call_venue, circuit_of
 from tradewind.kernel.service import Context
 from tradewind.kernel.store.base import FencedError
 from tradewind.kernel.unit import UnitOfWork
@@ -61,7 +61,8 @@ class RemoteMarket:
 
     async def connect(self) -> None:
         """Learn the venue's markets and clock, or its clock again."""
-        await call_venue(partial(self._venue.start, list(self._ledger.instruments)), CONNECT_TIMEOUT)
+        start = partial(self._venue.start, list(self._ledger.instruments))
+        await call_venue(start, CONNECT_TIMEOUT, circuit=circuit_of(self._context, self._venue))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -150,7 +151,8 @@ class RemoteMarket:
 
     async def finish(self, time: int) -> None:  # noqa: ARG002
         """Have the venue's market close, and hear all that came of it."""
-        await call_venue(self._venue.close_market, self._venue.call_timeout)
+        circuit = circuit_of(self._context, self._venue)
+        await call_venue(self._venue.close_market, self._venue.call_timeout, circuit=circuit)
         await self._ask(0)
 
     async def _ask(self, events: int) -> None:

@@ -11,6 +11,7 @@ so what follows from an answer is decided on the order as it is then, in the uni
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -21,11 +22,14 @@ from tradewind.domain.order import TERMINAL, Leg, Order, OrderState
 from tradewind.execution.adoption import NEVER_TAKEN, Adoption
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.live_venue import UNKNOWN_ORDER, NotTakenError
+from tradewind.execution.order_spans import OrderSpans
 from tradewind.execution.ports import DUPLICATE, Answer, Venue, VenueFill, VenueOrder, VenueRefusalError
 from tradewind.execution.reconciliation import external_order
 from tradewind.execution.records import OrderRecord
-from tradewind.execution.venue_call import Result, VenueSilentError, call_venue
+from tradewind.execution.venue_call import Result, VenueSilentError, call_venue, circuit_of
+from tradewind.kernel.resilience import Circuit, vital
 from tradewind.kernel.service import Context
+from tradewind.kernel.telemetry.tracing import under
 from tradewind.kernel.unit import UnitOfWork
 
 Answered = Answer | VenueRefusalError | VenueSilentError
@@ -41,9 +45,12 @@ class Sender:
         self._context, self._ledger, self._venue = context, ledger, venue
         self.call_timeout = call_timeout
         self._adoption = Adoption(context, ledger)
+        self._circuit = circuit_of(context, venue)
         self._tries: dict[str, int] = {}
         self._blocked: set[str] = set()
         self._bare_since: dict[str, float] = {}
+        self._held_until = 0.0
+        """Wall time before which the venue wants no question."""
         self._working = asyncio.Lock()
         self.stopped_at = -1
         """Market time of the last emergency stop: an entry that was decided up to then is not sent."""
@@ -93,10 +100,12 @@ class Sender:
     def _pause_of(self, record: OrderRecord) -> float:
         """Seconds until it is this one's turn again, at the latest when it may be sent again."""
         pause, bound = _pause(self._tries.get(record.order.client_order_id, 0)), self._venue.resend_after
+        now = self._context.clock.now()
+        held = max(self._held_until - now, 0.0)
         if record.order.state is not OrderState.UNKNOWN or record.signed_at is None or bound is None:
-            return pause
-        left = record.signed_at + bound - self._context.clock.now()
-        return min(pause, left) if left > 0 else pause
+            return max(pause, held)
+        left = record.signed_at + bound - now
+        return max(min(pause, left) if left > 0 else pause, held)
 
     async def cancel_everything(self) -> tuple[int, list[str]]:
         """Cancel all that is open, whoever placed it; returns how many, and what could not be canceled.
@@ -104,6 +113,10 @@ class Sender:
         The venue comes first and the store second, so that it also works while the store does not; and it waits for
         nothing, so it may come between any two steps of the worker.
         """
+        with vital():
+            return await self._cancel_everything()
+
+    async def _cancel_everything(self) -> tuple[int, list[str]]:
         self.stopped_at = self._ledger.time
         troubles = list[str]()
         orders = [record.order for record in self._ledger.open() if record.order.state is not OrderState.INTENDED]
@@ -233,26 +246,47 @@ class Sender:
         return instrument.amount(min(record.order.remaining, self._ledger.held(record.position_id)))
 
     async def _send(self, record: OrderRecord) -> None:
+        if record.order.leg is Leg.ENTRY and not self._ledger.is_late(record) and not await self._answers():
+            self._block(record)
+            return
         if self._ledger.is_late(record):
             await self._unit(partial(self._adoption.end, record, OrderState.EXPIRED, "DecisionExpired"))
             return
         signed_at = self._context.clock.now()
         sent: list[OrderRecord] = []
+        spans = OrderSpans(self._context.tracer, signed_at)
 
         def submit(unit: UnitOfWork) -> None:
             for one in self._group_of(record):
-                client_id = one.order.client_order_id
-                sent.append(self._ledger.move(client_id, OrderState.SUBMITTED, unit, signed_at=signed_at))
+                client_id, told = one.order.client_order_id, spans.begin(one)
+                move = partial(self._ledger.move, client_id, OrderState.SUBMITTED, unit)
+                sent.append(move(signed_at=signed_at, traceparent=told))
 
         await self._unit(submit)
         if not sent:
             return
         create = partial(self._venue.create, [one.order for one in sent])
-        if isinstance(await self._ask(create, partial(self._created, sent), signed_at), Answer):
+        with spans, under(sent[0].traceparent):
+            answered = await self._ask(create, partial(self._created, sent), signed_at)
+            spans.outcome = _outcome(answered)
+        if isinstance(answered, Answer):
             now, metrics = self._context.clock.now(), self._context.metrics
             metrics.order_seconds.labels(self._context.key).observe(now - signed_at)
             if record.is_protective and (since := self._bare_since.pop(record.position_id, None)) is not None:
                 metrics.unprotected_seconds.labels(self._context.key).observe(now - since)
+
+    async def _answers(self) -> bool:
+        """Whether an entry may go out. While the venue is silent each would only be one more unknown outcome.
+
+        Nothing is sent and nothing recorded: the order waits for as long as its decision stands. Once the pause is
+        over it is a question that shows whether the venue answers, and not the order.
+        """
+        if self._circuit is None:
+            return True
+        if self._circuit.circuit is Circuit.HALF_OPEN:
+            with contextlib.suppress(VenueRefusalError, VenueSilentError):
+                await self._call(self._venue.open_orders)
+        return not self._circuit.trouble()
 
     def _created(self, sent: list[OrderRecord], answered: Answered, unit: UnitOfWork) -> None:
         match answered:
@@ -266,9 +300,14 @@ class Sender:
                 self._adoption.doubt(sent, str(answered), unit)
 
     async def _cancel(self, record: OrderRecord) -> None:
+        with vital():
+            await self._cancel_at_venue(record)
+
+    async def _cancel_at_venue(self, record: OrderRecord) -> None:
         signed_at = self._context.clock.now()
         await self.confirm_lease()
-        await self._ask(lambda: self._venue.cancel(record.order), partial(self._canceled, record), signed_at)
+        with under(record.traceparent):
+            await self._ask(lambda: self._venue.cancel(record.order), partial(self._canceled, record), signed_at)
         if self._present(record).order.is_open:
             self._failed(record)
         elif any(leg.order.state is OrderState.INTENDED for leg in self._ledger.protective(record.position_id)):
@@ -289,9 +328,10 @@ class Sender:
         assert wanted is not None
         signed_at = self._context.clock.now()
         await self.confirm_lease()
-        answered = await self._ask(
-            lambda: self._venue.amend(record.order, wanted), partial(self._amendment, record, wanted), signed_at
-        )
+        with under(record.traceparent):
+            answered = await self._ask(
+                lambda: self._venue.amend(record.order, wanted), partial(self._amendment, record, wanted), signed_at
+            )
         if not isinstance(answered, Answer):
             self._failed(record)
 
@@ -331,10 +371,15 @@ class Sender:
         client_id = record.order.client_order_id
         loads = await self._ledger.settled()
         try:
-            found = await self._call(lambda: self._venue.find(record.order))
-            fills = await self._call(self._venue.fills) if found and found.filled > record.order.filled else ()
+            with under(record.traceparent):
+                found = await self._call(lambda: self._venue.find(record.order))
+                fills = await self._call(self._venue.fills) if found and found.filled > record.order.filled else ()
         except (VenueRefusalError, VenueSilentError) as error:
-            self._failed(record)
+            if isinstance(error, NotTakenError) and error.retry_after > 0:
+                # It says when; pauses that grow would outlast that by far.
+                self._held_until = self._context.clock.now() + max(error.retry_after, ASK_PAUSES[0])
+            else:
+                self._failed(record)
             self._context.log.warning("order outcome unknown", client_order_id=client_id, error=str(error))
             return
         if found is not None:
@@ -399,7 +444,7 @@ class Sender:
                 self._ledger.guard(unit)
 
     async def _call(self, call: Callable[[], Awaitable[Result]], signed_at: float | None = None) -> Result:
-        return await call_venue(call, self.call_timeout, signed_at)
+        return await call_venue(call, self.call_timeout, signed_at, self._circuit)
 
     async def _ask(
         self,
@@ -436,6 +481,18 @@ def _is_work(record: OrderRecord) -> bool:
         or record.cancel_requested
         or record.wanted_stop_price is not None
     )
+
+
+def _outcome(answered: Answered) -> str:
+    match answered:
+        case Answer():
+            return "accepted"
+        case NotTakenError():
+            return "not taken"
+        case VenueRefusalError():
+            return "refused"
+        case _:
+            return "unknown"
 
 
 def _pause(tries: int) -> float:

@@ -31,6 +31,8 @@ from tradewind.execution.paper_market import PaperMarket
 from tradewind.execution.remote_market import RemoteMarket
 from tradewind.execution.sender import Sender
 from tradewind.execution.tables import leases, order_states
+from tradewind.execution.venue_call import circuit_of
+from tradewind.kernel.resilience import Dependency
 from tradewind.kernel.service import Context, Service
 from tradewind.kernel.store.base import Store, Write
 
@@ -47,6 +49,7 @@ def build(context: Context) -> Service:
     sender = Sender(context, ledger, venue, venue.call_timeout)
     market = _market(context, ledger, venue, sender)
     handlers = ExecutionHandlers(context, ledger, venue, sender, market)
+    circuit = circuit_of(context, venue)
 
     async def load() -> None:
         if isinstance(venue, ExchangeVenue):
@@ -79,7 +82,7 @@ def build(context: Context) -> Service:
         return [record.order for record in sorted(ledger.records.values(), key=lambda r: r.number)]
 
     def ready() -> Mapping[str, str]:
-        return {} if handlers.reconciled.is_set() else {"venue": handlers.trouble}
+        return _unready(handlers, circuit)
 
     def routes() -> APIRouter:
         from tradewind.execution.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
@@ -111,6 +114,13 @@ def build(context: Context) -> Service:
         close=market.close,
         router=routes,
     )
+
+
+def _unready(handlers: ExecutionHandlers, circuit: Dependency | None) -> Mapping[str, str]:
+    if not handlers.reconciled.is_set():
+        return {"venue": handlers.trouble}
+    trouble = circuit.trouble() if circuit is not None else ""
+    return {"venue": f"{trouble}; entries wait, exits and cancellations are tried"} if trouble else {}
 
 
 def _venue(context: Context, account: str) -> PaperVenue | RemoteAccount:

@@ -8,6 +8,7 @@ was carried out is not known here.
 from __future__ import annotations
 
 import asyncio
+import math
 
 import aiohttp
 from fastapi import Request, Response
@@ -16,12 +17,14 @@ from yarl import URL
 from tradewind.gateway.routes import Route
 from tradewind.kernel.http.middleware import REQUEST_ID
 from tradewind.kernel.http.problems import ProblemError
+from tradewind.kernel.resilience import Limits, RefusedError
 from tradewind.kernel.security import SERVICE_HEADER, ApiKey, Peers
 from tradewind.kernel.service import Context
 
 ANSWER_WITHIN = 30.0
 CONNECT_WITHIN = 3.0
 DRAIN_WITHIN = 5.0
+LIMITS = Limits(at_once=100, timeout=ANSWER_WITHIN)
 _KEEP = 30.0
 
 _FORWARDED = ("accept", "content-type")
@@ -50,14 +53,13 @@ class Proxy:
         query = request.scope["query_string"].decode("ascii")
         url = URL(f"{address}{target}{'?' + query if query else ''}", encoded=True)
         body = await request.body() if route.changes else None
+        headers = self._headers(route, request, key)
         self._busy += 1
         try:
-            async with self.session().request(
-                route.method, url, headers=self._headers(route, request, key), data=body, allow_redirects=False
-            ) as answer:
-                content = await answer.read()
-                headers = {name: answer.headers[name] for name in _RETURNED if name in answer.headers}
-                return Response(content, answer.status, headers)
+            return await self._passed_on(route, url, headers, body)
+        except RefusedError as error:
+            headers = {"Retry-After": str(math.ceil(error.retry_after))}
+            raise ProblemError(503, "unavailable", str(error), headers, service=route.service) from error
         except TimeoutError as error:
             detail = f"{route.service} did not answer within {ANSWER_WITHIN:.0f} s{_unknown(route)}"
             raise ProblemError(504, "upstream-timeout", detail, service=route.service) from error
@@ -71,11 +73,29 @@ class Proxy:
             if not self._busy:
                 self._idle.set()
 
+    async def _passed_on(self, route: Route, url: URL, headers: dict[str, str], body: bytes | None) -> Response:
+        """What changes something is always tried: it may be the stop on which money hangs."""
+        facts = {"http.request.method": route.method, "http.route": route.path}
+        upstream = self._context.dependencies.of(f"upstream:{route.service}", LIMITS)
+        with (
+            upstream.attempt(_is_silence, always=route.changes),
+            self._context.tracer.calling(f"{route.method} {route.service}", facts) as calling,
+        ):
+            if calling.traceparent is not None:
+                headers["traceparent"] = calling.traceparent
+            async with self.session().request(
+                route.method, url, headers=headers, data=body, allow_redirects=False
+            ) as answer:
+                calling.note("http.response.status_code", answer.status)
+                content = await answer.read()
+                returned = {name: answer.headers[name] for name in _RETURNED if name in answer.headers}
+                return Response(content, answer.status, returned)
+
     def session(self) -> aiohttp.ClientSession:
         """The pool, made with the first request."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit_per_host=50, keepalive_timeout=_KEEP),
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP),
                 timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN, sock_connect=CONNECT_WITHIN),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
@@ -101,6 +121,10 @@ class Proxy:
         if request.state.traceparent:
             headers["traceparent"] = request.state.traceparent
         return headers
+
+
+def _is_silence(error: Exception) -> bool:
+    return isinstance(error, aiohttp.ClientError | TimeoutError)
 
 
 def _unknown(route: Route) -> str:

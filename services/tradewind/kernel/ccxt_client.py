@@ -18,6 +18,7 @@ from typing import Any
 
 from tradewind.domain.errors import ConfigError, PermanentError, TemporaryError, TradewindError
 from tradewind.kernel.ccxt_import import import_ccxt
+from tradewind.kernel.resilience import Dependency
 
 BUSY_PAUSE = 30.0
 """Seconds to leave an exchange alone that refused for too many requests without saying for how long."""
@@ -115,6 +116,22 @@ def meaning_of(error: Exception, client: Any) -> Exception:
     if not names:
         return error
     return _users_fault(error, client.id, names) or _others_fault(error, client, names)
+
+
+def watch_requests(client: Any, dependency: Dependency) -> None:
+    """Make each request of `client` a call to `dependency`: refused with `RefusedError` while it does not answer."""
+    fetch = client.fetch
+
+    def is_silence(error: Exception) -> bool:
+        names = {kind.__name__ for kind in type(error).__mro__}
+        # Who says "too many requests" has answered.
+        return isinstance(error, OSError | TimeoutError) or ("OperationFailed" in names and _BUSY.isdisjoint(names))
+
+    async def watched(*arguments: Any, **named: Any) -> Any:
+        with dependency.attempt(is_silence):
+            return await fetch(*arguments, **named)
+
+    client.fetch = watched
 
 
 def retry_after(client: Any) -> float | None:

@@ -8,7 +8,7 @@ stays arrays. A question that is not in the table is asked by nobody.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 import numpy as np
@@ -19,14 +19,19 @@ from tradewind.domain.order import Order
 from tradewind.domain.position import Position
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.trade import ClosedTrade
+from tradewind.kernel.resilience import DependencyState
 
 
 class State(TypedDict):
-    """The lifecycle of a service, why it does not do its work, and how many batches have failed."""
+    """The lifecycle of a service, why it does not do its work, and how many batches have failed.
+
+    `dependencies` are what its process calls; one of before they were told has none.
+    """
 
     state: str
     reasons: dict[str, str]
     failures: int
+    dependencies: NotRequired[dict[str, DependencyState]]
 
 
 class Progress(TypedDict):

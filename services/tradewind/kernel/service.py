@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import force_setattr
+from sqlalchemy.exc import IntegrityError
 
 from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -30,19 +31,24 @@ from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.kernel.ask import Answer, Ask
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
+from tradewind.kernel.resilience import Dependencies, vital
+from tradewind.kernel.retention import Retention
 from tradewind.kernel.security import Peers
 from tradewind.kernel.sequences import GapError, Place, Sequences
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.store.base import FencedError, Store, Write
-from tradewind.kernel.store.outbox import Progress, inbox_write, outbox_write, read_progress, read_undone, read_unsent
+from tradewind.kernel.store.marks import mark_write
+from tradewind.kernel.store.outbox import Progress, inbox_writes, outbox_write, read_progress, read_undone, read_unsent
 from tradewind.kernel.telemetry.metrics import Metrics
-from tradewind.kernel.telemetry.tracing import Tracer
+from tradewind.kernel.telemetry.tracing import Tracer, stand_under
 from tradewind.kernel.unit import UnitOfWork
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
 BATCH = 512
+OWED = 512
+"""Inbox rows that wait for a transaction to ride along with; more are worth one, or nobody could let go of these."""
 RETRY_PAUSES = (0.05, 0.2, 1.0, 3.0)
 STOP_PATIENCE = 10.0
 EARLY_PATIENCE = 2.0
@@ -74,7 +80,8 @@ class Context:
 
     `key` is the bot's `namespace/name`: first in every topic and table. `until_end` says that the end of
     recorded data is the end of the run; `resume_time` is the market time at which a resumed run goes on. `seen` and
-    `published` tell the sequence of a topic so far. `peers` is None where nothing is served over HTTP.
+    `published` tell the sequence of a topic so far. `peers` is None where nothing is served over HTTP. `dependencies`
+    are those of the process.
     """
 
     bot: TradingBot
@@ -91,6 +98,7 @@ class Context:
     settings: Settings = field(default_factory=Settings)
     peers: Peers | None = None
     address: Callable[[str], str] = _nowhere
+    dependencies: Dependencies = field(default_factory=Dependencies)
     key: str = field(init=False)
     unit: UnitFactory = field(init=False)
     seen: Callable[[str], int] = field(init=False)
@@ -160,8 +168,7 @@ class ServiceRunner:
         self._sequences = Sequences()
         self._published: dict[str, int] = {}
         self._sent: dict[str, int] | None = None
-        self._handled: set[str] = set()
-        self._owed: list[str] = []
+        self._owed: list[Message] = []
         self._unfinished: list[Message] = []
         self._twins: list[Message] = []
         self._stale = False
@@ -171,6 +178,8 @@ class ServiceRunner:
         self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
         self._service = Service(context.service)
+        self._traced = context.tracer.enabled
+        self._retention = Retention(context.store, context.key, self._spec, context.log)
         labels = (context.key, context.service)
         self._messages_metric = context.metrics.messages.labels(*labels)
         self._transactions_metric = context.metrics.transactions.labels(*labels)
@@ -217,8 +226,13 @@ class ServiceRunner:
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
 
     async def describe(self) -> dict[str, Any]:
-        """The state of the service, what it waits for, and how many batches have failed since it was built."""
-        return {"state": self.state.value, "reasons": dict(self.unready()), "failures": self.failures}
+        """The state of the service, what it waits for, how many batches have failed, and what its process calls."""
+        return {
+            "state": self.state.value,
+            "reasons": dict(self.unready()),
+            "failures": self.failures,
+            "dependencies": self.context.dependencies.describe(),
+        }
 
     async def start(self, *, patient: bool = False) -> None:
         """Load the caches and begin to consume; if `patient`, wait for who does not answer, however long."""
@@ -230,11 +244,15 @@ class ServiceRunner:
             await self._enter(ServiceState.FAILED, str(error))
             raise
         await self._enter(ServiceState.RUNNING)
-        for work in (self._consume, self._close_gaps, *self._service.tasks):
+        for work in (self._consume, self._close_gaps, self._retention.run, *self._service.tasks):
             self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
 
     async def stop(self) -> None:
-        """Stop taking messages, finish what was begun, write what is owed."""
+        """Stop taking messages, finish what was begun, write what is owed, whatever is known: there is no later."""
+        with vital():
+            await self._stop()
+
+    async def _stop(self) -> None:
         if self.state is not ServiceState.RUNNING:
             await self._end()
             return
@@ -320,12 +338,15 @@ class ServiceRunner:
 
     async def _load(self) -> None:
         progress = await self._progress()
-        owed = [message_id for message_id in self._owed if message_id not in progress.handled]
+        if progress.unmarked and self._inboxed:
+            await self._mark_first(progress.unmarked)
+            progress = await self._progress()
+        owed = [one for one in self._owed if one.sequence in progress.missing.get(one.topic, ())]
         if owed:
             # What is owed was handled: forgotten with the caches, it would be waited for until the next start.
             await self.context.store.commit(self._inbox(owed))
             progress = await self._progress()
-        self._handled, self._published = progress.handled, progress.published
+        self._published = progress.published
         self._mailbox.give_back(self._sequences.held())
         self._sequences = Sequences(progress.highest, progress.missing)
         self._owed = []
@@ -338,8 +359,18 @@ class ServiceRunner:
             lambda connection: read_progress(connection, key, spec.name, spec.consumes)
         )
 
-    def _inbox(self, message_ids: Sequence[str]) -> list[Write]:
-        return [inbox_write(self.context.key, self._spec.name, message_id) for message_id in message_ids]
+    async def _mark_first(self, topics: Mapping[str, int]) -> None:
+        """Say that this service is there: from now on nothing goes that it has not handled."""
+        for topic, gone in topics.items():
+            if gone:
+                self.context.log.info("begins after what is gone", topic=topic, after=gone)
+        key, name = self.context.key, self._spec.name
+        # Another instance that starts at this moment says the same.
+        with contextlib.suppress(IntegrityError):
+            await self.context.store.commit([mark_write(key, topic, name, gone) for topic, gone in topics.items()])
+
+    def _inbox(self, messages: Sequence[Message]) -> list[Write]:
+        return inbox_writes(self.context.key, self._spec.name, [one.id for one in messages])
 
     async def _republish(self) -> None:
         """Give what this service stored and somebody has not handled to the bus again."""
@@ -360,6 +391,7 @@ class ServiceRunner:
             unsent = await self.context.store.read(lambda connection: read_unsent(connection, key, name, sent))
             await self._bus.publish(unsent)
             self._sent = dict(self._published)
+        self._retention.sent(self._sent)
 
     async def _enter(self, state: ServiceState, reason: str = "") -> None:
         """Go to another state and tell it; a fact of the moment, so it is not stored and has no market time."""
@@ -460,7 +492,7 @@ class ServiceRunner:
     async def _handle_in_turn(self, batch: Sequence[Message], released: list[Message]) -> None:
         """Handle each message when it is its turn, and those after it that waited: these are added to `released`."""
         unit = UnitOfWork()
-        fresh: list[str] = []
+        fresh: list[Message] = []
         finished: list[Message] = []
         advanced = False
         for arrived in batch:
@@ -477,6 +509,8 @@ class ServiceRunner:
             await self._service.advanced(unit)
         self._messages_metric.inc(len(batch))
         unit.traceparent = None
+        if self._traced:
+            stand_under(None)
         await self._commit(unit, fresh)
         self._finish(finished)
 
@@ -502,19 +536,20 @@ class ServiceRunner:
         if self._sequences.held():
             self._gap.set()
 
-    async def _handle_one(self, message: Message, unit: UnitOfWork, fresh: list[str]) -> bool:
+    async def _handle_one(self, message: Message, unit: UnitOfWork, fresh: list[Message]) -> bool:
         """Give a message to its handler; False when there is none that wants it."""
         handler = self._service.handlers.get(type(message))
         if message.stored:
             if handler is not None and type(message).__name__ in self._inboxed:
-                if message.id in self._handled:
+                if self._sequences.place(message) is Place.AGAIN:
                     handler = None
                 else:
-                    self._handled.add(message.id)
-                    fresh.append(message.id)
+                    fresh.append(message)
             self._sequences.see(message)
         if handler is not None:
             unit.traceparent = message.traceparent
+            if self._traced:
+                stand_under(message.traceparent)
             await handler(message, unit)
         return handler is not None
 
@@ -547,18 +582,20 @@ class ServiceRunner:
                 self._gap.set()
                 await asyncio.sleep(error.retry_after)
 
-    async def _commit(self, unit: UnitOfWork, handled: list[str]) -> None:
+    async def _commit(self, unit: UnitOfWork, handled: list[Message]) -> None:
         key, name = self.context.key, self._spec.name
         owed = [*self._owed, *handled]
         now = self.context.clock.now() if unit.messages else 0.0
+        first: set[str] = set()
         for message in unit.messages:
             force_setattr(message, "bot", key)
             force_setattr(message, "occurred_at", now)
             if message.stored:
                 sequence = self._published[message.topic] = self._published.get(message.topic, 0) + 1
                 force_setattr(message, "sequence", sequence)
-                unit.writes.append(outbox_write(message, name))
-        if unit.writes:
+                unit.writes.append(outbox_write(message, name, newest=message.topic not in first))
+                first.add(message.topic)
+        if unit.writes or len(owed) >= OWED:
             started = time.perf_counter()
             await self.context.store.commit([*unit.writes, *self._inbox(owed)])
             owed = []
@@ -572,6 +609,7 @@ class ServiceRunner:
             await self._bus.publish(unit.messages)
             if unit.writes:
                 self._sent = dict(self._published)
+                self._retention.sent(self._sent)
 
 
 class _Unit:

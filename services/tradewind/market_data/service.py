@@ -59,7 +59,7 @@ def _replay(context: Context) -> Replay:
 
 
 def _live_market(context: Context) -> LiveMarket:
-    return LiveMarket(context, lambda: exchange_feed(context.bot.spec.exchanges[0]))
+    return LiveMarket(context, lambda: exchange_feed(context.bot.spec.exchanges[0], context.dependencies))
 
 
 def _count_faults(context: Context, recording: Recording) -> None:

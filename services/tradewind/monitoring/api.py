@@ -48,12 +48,29 @@ class TradingItem(Snake):
     last_cycle_at: WallTime | None
 
 
+class DependencyItem(Snake):
+    """What a service's process calls: its circuit, and why it is not closed; `timeout` in seconds.
+
+    `failures` are those in a row, `at_once` is how many calls may be `in_flight` (null: whoever makes them bounds
+    them), `retries` how many are allowed now.
+    """
+
+    circuit: Literal["closed", "half-open", "open"]
+    reason: str
+    failures: int
+    in_flight: int
+    at_once: int | None
+    timeout: float | None
+    retries: int
+
+
 class ServiceItem(Snake):
-    """One service: its state, whether it does its work, and by name why not."""
+    """One service: its state, whether it does its work, by name why not, and what its process calls."""
 
     state: str
     ready: bool
     reasons: dict[str, str]
+    dependencies: dict[str, DependencyItem]
 
 
 class ResourceItem(Snake):
@@ -124,7 +141,12 @@ class MonitoringApi:
                 last_cycle_at=seen.cycle,
             ),
             services={
-                name: ServiceItem(state=one["state"], ready=not one["reasons"], reasons=one["reasons"])
+                name: ServiceItem(
+                    state=one["state"],
+                    ready=not one["reasons"],
+                    reasons=one["reasons"],
+                    dependencies=one.get("dependencies", {}),
+                )
                 for name, one in picture.services.items()
             },
             resources=ResourceItem.model_validate(picture.resources, from_attributes=True),

@@ -6,6 +6,7 @@ computed over the series that begins where it began, so that recursive indicator
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from prometheus_client import Counter
@@ -15,6 +16,7 @@ from tradewind.domain.candle import Candle
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context
+from tradewind.kernel.telemetry.tracing import under
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.strategies.base import StanceName, VectorisedStrategy
 
@@ -99,22 +101,27 @@ class Evaluations:
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Evaluate every strategy that looks at this timeframe."""
+        tracer = self._context.tracer
         for evaluator in self.evaluators.get((message.pair, message.timeframe), ()):
+            reserved, began = None, None
             if not evaluator.follows(message.candle):
                 # Another instance of this service has had the candles before it, or there are none.
-                evaluator.series = await self._context.ask(
-                    "market-data", "series", pair=message.pair, timeframe=message.timeframe
-                )
-                evaluator.compute()
+                reserved, began = tracer.reserve("evaluation", message.traceparent), time.time()
+                with under(reserved):
+                    await self._catch_up(evaluator, message)
             evaluator.see(message.candle)
             evaluation = evaluator.evaluation(message.candle.open_time, message.time)
-            span = self._context.tracer.span(
-                "evaluation", message.traceparent, {"strategy": evaluator.name, "stance": evaluation.stance}
-            )
+            facts = {"strategy": evaluator.name, "stance": evaluation.stance}
+            span = tracer.span("evaluation", message.traceparent, facts, start=began, reserved=reserved)
             unit.traceparent = span or message.traceparent
             self._count(evaluator.name, evaluation.stance)
             self.latest[evaluator.name, message.pair, message.timeframe] = evaluation
             unit.publish(evaluation)
+
+    async def _catch_up(self, evaluator: Evaluator, message: CandleClosed) -> None:
+        pair, timeframe = message.pair, message.timeframe
+        evaluator.series = await self._context.ask("market-data", "series", pair=pair, timeframe=timeframe)
+        evaluator.compute()
 
     def _count(self, strategy: str, stance: StanceName) -> None:
         counter = self._counters.get((strategy, stance))

@@ -28,6 +28,7 @@ from tradewind.kernel.bus.base import Bus, Mailbox
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import Clock, SystemClock
 from tradewind.kernel.http.server import Listener, ServiceServers
+from tradewind.kernel.resilience import Dependencies
 from tradewind.kernel.security import Peers, ServiceTokens, load_service_key
 from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
 from tradewind.kernel.settings import Settings
@@ -78,6 +79,7 @@ class EmbeddedBot:
         self.directory = directory
         self.options = options or EmbeddedOptions()
         self.metrics = shared.metrics if shared else Metrics()
+        self.dependencies = shared.dependencies if shared else Dependencies(bot.key, self.metrics)
         self.shared = shared
         self.bus: Bus = shared.bus if shared else bus or MemoryBus()
         self.answers = Answers()
@@ -138,7 +140,7 @@ class EmbeddedBot:
         """Be found by the other processes, find them, and learn where the run goes on."""
         assert self.servers is not None, "who shares a bus is asked over HTTP"
         shared.registry.own.update(self.servers.addresses)
-        self.answers.elsewhere = await shared.start(self._peers())
+        self.answers.elsewhere = await shared.start(self._peers(), self.tracing.tracer)
         await patiently(self._log, "the database", lambda: self._find_resume_time(store))
         if "market-data" not in self.runners:
             settled: int | None = await patiently(self._log, "market-data", lambda: self.ask("market-data", "settled"))
@@ -207,6 +209,7 @@ class EmbeddedBot:
             until_end=self.options.until_end,
             settings=self.options.settings,
             peers=self._peers() if self.servers and self.options.listen else None,
+            dependencies=self.dependencies,
         )
         if self.servers:
             context.address = self._address

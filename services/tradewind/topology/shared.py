@@ -18,10 +18,12 @@ from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.http.asking import RemoteAnswers
 from tradewind.kernel.registry import Registry
+from tradewind.kernel.resilience import Dependencies
 from tradewind.kernel.security import Peers
 from tradewind.kernel.settings import Settings, variable
 from tradewind.kernel.store.base import Store
 from tradewind.kernel.telemetry.metrics import Metrics
+from tradewind.kernel.telemetry.tracing import Tracer
 
 Result = TypeVar("Result")
 
@@ -37,7 +39,8 @@ class Shared:
         self, bot: TradingBot, database: str, broker: str, settings: Settings, *, pace: Pace | None = None
     ) -> None:
         self.metrics = Metrics()
-        self.bus = RedisBus(broker, bot.key, self.metrics, pace)
+        self.dependencies = Dependencies(bot.key, self.metrics)
+        self.bus = RedisBus(broker, bot.key, self.metrics, pace, dependencies=self.dependencies)
         self.registry = Registry(broker, bot.key, self.bus.instance, template=settings.peer_address)
         self.remote: RemoteAnswers | None = None
         self._database = database
@@ -46,11 +49,11 @@ class Shared:
         """The store; nothing is connected yet."""
         from tradewind.kernel.store.postgres import PostgresStore  # noqa: PLC0415  (its driver is not for all)
 
-        return PostgresStore(self._database)
+        return PostgresStore(self._database, dependencies=self.dependencies)
 
-    async def start(self, peers: Peers) -> RemoteAnswers:
-        """Say where this process listens, and make it possible to ask the others."""
-        self.remote = RemoteAnswers(peers)
+    async def start(self, peers: Peers, tracer: Callable[[str], Tracer]) -> RemoteAnswers:
+        """Say where this process listens, and make it possible to ask the others; `tracer` is that of a service."""
+        self.remote = RemoteAnswers(peers, tracer, self.dependencies)
         await self.registry.start()
         return self.remote
 

@@ -419,16 +419,21 @@ class World:
 
     def command(self, message):
         """As the engine does: stored with its sequence, then published. The engine does not die here."""
-        self.commands += 1
-        message = msgspec.structs.replace(message, bot=self.bot.key, sequence=self.commands)
-        with self.engine.begin() as connection:
-            write = outbox_write(message, "engine")
-            connection.execute(write.statement, write.parameters)
+        message = self.stored(message)
         self.sent.append(message)
         if self.held_back is None:
             self.run(self.bus.publish([message]))
         else:
             self.held_back.append(message)
+        return message
+
+    def stored(self, message):
+        """A command with its number, in the outbox."""
+        self.commands += 1
+        message = msgspec.structs.replace(message, bot=self.bot.key, sequence=self.commands)
+        with self.engine.begin() as connection:
+            write = outbox_write(message, "engine")
+            connection.execute(write.statement, write.parameters)
         return message
 
     @contextmanager
@@ -467,7 +472,7 @@ class World:
         return client_id
 
     def order_for(self, bus):
-        """An entry that only the service on `bus` hears of, and that nobody has stored."""
+        """An entry that is stored, and that only the service on `bus` hears of."""
         client_id = client_order_id(self.bot.key, "nobody else", Leg.ENTRY)
         message = PlaceOrder(
             id=f"place:{client_id}",
@@ -480,6 +485,7 @@ class World:
             type=OrderType.MARKET,
             amount=D(1),
         )
+        message = self.stored(message)
         self.run(bus.publish([message]))
         return message
 

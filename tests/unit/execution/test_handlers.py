@@ -309,6 +309,16 @@ def test_a_venue_that_answers_again_is_asked_soon_the_next_time(remote):
         assert remote.runner.unready() == {}
 
 
+def test_a_venue_that_says_when_it_may_be_asked_is_asked_then(remote):
+    """Each of its answers says one second: after a ban of a minute nobody is blind for longer than that."""
+    remote.venue.plan["fills"] = ["not taken"] * 4
+    remote.restart()
+    remote.let(3.9)
+    assert "TooManyRequests" in remote.runner.unready()["venue"]
+    remote.let(0.6)
+    assert remote.runner.unready() == {}
+
+
 def test_any_other_failure_is_tried_again_a_few_times_and_then_fails_the_service(remote):
     """A defect must be seen: a service that fails is loud, and nothing is lost by starting it again."""
     tried = []

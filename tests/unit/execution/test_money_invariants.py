@@ -200,7 +200,7 @@ class MoneyMachine(RuleBasedStateMachine):
         self.rest()
 
 
-@pytest.mark.timeout(3600 if EXAMPLES else 120)
+@pytest.mark.timeout(3600 if EXAMPLES else 300)
 @pytest.mark.parametrize("remote", [False, True], ids=["paper", "remote"])
 def test_money_is_where_the_fills_say(world_class, remote):
     """Nothing lost, nothing doubled, nothing bare, in every state that the machine reaches."""

@@ -99,6 +99,17 @@ def test_an_order_that_was_not_taken_waits_until_the_venue_says_that_it_has_none
     assert (remote.state(entry), remote.venue.calls["create"]) == ("Accepted", 2)
 
 
+def test_a_venue_that_says_when_it_may_be_asked_is_asked_then(remote):
+    """Each of its answers says one second; pauses that grow would leave a position without its stop for longer."""
+    remote.venue.plan["create"] = ["not taken"]
+    remote.venue.plan["find"] = ["not taken"] * 4
+    entry = remote.enter()
+    remote.let(3.9)
+    assert remote.state(entry) == "Unknown"
+    remote.let(0.6)
+    assert (remote.state(entry), remote.venue.calls["find"]) == ("Accepted", 5)
+
+
 def test_an_order_that_was_said_not_to_be_taken_and_is_there_is_adopted(remote):
     """A proxy in between may say anything; the venue's books are asked before anything is sent again."""
     create = remote.venue.inner.create

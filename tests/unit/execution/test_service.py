@@ -69,7 +69,9 @@ def test_two_instances_on_one_store_are_one_writer(worlds):
     message = world.order_for(old_bus)
     world.let(10)
     assert type(old.failure).__name__ == "FencedError"
-    assert world.tables() == before
+    after = world.tables()
+    assert {**after, "outbox": before["outbox"]} == before
+    assert len(after["outbox"]) == len(before["outbox"]) + 1, "the order itself"
     assert world.venue.calls == calls
     assert world.alive
     assert message.client_order_id not in world.ledger.records

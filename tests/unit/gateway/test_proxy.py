@@ -13,7 +13,9 @@ from tradewind.gateway import proxy as proxying
 from tradewind.gateway.proxy import Proxy
 from tradewind.gateway.routes import Route
 from tradewind.kernel.http.problems import ProblemError
+from tradewind.kernel.resilience import Dependencies
 from tradewind.kernel.security import ApiKey, Peers, Role, ServiceTokens
+from tradewind.kernel.telemetry.tracing import Tracer
 
 READ = Route("GET", "/api/v1/orders/{clientOrderId}", "execution", Role.VIEWER)
 CHANGE = Route("POST", "/cycle", "engine", Role.TRADER)
@@ -59,7 +61,14 @@ async def proxy(upstream):
         return upstream.address
 
     log = SimpleNamespace(warning=lambda *_, **__: None)
-    one = Proxy(SimpleNamespace(service="gateway", peers=Peers(resolve, TOKENS), log=log))
+    context = SimpleNamespace(
+        service="gateway",
+        peers=Peers(resolve, TOKENS),
+        log=log,
+        tracer=Tracer(None, None),
+        dependencies=Dependencies(),
+    )
+    one = Proxy(context)
     yield one
     await one.close()
 
@@ -167,3 +176,52 @@ async def test_closing_lets_what_was_passed_on_be_answered(proxy, upstream):
 
     assert (await call).body == b'"done"'
     await closing
+
+
+async def test_an_upstream_that_does_not_answer_is_not_waited_for_by_every_reader(proxy, upstream):
+    """After some failures in a row reads are refused at once, with the pause; what changes something still goes out.
+
+    A stop that somebody sends must be tried, whatever is known. Its answer opens the way for all.
+    """
+
+    async def cut(asked):
+        asked.transport.close()
+        return web.Response()
+
+    read = Route("GET", "/cycle", "engine", Role.VIEWER)
+    upstream.answer = cut
+    for _ in range(5):
+        with pytest.raises(ProblemError, match="engine does not answer"):
+            await proxy.forward(read, request(), ALICE)
+    sent = len(upstream.asked)
+    with pytest.raises(ProblemError, match="upstream:engine has not answered 5 times in a row") as refused:
+        await proxy.forward(read, request(), ALICE)
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (503, "1")
+    assert refused.value.members == {"service": "engine"}
+    with pytest.raises(ProblemError, match="not known"):
+        await proxy.forward(CHANGE, request(), ALICE)
+    assert len(upstream.asked) == sent + 1
+
+    upstream.answer = upstream.echo
+    assert (await proxy.forward(CHANGE, request(), ALICE)).status_code == 201
+    assert (await proxy.forward(read, request(), ALICE)).status_code == 201
+
+
+async def test_one_upstream_that_hangs_leaves_the_others_their_connections(proxy, upstream):
+    """More readers than it may have are refused at once; other services are asked as ever."""
+    go, at_once = asyncio.Event(), proxying.LIMITS.at_once
+
+    async def hang(asked):
+        if asked.path == "/slow":
+            await go.wait()
+        return web.json_response("done")
+
+    upstream.answer = hang
+    slow = Route("GET", "/slow", "engine", Role.VIEWER)
+    calls = [asyncio.create_task(proxy.forward(slow, request("/slow"), ALICE)) for _ in range(at_once)]
+    await asyncio.sleep(0)
+    with pytest.raises(ProblemError, match=f"{at_once} calls are on their way"):
+        await proxy.forward(slow, request("/slow"), ALICE)
+    assert (await proxy.forward(READ, request("/fast"), ALICE)).body == b'"done"'
+    go.set()
+    assert {reply.body for reply in await asyncio.gather(*calls)} == {b'"done"'}

@@ -10,7 +10,15 @@ import ccxt
 import pytest
 
 from tradewind.domain.errors import ConfigError, NotFoundError, PermanentError, TemporaryError
-from tradewind.kernel.ccxt_client import BUSY_PAUSE, ClientSettings, exchange_errors, make_client, meaning_of
+from tradewind.kernel.ccxt_client import (
+    BUSY_PAUSE,
+    ClientSettings,
+    exchange_errors,
+    make_client,
+    meaning_of,
+    watch_requests,
+)
+from tradewind.kernel.resilience import Dependency, Limits, RefusedError, vital
 
 
 @pytest.fixture
@@ -139,3 +147,38 @@ def test_a_defect_stays_a_defect_and_our_own_errors_stay_themselves():
 @pytest.mark.parametrize("error", [ccxt.RateLimitExceeded("429"), ccxt.DDoSProtection("418")])
 def test_too_many_requests_wait_as_long_as_the_exchange_says(headers, pause, error):
     assert meaning_of(error, SimpleNamespace(id="fake", last_response_headers=headers)).retry_after == pause
+
+
+async def test_an_exchange_that_does_not_answer_is_not_asked_by_every_stream_and_reader():
+    """Silence opens the circuit; a refusal, and "too many requests", are answers."""
+    client = make_client(ClientSettings("binance"))
+    exchange = Dependency("exchange", Limits(failures=3))
+    outcomes = [ccxt.RequestTimeout("late"), OSError("no route"), ccxt.ExchangeNotAvailable("502")]
+    asked = []
+
+    async def fetch(url):
+        asked.append(url)
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    client.fetch = fetch
+    watch_requests(client, exchange)
+    try:
+        for kind in (ccxt.RequestTimeout, OSError, ccxt.ExchangeNotAvailable):
+            with pytest.raises(kind):
+                await client.fetch("/time")
+        with pytest.raises(RefusedError, match="exchange has not answered 3 times in a row: 502"):
+            await client.fetch("/time")
+        assert len(asked) == 3
+
+        outcomes[:] = [ccxt.RateLimitExceeded("429"), ccxt.BadSymbol("no"), {"time": 1}]
+        with vital():
+            for kind in (ccxt.RateLimitExceeded, ccxt.BadSymbol):
+                with pytest.raises(kind):
+                    await client.fetch("/time")
+        assert await client.fetch("/time") == {"time": 1}
+        assert exchange.failures == 0
+    finally:
+        await client.close()

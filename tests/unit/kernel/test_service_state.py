@@ -99,9 +99,19 @@ async def test_every_service_answers_for_its_state(make):
     missing = {"venue": "gone"}
     runner, _ = make(ready=lambda: missing)
 
-    assert await runner.answers["state"]() == {"state": "New", "reasons": {"service": "New"}, "failures": 0}
+    assert await runner.answers["state"]() == {
+        "state": "New",
+        "reasons": {"service": "New"},
+        "failures": 0,
+        "dependencies": {},
+    }
     await runner.start()
-    assert await runner.answers["state"]() == {"state": "Running", "reasons": missing, "failures": 0}
+    assert await runner.answers["state"]() == {
+        "state": "Running",
+        "reasons": missing,
+        "failures": 0,
+        "dependencies": {},
+    }
     missing.clear()
     assert runner.unready() == {}
     await runner.stop()

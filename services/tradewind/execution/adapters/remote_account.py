@@ -77,7 +77,13 @@ class RemoteAccount(ABC):
             return
         # Importing ccxt takes seconds, in which others of this process must go on.
         venue = await asyncio.to_thread(
-            open_venue, self._settings(), self.account, pairs, call_timeout=self.call_timeout, since=self.since
+            open_venue,
+            self._settings(),
+            self.account,
+            pairs,
+            call_timeout=self.call_timeout,
+            since=self.since,
+            tracer=self._context.tracer,
         )
         try:
             await venue.start()

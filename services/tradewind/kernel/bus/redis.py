@@ -28,8 +28,22 @@ from tradewind.contracts.messages import Message
 from tradewind.kernel.bus.base import Mailbox
 from tradewind.kernel.bus.redis_housekeeping import Housekeeping
 from tradewind.kernel.bus.redis_readers import BroadcastReader, GroupReader
-from tradewind.kernel.bus.redis_streams import PASSING, Entry, Pace, connection, failures_of, fields_of, stream_of
+from tradewind.kernel.bus.redis_streams import (
+    PASSING,
+    Entry,
+    Pace,
+    connection,
+    failures_of,
+    fields_of,
+    redis_of,
+    stream_of,
+)
+from tradewind.kernel.resilience import Dependencies
 from tradewind.kernel.telemetry.metrics import Metrics
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, (*PASSING, RedisError))
 
 
 class RedisMailbox(Mailbox):
@@ -68,10 +82,18 @@ class RedisBus:
     """The bus of one bot, as one process sees it: `subscribe`, then `start`; `close` sends what waits."""
 
     def __init__(
-        self, address: str, bot: str, metrics: Metrics | None = None, pace: Pace | None = None, instance: str = ""
+        self,
+        address: str,
+        bot: str,
+        metrics: Metrics | None = None,
+        pace: Pace | None = None,
+        instance: str = "",
+        *,
+        dependencies: Dependencies | None = None,
     ) -> None:
         self.instance = instance or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._bot, self._pace = bot, pace or Pace()
+        self._dependency = redis_of(dependencies or Dependencies(), self._pace)
         self._log = structlog.get_logger().bind(component="bus", bot=bot)
         self._client = connection(address, self._pace)
         self._mailboxes: dict[str, RedisMailbox] = {}
@@ -216,7 +238,9 @@ class RedisBus:
         # Where the client waits with `wait_for`, a cancellation may be swallowed (Python 3.11), so it is asked for.
         while task is None or not task.cancelling():
             try:
-                await step()
+                # Always: these few loops with their growing pauses are what finds out that it is there again.
+                with self._dependency.attempt(_is_away, always=True):
+                    await step()
                 if self._trouble.pop(name, None):
                     self._log.info("bus works again", part=name)
                 pause = 0.05

@@ -1,8 +1,16 @@
-"""What is done now and then: notice that Redis is another one, trim the streams, measure how far behind groups are."""
+"""What is done now and then: notice that Redis is another one, trim the streams, measure how far behind groups are.
+
+And forget instances that have ended: each start of a process is a new consumer of its groups, and stays one until
+somebody says otherwise. Only one that holds nothing is forgotten, looked at and removed in one step of the server: with
+its consumer, what was given to it and is not done would be forgotten too. What an ended one still holds is claimed by
+another first (`redis_readers`). One that was only silent is made again by its next read.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,6 +23,19 @@ from tradewind.kernel.telemetry.metrics import Metrics
 
 TOPICS = tuple(dict.fromkeys(kind.topic for kind in MESSAGES.values()))
 
+_FORGET = """
+local forgotten = 0
+for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local fields = {}
+  for place = 1, #consumer, 2 do fields[consumer[place]] = consumer[place + 1] end
+  if fields.pending == 0 and fields.idle >= tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], fields.name)
+    forgotten = forgotten + 1
+  end
+end
+return forgotten
+"""
+
 
 class Housekeeping:
     """Looks at the server every few seconds. `groups` are the streams of each service here that has a group."""
@@ -23,6 +44,7 @@ class Housekeeping:
         self.groups: Mapping[str, Sequence[str]] = {}
         self._client, self._bot, self._pace, self._metrics, self._on_gap = client, bot, pace, metrics, on_gap
         self._identity: tuple[str, bytes] | None = None
+        self._forget_at = 0.0
 
     async def first(self) -> None:
         """Remember which server this is."""
@@ -41,6 +63,7 @@ class Housekeeping:
             self._on_gap()
         await self._trim()
         await self._measure()
+        await self._forget_ended()
 
     async def _who(self) -> tuple[str, bytes]:
         marker = marker_of(self._bot)
@@ -75,6 +98,18 @@ class Housekeeping:
                     if group["name"] == service.encode():
                         behind = (group.get("lag") or 0) + group["pending"]
                         self._metrics.bus_lag.labels(self._bot, service, topic_of(stream)).set(behind)
+
+    async def _forget_ended(self) -> None:
+        """Remove, from the groups of the services here, the consumers that ask for nothing and hold nothing."""
+        if time.monotonic() < self._forget_at:
+            return
+        self._forget_at = time.monotonic() + self._pace.forget_after / 2
+        idle = round(self._pace.forget_after * 1000)
+        for service, streams in self.groups.items():
+            for stream in streams:
+                # No such group yet, or a server on which scripts are not allowed: consumers cost little.
+                with contextlib.suppress(ResponseError):
+                    await self._client.eval(_FORGET, 1, stream, service, idle)
 
     async def _groups_of(self, stream: str) -> list[Any]:
         try:

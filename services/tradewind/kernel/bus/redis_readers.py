@@ -59,8 +59,10 @@ class GroupReader:
         self._failed: dict[str, int] = {}
         self._cut_off = False
         self._stores = catalog.service(service).stores
-        # Whoever may be the only instance takes over at once; replicas wait until the other is surely gone.
+        # Whoever may be the only instance takes over at once, and soon what another one that is on its way out is given
+        # beside it: all that comes later waits for that. Replicas wait until the other is surely gone.
         self._alone = catalog.service(service).scaling is catalog.Scaling.SINGLETON
+        self._idle = pace.takeover if self._alone else pace.claim_after
         self._claim_at = 0.0
         self._log = structlog.get_logger().bind(component="bus", bot=bot, service=service)
 
@@ -90,7 +92,7 @@ class GroupReader:
         if self._cut_off:
             await self._look_again()
         if time.monotonic() >= self._claim_at:
-            await self._claim(self._pace.claim_after)
+            await self._claim(self._idle)
         self._cut_off = True
         found = await self._client.xreadgroup(
             self.service,
@@ -151,7 +153,7 @@ class GroupReader:
 
     async def _claim(self, idle: float) -> None:
         """Take over what others of the group have had for `idle` seconds."""
-        self._claim_at = time.monotonic() + self._pace.claim_after / 2
+        self._claim_at = time.monotonic() + self._idle / 2
         for stream in self._streams:
             start: Any = "0-0"
             while True:

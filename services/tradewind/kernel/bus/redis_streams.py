@@ -18,6 +18,7 @@ from redis.exceptions import ConnectionError as NotConnectedError
 from redis.exceptions import TimeoutError as NotAnsweredError
 
 from tradewind.contracts.messages import MESSAGES, Message, decode, encode
+from tradewind.kernel.resilience import Dependencies, Dependency, Limits
 
 PASSING = (NotConnectedError, NotAnsweredError, BusyLoadingError, ReadOnlyError, MasterDownError, OSError)
 """Failures after which the same command may work: the server is away, starts, or is the wrong one."""
@@ -27,7 +28,9 @@ PASSING = (NotConnectedError, NotAnsweredError, BusyLoadingError, ReadOnlyError,
 class Pace:
     """Seconds and counts of a bus on Redis.
 
-    An entry that a consumer has held for `claim_after` is given to another. A service may fail on a message `tries`
+    An entry that a consumer has held for `claim_after` is given to another; where a service may have one instance
+    alone, what another one was given goes to who asks after `takeover`. A consumer that has asked for nothing for
+    `forget_after`, and holds nothing, has ended. A service may fail on a message `tries`
     times before it becomes a dead letter. What is older than `retention` goes, unless a storing group has not had it.
     `buffer` messages wait for a server that is away; more are left to the outbox.
     """
@@ -35,6 +38,8 @@ class Pace:
     block: float = 1.0
     answer: float = 5.0
     claim_after: float = 60.0
+    forget_after: float = 600.0
+    takeover: float = 2.0
     housekeeping: float = 2.0
     retention: float = 24 * 3600.0
     tries: int = 5
@@ -74,6 +79,11 @@ def connection(address: str, pace: Pace) -> Any:
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
     )
+
+
+def redis_of(dependencies: Dependencies, pace: Pace) -> Dependency:
+    """The server as one of the process's dependencies. Its calls are those of a fixed number of loops."""
+    return dependencies.of("redis", Limits(timeout=pace.block + pace.answer, longest_pause=pace.longest_pause))
 
 
 def stream_of(bot: str, topic: str) -> str:

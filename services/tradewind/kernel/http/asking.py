@@ -7,7 +7,7 @@ again with its own pauses, but a stop or a cancellation is somebody's decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -21,13 +21,16 @@ from tradewind.kernel.ask import RUNNER, allowed_to, answer_of
 from tradewind.kernel.http.access import running
 from tradewind.kernel.http.problems import ProblemError
 from tradewind.kernel.questions import answer_type, decode_answer, encode_answer
+from tradewind.kernel.resilience import Dependencies, Limits
 from tradewind.kernel.security import SERVICE_HEADER, Caller, Peers
 from tradewind.kernel.service import ServiceRunner
+from tradewind.kernel.telemetry.tracing import Tracer
 
 MEDIA_TYPE = "application/msgpack"
 ANSWER_WITHIN = 30.0
 """Seconds; the closes of a year of minutes take one."""
 CONNECT_WITHIN = 3.0
+LIMITS = Limits(at_once=32, timeout=ANSWER_WITHIN)
 _ALWAYS = frozenset({"state"})
 """What a service answers before it has loaded, and while it stops."""
 
@@ -53,31 +56,41 @@ def question_router(runner: ServiceRunner) -> APIRouter:
 
 
 class RemoteAnswers:
-    """Asks services of other processes. Close it."""
+    """Asks services of other processes; `tracer` gives that of whoever asks. Close it."""
 
-    def __init__(self, peers: Peers) -> None:
-        self._peers = peers
+    def __init__(
+        self,
+        peers: Peers,
+        tracer: Callable[[str], Tracer] = lambda _asker: Tracer(None, None),
+        dependencies: Dependencies | None = None,
+    ) -> None:
+        self._peers, self._tracer, self._dependencies = peers, tracer, dependencies or Dependencies()
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(self, asker: str, service: str, question: str, parameters: Mapping[str, Any]) -> Any:
         """The answer; `TemporaryError` where the service cannot be reached or is not ready."""
         answer_type(service, question)
-        headers = {
-            SERVICE_HEADER: self._peers.tokens.issue(asker, service),
-            "Content-Type": MEDIA_TYPE,
-        }
+        dependency = self._dependencies.of(f"service:{service}", LIMITS)
         url = f"{self._peers.address(service)}/ask/{question}"
-        try:
-            async with self._connected().post(
-                url, data=msgspec.msgpack.encode(parameters), headers=headers, allow_redirects=False
-            ) as answer:
-                content = await answer.read()
-                if answer.status != HTTPStatus.OK:
-                    raise _refused(service, question, answer, content)
-                return decode_answer(service, question, content)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            words = str(error) or type(error).__name__
-            raise TemporaryError(f"{service} does not answer: {words}") from error
+        headers = {SERVICE_HEADER: self._peers.tokens.issue(asker, service), "Content-Type": MEDIA_TYPE}
+        with self._tracer(asker).calling(f"ask {service}", {"question": question}) as calling:
+            if calling.traceparent is not None:
+                headers["traceparent"] = calling.traceparent
+            try:
+                with dependency.attempt(_is_silence):
+                    status, after, content = await self._sent(url, headers, msgspec.msgpack.encode(parameters))
+            except (aiohttp.ClientError, TimeoutError) as error:
+                words = str(error) or type(error).__name__
+                raise TemporaryError(f"{service} does not answer: {words}") from error
+            calling.note("http.response.status_code", status)
+            if status != HTTPStatus.OK:
+                raise _refused(f"{service}, asked for {question}", status, after, content)
+            return decode_answer(service, question, content)
+
+    async def _sent(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, bytes]:
+        """Status, `Retry-After` and body of the answer."""
+        async with self._connected().post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            return answer.status, answer.headers.get("Retry-After", ""), await answer.read()
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -87,23 +100,28 @@ class RemoteAnswers:
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:
+            # Of its own bound, one service that hangs would take the connections of all the others.
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
                 timeout=aiohttp.ClientTimeout(total=ANSWER_WITHIN, sock_connect=CONNECT_WITHIN),
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 
 
-def _refused(service: str, question: str, answer: aiohttp.ClientResponse, content: bytes) -> Exception:
+def _is_silence(error: Exception) -> bool:
+    return isinstance(error, aiohttp.ClientError | TimeoutError)
+
+
+def _refused(asked: str, status: int, after: str, content: bytes) -> Exception:
     """What a problem that came back is here."""
     try:
         detail = str(msgspec.json.decode(content)["detail"])
     except (msgspec.DecodeError, KeyError, TypeError):
-        detail = f"status {answer.status}"
-    words = f"{service}, asked for {question}: {detail}"
-    if answer.status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT):
-        after = answer.headers.get("Retry-After", "")
+        detail = f"status {status}"
+    words = f"{asked}: {detail}"
+    if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.GATEWAY_TIMEOUT):
         return TemporaryError(words, float(after) if after.isdigit() else 1.0)
-    if answer.status == HTTPStatus.NOT_FOUND:
+    if status == HTTPStatus.NOT_FOUND:
         return NotFoundError(words)
     return PermanentError(words)

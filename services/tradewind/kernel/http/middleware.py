@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradewind.kernel.http.problems import ProblemError, problem_of, respond
 from tradewind.kernel.service import Context
-from tradewind.kernel.telemetry.tracing import is_traceparent
+from tradewind.kernel.telemetry.tracing import is_traceparent, under
 
 LARGEST_REQUEST = 1024 * 1024
 REQUEST_ID = "X-Request-Id"
@@ -65,7 +65,11 @@ class RequestMiddleware:
             await send(message)
 
         try:
-            await self._limited(scope, headers, receive, answer)
+            if self._tracer.enabled:
+                with under(state["traceparent"]):
+                    await self._limited(scope, headers, receive, answer)
+            else:
+                await self._limited(scope, headers, receive, answer)
         except Exception as error:
             facts = {"method": scope["method"], "path": scope["path"], "request_id": state["request_id"]}
             self._log.exception("request failed", **facts)

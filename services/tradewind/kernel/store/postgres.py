@@ -23,9 +23,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tradewind.domain.errors import TemporaryError
+from tradewind.kernel.resilience import Dependencies
+from tradewind.kernel.resilience import Limits as Bounds
 from tradewind.kernel.store.base import UnknownOutcomeError, Write
 from tradewind.kernel.store.postgres_connection import Backend, Limits, postgres_engine
-from tradewind.kernel.store.postgres_failures import NothingChangedError, as_told, is_lost, may_be_true, words
+from tradewind.kernel.store.postgres_failures import NothingChangedError, as_told, is_away, is_lost, may_be_true, words
 from tradewind.kernel.store.postgres_writes import execute_batched
 
 Result = TypeVar("Result")
@@ -41,8 +43,10 @@ _END = text(
 class PostgresStore:
     """The store of the processes of a bot. It connects when it is first used."""
 
-    def __init__(self, address: str, limits: Limits | None = None) -> None:
+    def __init__(self, address: str, limits: Limits | None = None, dependencies: Dependencies | None = None) -> None:
         self._limits = limits or Limits()
+        bounds = Bounds(at_once=self._limits.connections, queued=True, timeout=self._limits.patience)
+        self._dependency = (dependencies or Dependencies()).of("postgresql", bounds)
         self._engine: AsyncEngine = postgres_engine(address, self._limits)
         self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._doubts: list[Backend] = []
@@ -74,10 +78,16 @@ class PostgresStore:
     async def _again(self, work: Callable[[], Awaitable[Result]]) -> Result:
         for pause in _PAUSES:
             try:
-                return await work()
+                return await self._tried(work)
             except NothingChangedError:
+                if not self._dependency.may_retry():
+                    raise
                 await asyncio.sleep(pause)
-        return await work()
+        return await self._tried(work)
+
+    async def _tried(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        with self._dependency.attempt(is_away):
+            return await work()
 
     async def _change(self, work: Callable[[Connection], None]) -> None:
         await self._settle()

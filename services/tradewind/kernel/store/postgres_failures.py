@@ -16,12 +16,15 @@ _NOT_MIGRATED = frozenset({"42P01", "42703"})
 _REFUSED_AT_COMMIT = frozenset({"22", "23", "25", "40", "53"})
 """Classes in which an answer to COMMIT says for certain that it was refused."""
 
+_ANSWERS = frozenset({"25", "40", "53", "55"})
+"""Classes that pass and that a database which works gives: read only, rolled back, full, locked."""
+
 
 class NothingChangedError(TemporaryError):
     """The transaction is undone for certain, and trying it again at once is sensible."""
 
 
-def state_of(error: BaseException) -> str:
+def state_of(error: BaseException | None) -> str:
     """The SQLSTATE that the server gave, or the driver for it; empty without one."""
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
@@ -39,6 +42,11 @@ def is_lost(error: BaseException) -> bool:
     # The driver itself refuses a parameter of a wrong type without having sent anything.
     refused_here = isinstance(getattr(error.orig, "__cause__", None), ValueError)
     return state.startswith(("08", "57P")) or (not state and not refused_here)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether a failure that the port tells of means that the database did not answer; a no of it is an answer."""
+    return isinstance(error, TemporaryError) and state_of(error.__cause__)[:2] not in _ANSWERS
 
 
 def as_told(error: Exception) -> Exception:

@@ -35,6 +35,15 @@ class Metrics:
         self.service_up = gauge("service_up", "1 while the service is Running.", "service")
         self.http_requests = counter("http_requests_total", "HTTP requests answered.", "service", "route", "status")
         self.http_seconds = histogram("http_request_seconds", "Seconds to answer an HTTP request.", "service", "route")
+        self.circuit_state = gauge("circuit_state", "0 closed, 1 half-open, 2 open.", "dependency")
+        self.dependency_calls = counter(
+            "dependency_calls_total",
+            "Calls to what is outside: succeeded, failed, refused; and retries: retried, not retried.",
+            "dependency",
+            "outcome",
+        )
+        self.dependency_in_flight = gauge("dependency_in_flight_calls", "Calls on their way.", "dependency")
+        self.dependency_limit = gauge("dependency_at_once_calls", "How many may be on their way.", "dependency")
 
         # market-data
         self.candles = counter("candles_published_total", "Closed candles published.", "pair", "timeframe")

@@ -2,15 +2,23 @@
 
 Spans are made by hand where something of the trade happens, never by auto-instrumentation (which costs more than the
 work it watches). Only the `OTEL_*` variables configure this; without an endpoint there is no exporter, no span and
-no cost. The context travels as `traceparent` in each message, so it survives a restart with the stored ones.
+no cost. The context travels as `traceparent` in each message, so it survives a restart with the stored ones, and in
+the header of that name with each question.
+
+What calls out of the process (a question, a request to a venue) stands deep below whoever knows the span that it
+belongs to. So there is a context variable for this alone: `under` sets it, and `Tracer.calling` reads it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Self
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -18,12 +26,31 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace.status import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 Attributes = Mapping[str, AttributeValue]
 
 _SCOPE = InstrumentationScope("tradewind")
+_UNSET = Status(StatusCode.UNSET)
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_ABOVE: ContextVar[str | None] = ContextVar("above", default=None)
+
+
+@contextlib.contextmanager
+def under(traceparent: str | None) -> Iterator[None]:
+    """Calls out of this process that are made inside belong below the span of `traceparent`."""
+    token = _ABOVE.set(traceparent)
+    try:
+        yield
+    finally:
+        _ABOVE.reset(token)
+
+
+def stand_under(traceparent: str | None) -> None:
+    """`under` for the rest of this task, for loops in which the one after takes the place of the one before."""
+    _ABOVE.set(traceparent)
 
 
 def exporter_from_environment() -> SpanExporter | None:
@@ -42,9 +69,15 @@ class Tracing:
     def __init__(self, exporter: SpanExporter | None, version: str, namespace: str) -> None:
         self._processor = BatchSpanProcessor(exporter) if exporter else None
         self._version, self._namespace = version, namespace
+        self._tracers: dict[str, Tracer] = {}
 
     def tracer(self, service: str) -> Tracer:
         """The tracer of one service: its spans carry the service's own `service.name`."""
+        if service not in self._tracers:
+            self._tracers[service] = self._made(service)
+        return self._tracers[service]
+
+    def _made(self, service: str) -> Tracer:
         if self._processor is None:
             return Tracer(None, None)
         resource = Resource.create(
@@ -94,10 +127,12 @@ class Tracer:
         *,
         kind: SpanKind = SpanKind.INTERNAL,
         reserved: str | None = None,
+        error: str = "",
     ) -> str | None:
         """Record a span that ends now and began at `start` (seconds since the epoch; default now).
 
-        Returns its traceparent, for the messages that follow from it; what `reserve` gave, if that is given.
+        Returns its traceparent, for the messages that follow from it; what `reserve` gave, if that is given. `error`
+        is one word about why it failed, empty where it did not.
         """
         if self._processor is None:
             return None
@@ -114,7 +149,8 @@ class Tracer:
                     parent=above,
                     kind=kind,
                     resource=self._resource,
-                    attributes=attributes,
+                    attributes={**(attributes or {}), "error.type": error} if error else attributes,
+                    status=Status(StatusCode.ERROR) if error else _UNSET,
                     links=linked,
                     instrumentation_scope=_SCOPE,
                     start_time=int(start * 1e9) if start else now,
@@ -129,6 +165,11 @@ class Tracer:
             return None
         return _traceparent(self._identity(name, _span_context(parent) if parent else None))
 
+    def calling(self, name: str, attributes: Attributes | None = None) -> Calling:
+        """Around a call out of this process: a client span, where whoever calls is under a span; else nothing."""
+        above = _ABOVE.get() if self._processor is not None else None
+        return _Called(self, name, above, dict(attributes or {})) if above else _NOTHING
+
     def _identity(self, name: str, above: SpanContext | None) -> SpanContext:
         assert self._ids is not None
         trace_id = above.trace_id if above else self._ids.generate_trace_id()
@@ -140,6 +181,53 @@ class Tracer:
         assert self._sampler is not None
         decision = self._sampler.should_sample(None, trace_id, name).decision
         return TraceFlags(TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
+
+
+class Calling:
+    """A call out of this process that nobody traces; `_Called` is one that somebody does."""
+
+    __slots__ = ()
+    traceparent: str | None = None
+    """What is to be told to who is called."""
+
+    def note(self, name: str, value: AttributeValue) -> None:
+        """Add an attribute to what the span says."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Record the span."""
+
+
+_NOTHING = Calling()
+
+
+class _Called(Calling):
+    __slots__ = ("_above", "_attributes", "_name", "_start", "_tracer", "traceparent")
+
+    def __init__(self, tracer: Tracer, name: str, above: str, attributes: dict[str, AttributeValue]) -> None:
+        self._tracer, self._name, self._above, self._attributes = tracer, name, above, attributes
+        self._start = time.time()
+        self.traceparent = tracer.reserve(name, above)
+
+    def note(self, name: str, value: AttributeValue) -> None:
+        self._attributes[name] = value
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._tracer.span(
+            self._name,
+            self._above,
+            self._attributes,
+            start=self._start,
+            kind=SpanKind.CLIENT,
+            reserved=self.traceparent,
+            error=kind.__name__ if kind is not None else "",
+        )
 
 
 def is_traceparent(text: str) -> bool:

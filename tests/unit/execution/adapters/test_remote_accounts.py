@@ -22,6 +22,7 @@ from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.settings import ExchangeCredentials, Settings
 from tradewind.kernel.store.base import METADATA
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
+from tradewind.kernel.telemetry.tracing import Tracer
 
 D = Decimal
 ROOT = Path(__file__).parents[4]
@@ -104,7 +105,7 @@ def behind(monkeypatch):
     """The venue that is opened, and the settings with which."""
     venue = Venue()
 
-    def opened(settings, account, pairs, *, call_timeout, since):
+    def opened(settings, account, pairs, *, call_timeout, since, tracer):
         venue.opened = SimpleNamespace(
             settings=settings, account=account, pairs=list(pairs), timeout=call_timeout, since=since
         )
@@ -132,6 +133,7 @@ def context(tmp_path, monkeypatch):
         key_directory=tmp_path,
         address=lambda service: "http://127.0.0.1:7",
         log=SimpleNamespace(warning=lambda *_, **__: None),
+        tracer=Tracer(None, None),
     )
 
 

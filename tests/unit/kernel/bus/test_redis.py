@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 from tests.unit.kernel.bus.test_bus import BOT, QUICK, candle, report, settled, take
@@ -11,6 +12,7 @@ from tests.unit.kernel.bus.test_bus import BOT, QUICK, candle, report, settled, 
 from tradewind.kernel.bus.dead_letters import dead_letters, give_again
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace, connection, fields_of, stream_of
+from tradewind.kernel.resilience import Circuit, Dependencies
 from tradewind.kernel.telemetry.metrics import Metrics
 
 EVENTS = ("orders.events",)
@@ -102,6 +104,19 @@ async def test_replicas_share_the_work_and_take_over_from_one_that_is_gone(proce
     assert sorted(m.time for m in again) == sorted(m.time for m in lost)
 
 
+async def test_what_the_one_before_was_given_beside_its_successor_is_taken_over_soon(process, client):
+    """Of a service that has one instance alone: else all that comes later waits for it, for a minute."""
+    pace = Pace(block=0.05, answer=1.0, housekeeping=0.05, claim_after=60.0, takeover=0.2)
+    _, mailbox = await process(("portfolio", EVENTS), pace=pace)
+    stream = stream_of(BOT, EVENTS[0])
+    async with client.pipeline(transaction=True) as pipeline:
+        pipeline.xadd(stream, fields_of(report(1)))
+        pipeline.xreadgroup("portfolio", "on its way out", {stream: ">"})
+        _, given = await pipeline.execute()
+    assert given, "the other one has it"
+    assert [m.sequence for m in await take(mailbox, 1)] == [1]
+
+
 async def _count(*mailboxes):
     return sum(len(mailbox) for mailbox in mailboxes)
 
@@ -187,18 +202,22 @@ async def test_an_emptied_server_is_noticed_by_everybody(process, redis_server, 
 
 
 async def test_a_paused_server_is_told_and_loses_nothing(process, redis_server):
-    """Publishing goes on; readiness says why nothing goes by."""
+    """Publishing goes on; readiness says why nothing goes by, and so does the state of the dependency."""
     pace = Pace(block=0.05, answer=0.3, housekeeping=0.05, longest_pause=0.1)
-    bus, mailbox = await process(("portfolio", EVENTS), pace=pace)
+    dependencies = Dependencies()
+    bus, mailbox = await process(("portfolio", EVENTS), pace=pace, dependencies=dependencies)
+    redis = dependencies.of("redis")
     redis_server.pause()
     try:
         await bus.publish([report(1)])
         await until(bus.trouble)
         assert bus.trouble().startswith("Redis: ")
+        await until(lambda: redis.circuit is not Circuit.CLOSED)
     finally:
         redis_server.resume()
     assert (await take(mailbox, 1))[0].sequence == 1
     await until(lambda: not (bus.trouble()))
+    assert redis.circuit is Circuit.CLOSED
 
 
 async def test_too_much_for_the_buffer_is_a_gap_and_no_memory(process, redis_server):
@@ -290,6 +309,60 @@ async def test_what_is_old_goes_unless_somebody_has_not_had_it(process, client):
     await until(lambda: _equals(pending(client), 0))
     await bus._housekeeping.look()
     assert await client.xlen(held) < 200
+
+
+async def consumers(client, service="portfolio"):
+    found = await client.xinfo_consumers(stream_of(BOT, EVENTS[0]), service)
+    return {one["name"].decode() for one in found}
+
+
+async def _is_silent(client, name, milliseconds):
+    found = await client.xinfo_consumers(stream_of(BOT, EVENTS[0]), "portfolio")
+    return any(one["name"].decode() == name and one["idle"] >= milliseconds for one in found)
+
+
+async def test_an_instance_that_has_ended_is_forgotten_once_nobody_needs_what_it_held(process, client):
+    """Each start is a new consumer, and would stay one for good; with it would go what it had not done."""
+    pace = replace(QUICK, forget_after=0.2)
+    (publisher,) = await process()
+    _, mailbox = await process(("portfolio", EVENTS), instance="alive", pace=pace)
+    stream = stream_of(BOT, EVENTS[0])
+    await client.xgroup_createconsumer(stream, "portfolio", "idle")
+    await client.xgroup_createconsumer(stream, "portfolio", "holding")
+    await publisher.publish([report(1)])
+    (first,) = await take(mailbox, 1)
+    ((number, _),) = await client.xrange(stream)
+    await client.xclaim(stream, "portfolio", "holding", 0, [number])
+    await until(lambda: _is_silent(client, "holding", 600))
+    assert (await consumers(client), await pending(client)) == ({"alive", "holding"}, 1)
+    mailbox.done([first])
+    await until(lambda: _equals(consumers(client), {"alive"}))
+
+
+async def test_an_instance_that_is_only_silent_loses_nothing_when_it_is_forgotten(process, client):
+    """Here it is forgotten at every look: its next read makes it again, and what it holds keeps it."""
+    (publisher,) = await process()
+    _, mailbox = await process(("portfolio", EVENTS), pace=replace(QUICK, forget_after=0.0, housekeeping=0.001))
+    for start in range(0, 200, 20):
+        await publisher.publish([report(n) for n in range(start, start + 20)])
+        got = await take(mailbox, 20)
+        assert [m.sequence for m in got] == list(range(start, start + 20))
+        mailbox.done(got)
+    await until(lambda: _equals(pending(client), 0))
+
+
+async def test_a_server_that_takes_no_scripts_is_no_trouble(process, client):
+    """Its consumers add up, and cost little."""
+    await client.execute_command("ACL", "SETUSER", "default", "-eval")
+    try:
+        (publisher,) = await process()
+        bus, mailbox = await process(("portfolio", EVENTS), pace=replace(QUICK, forget_after=0.0))
+        await publisher.publish([report(1)])
+        assert [m.sequence for m in await take(mailbox, 1)] == [1]
+        await bus._housekeeping.look()
+        assert bus.trouble() == ""
+    finally:
+        await client.execute_command("ACL", "SETUSER", "default", "+eval")
 
 
 async def test_how_far_behind_a_service_is_can_be_measured(process, client):

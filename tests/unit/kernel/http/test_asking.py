@@ -8,13 +8,18 @@ from decimal import Decimal
 import aiohttp
 import msgspec
 import pytest
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.status import StatusCode
 
 from tradewind.domain.errors import NotFoundError, PermanentError, TemporaryError
 from tradewind.kernel.ask import RUNNER, Answers
 from tradewind.kernel.http.asking import RemoteAnswers
 from tradewind.kernel.http.server import Listener, ServiceServers
+from tradewind.kernel.resilience import Circuit, RefusedError, vital
 from tradewind.kernel.security import SERVICE_HEADER, Peers, ServiceTokens
 from tradewind.kernel.service import ServiceState
+from tradewind.kernel.telemetry.tracing import Tracer, Tracing, under
 
 TOKENS = ServiceTokens(b"k" * 32)
 
@@ -24,11 +29,12 @@ def asking(make_runner):
     """Runs portfolio elsewhere with some answers; an `ask` port of whoever, and the runner that answers."""
 
     @asynccontextmanager
-    async def run(asker="engine", **answers):
+    async def run(asker="engine", tracer=lambda _asker: Tracer(None, None), **answers):
         runner = make_runner("portfolio", answers=answers)
+        runner.context.tracer = tracer("portfolio")
         servers = ServiceServers(Listener(ports={"portfolio": 0}), {"portfolio": runner}, TOKENS)
         await servers.start()
-        remote = RemoteAnswers(Peers(servers.address, TOKENS))
+        remote = RemoteAnswers(Peers(servers.address, TOKENS), tracer, runner.context.dependencies)
         here = Answers()
         here.elsewhere = remote
         try:
@@ -115,3 +121,64 @@ async def test_a_question_that_is_in_no_table_is_not_sent(asking):
     async with asking(trades=answering([])) as (ask, _, _):
         with pytest.raises(KeyError):
             await ask("portfolio", "fortune")
+
+
+async def test_who_is_gone_is_not_asked_again_and_again(asking):
+    """Refused at once after some failures in a row; asked all the same by a stop; and again by all once it answers."""
+    async with asking(trades=answering([])) as (ask, runner, servers):
+        address = servers.addresses["portfolio"]
+        port = int(address.rpartition(":")[2])
+        await servers.stop()
+        servers.addresses["portfolio"] = address
+        portfolio = runner.context.dependencies.of("service:portfolio")
+        for _ in range(5):
+            with pytest.raises(TemporaryError, match="portfolio does not answer"):
+                await ask("portfolio", "trades")
+        assert portfolio.circuit is Circuit.OPEN
+        with pytest.raises(RefusedError, match="service:portfolio has not answered 5 times in a row"):
+            await ask("portfolio", "trades")
+        with vital(), pytest.raises(TemporaryError, match="portfolio does not answer"):
+            await ask("portfolio", "trades")
+
+        again = ServiceServers(Listener(ports={"portfolio": port}), {"portfolio": runner}, TOKENS)
+        await again.start()
+        try:
+            with vital():
+                assert await ask("portfolio", "trades") == []
+            assert portfolio.circuit is Circuit.CLOSED
+            assert await ask("portfolio", "trades") == []
+        finally:
+            await again.stop()
+
+
+async def test_a_question_is_two_spans_below_that_of_who_asks(asking):
+    """The asker's and, by the header, the answerer's; a question that nobody's span leads to makes none of its own."""
+    exporter = InMemorySpanExporter()
+    tracing = Tracing(exporter, "0", "default")
+    above = f"00-{'a' * 32}-{'b' * 16}-01"
+    async with asking(tracer=tracing.tracer, trades=answering([]), snapshot=raising(PermanentError("never"))) as (
+        ask,
+        _,
+        _,
+    ):
+        await ask("portfolio", "trades")
+        with under(above):
+            await ask("portfolio", "trades")
+            with pytest.raises(PermanentError):
+                await ask("portfolio", "snapshot")
+    tracing.flush()
+    tracing.shutdown()
+    alone, *spans = exporter.get_finished_spans()
+    assert (alone.kind, alone.parent) == (SpanKind.SERVER, None)
+    assert [(span.kind, span.resource.attributes["service.name"]) for span in spans] == [
+        (SpanKind.SERVER, "portfolio"),
+        (SpanKind.CLIENT, "engine"),
+    ] * 2
+    for server, client in (spans[:2], spans[2:]):
+        assert {f"{span.context.trace_id:032x}" for span in (server, client)} == {"a" * 32}
+        assert server.parent.span_id == client.context.span_id
+        assert f"{client.parent.span_id:016x}" == "b" * 16
+        assert client.name == "ask portfolio"
+    assert spans[1].attributes == {"question": "trades", "http.response.status_code": 200}
+    assert spans[3].status.status_code is StatusCode.ERROR
+    assert spans[3].attributes["error.type"] == "PermanentError"

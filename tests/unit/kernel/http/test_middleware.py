@@ -1,8 +1,7 @@
-"""The one layer before every answer: what it costs, and the span it leaves."""
+"""The one layer before every answer: the span it leaves, and what becomes of an answer that breaks off."""
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -12,9 +11,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from tradewind.kernel.http.middleware import RequestMiddleware
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
-from tradewind.kernel.telemetry.tracing import Tracer, Tracing
+from tradewind.kernel.telemetry.tracing import Tracing
 
-ALLOWED = 30e-6
 HEADERS = [
     (b"host", b"127.0.0.1:8003"),
     (b"accept", b"*/*"),
@@ -46,21 +44,6 @@ def wrapped(tracer):
 
 def scope(headers=()):
     return {"type": "http", "method": "GET", "path": "/things/1", "headers": [*HEADERS, *headers]}
-
-
-async def test_it_costs_less_than_thirty_microseconds():
-    """Measured at about 5; more would show in every call between services."""
-
-    async def fastest(app):
-        rounds = []
-        for _ in range(20):
-            begun = time.perf_counter()
-            for _ in range(200):
-                await app(scope(), nothing, ignore)
-            rounds.append((time.perf_counter() - begun) / 200)
-        return min(rounds)
-
-    assert await fastest(wrapped(Tracer(None, None))) - await fastest(answer) < ALLOWED
 
 
 async def test_an_answer_that_breaks_off_is_cut_and_logged(serve):

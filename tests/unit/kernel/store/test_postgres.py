@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Column, MetaData, String, Table, insert, insp
 
 from tradewind.catalog import CATALOG
 from tradewind.domain.errors import MachineError, TemporaryError
+from tradewind.kernel.resilience import Dependencies, RefusedError, vital
 from tradewind.kernel.store.base import METADATA, UnknownOutcomeError, Write
 from tradewind.kernel.store.migration import migrate_postgres
 from tradewind.kernel.store.postgres import PostgresStore
@@ -83,8 +84,8 @@ async def make(postgres_url):
     """Makes stores on one database."""
     made = []
 
-    def store(limits=HASTY, address=postgres_url):
-        made.append(PostgresStore(address, limits))
+    def store(limits=HASTY, address=postgres_url, dependencies=None):
+        made.append(PostgresStore(address, limits, dependencies))
         return made[-1]
 
     await store(Limits()).change(TABLES.create_all)
@@ -155,6 +156,60 @@ async def test_a_server_that_is_not_there_is_a_failure_that_may_pass(make, postg
     await store.commit([note(3)])
     postgres_server.restart()
     assert await noted(store) == [1, 3]
+
+
+async def test_a_server_that_is_gone_is_not_waited_for_by_everybody_again_and_again(make, postgres_server):
+    """Refused at once after some failures, with nothing sent; what is vital is tried; and all again later."""
+    dependencies = Dependencies()
+    store = make(dependencies=dependencies)
+    postgresql = dependencies.of("postgresql")
+    await store.commit([note(1)])
+    postgres_server.kill()
+    for _ in range(postgresql.limits.failures):
+        with pytest.raises(TemporaryError):
+            await store.commit([note(2)])
+    with pytest.raises(RefusedError, match="postgresql has not answered"):
+        await store.commit([note(2)])
+    with vital(), pytest.raises(TemporaryError, match="no connection"):
+        await store.commit([note(2)])
+    assert dependencies.describe()["postgresql"]["circuit"] == "open"
+
+    await asyncio.to_thread(postgres_server.start)
+    with vital():
+        await store.commit([note(3)])
+    assert dependencies.describe()["postgresql"] | {"retries": 0} == {
+        "circuit": "closed",
+        "reason": "",
+        "failures": 0,
+        "in_flight": 0,
+        "at_once": HASTY.connections,
+        "timeout": HASTY.patience,
+        "retries": 0,
+    }
+    assert await noted(store) == [1, 3]
+
+
+async def test_a_no_of_the_database_is_no_silence(make):
+    """A lock that somebody holds is told to whoever asks, and closes the database down for nobody."""
+    dependencies = Dependencies()
+    store, holder = make(dependencies=dependencies), make(Limits())
+    held, go = asyncio.Event(), asyncio.Event()
+    await store.commit([note(1)])
+
+    async def hold():
+        async with holder._engine.connect() as connection:
+            await connection.execute(text("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE"))
+            held.set()
+            await go.wait()
+
+    holding = asyncio.create_task(hold())
+    await held.wait()
+    for _ in range(dependencies.of("postgresql").limits.failures):
+        with pytest.raises(TemporaryError, match="lock timeout"):
+            await store.commit([note(2)])
+    assert dependencies.describe()["postgresql"]["circuit"] == "closed"
+    go.set()
+    await holding
 
 
 async def test_a_server_that_is_paused_is_waited_for_so_long_and_no_longer(make, postgres_server):

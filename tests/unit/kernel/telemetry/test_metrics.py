@@ -20,6 +20,8 @@ UNITS = (
     "_trades",
     "_orders",
     "_enabled",
+    "_calls",
+    "_state",
 )
 
 

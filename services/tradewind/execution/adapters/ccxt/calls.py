@@ -21,11 +21,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import localcontext
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from tradewind.execution.live_venue import STALE_TIMESTAMP, TOO_MANY_REQUESTS, UNKNOWN_ORDER, NotTakenError
 from tradewind.execution.ports import DUPLICATE, VenueRefusalError
 from tradewind.execution.venues import VenueRow
 from tradewind.kernel.ccxt_client import BUSY_PAUSE
+from tradewind.kernel.telemetry.tracing import Calling, Tracer
 
 Result = TypeVar("Result")
 
@@ -85,10 +87,13 @@ _CALL: ContextVar[_Call | None] = ContextVar("venue_call", default=None)
 
 
 class VenueCalls:
-    """The calls of one client. `now` gives seconds that only grow."""
+    """The calls of one client. `now` gives seconds that only grow; a request for an order is a span of `tracer`."""
 
-    def __init__(self, client: Any, row: VenueRow, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, client: Any, row: VenueRow, now: Callable[[], float] = time.monotonic, tracer: Tracer | None = None
+    ) -> None:
         self._client, self._row, self._now = client, row, now
+        self._tracer = tracer or Tracer(None, None)
         self._paused_until = 0.0
         self._listen()
 
@@ -152,10 +157,15 @@ class VenueCalls:
         client = self._client
         fetch, errors, status = client.fetch, client.handle_errors, client.handle_http_status_code
 
-        async def noted_fetch(*arguments: Any, **named: Any) -> Any:
+        async def noted_fetch(url: str, method: str = "GET", *arguments: Any, **named: Any) -> Any:
             if (call := _CALL.get()) is not None:
                 call.sent, call.answer = True, None
-            return await fetch(*arguments, **named)
+            with self._request(url, method) as request:
+                try:
+                    return await fetch(url, method, *arguments, **named)
+                finally:
+                    if call is not None and call.answer is not None:
+                        request.note("http.response.status_code", call.answer.status)
 
         def noted_errors(*arguments: Any) -> Any:
             if (call := _CALL.get()) is not None:
@@ -169,6 +179,14 @@ class VenueCalls:
                 return status(*arguments)
 
         client.fetch, client.handle_errors, client.handle_http_status_code = noted_fetch, noted_errors, noted_status
+
+    def _request(self, url: str, method: str) -> Calling:
+        """The span of a request. Nothing of its query is told: with some venues the signature stands there."""
+        if not self._tracer.enabled:
+            return self._tracer.calling(method)
+        parts = urlsplit(url)
+        facts = {"http.request.method": method, "server.address": parts.hostname or "", "url.path": parts.path}
+        return self._tracer.calling(f"{method} {self._row.exchange}", facts)
 
 
 def _first(names: Sequence[str], table: Mapping[str, str]) -> str | None:

@@ -25,6 +25,7 @@ from tradewind.execution.ports import Answer, VenueFill, VenueOrder, VenueRefusa
 from tradewind.execution.venue_call import SIGNED_AT
 from tradewind.execution.venues import VenueRow, venue_row
 from tradewind.kernel.ccxt_client import ClientSettings, make_client
+from tradewind.kernel.telemetry.tracing import Tracer
 
 
 def open_venue(
@@ -34,6 +35,7 @@ def open_venue(
     *,
     call_timeout: float = 10.0,
     since: int | None = None,
+    tracer: Tracer | None = None,
 ) -> CcxtVenue:
     """The venue for `account`, not yet started; close it with `close`.
 
@@ -45,7 +47,7 @@ def open_venue(
     if row.window_option and row.receive_window is not None:
         options[row.window_option] = round(row.receive_window * 1000)
     client = make_client(replace(settings, number=str, options=options))
-    return CcxtVenue(account, client, row, pairs, call_timeout=call_timeout, since=since)
+    return CcxtVenue(account, client, row, pairs, call_timeout=call_timeout, since=since, tracer=tracer)
 
 
 class CcxtVenue:
@@ -62,10 +64,11 @@ class CcxtVenue:
         *,
         call_timeout: float = 10.0,
         since: int | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.account, self.client, self.row = account, client, row
         self.oco, self.amends = row.oco, row.amends
-        self.calls = VenueCalls(client, row)
+        self.calls = VenueCalls(client, row, tracer=tracer)
         self.clock = VenueClock(client)
         if row.receive_window is not None:  # elsewhere the time is only a counter, which must not go back
             self._present_nonce, client.nonce = client.nonce, self._nonce

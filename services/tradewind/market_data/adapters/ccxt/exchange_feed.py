@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from tradewind.contracts.api.v1alpha1 import Exchange
-from tradewind.kernel.ccxt_client import ClientSettings, make_client
+from tradewind.kernel.ccxt_client import ClientSettings, make_client, watch_requests
+from tradewind.kernel.resilience import Dependencies, Limits
 from tradewind.market_data.adapters.ccxt.feed import CcxtFeed
 
 
-async def exchange_feed(exchange: Exchange) -> CcxtFeed:
+async def exchange_feed(exchange: Exchange, dependencies: Dependencies) -> CcxtFeed:
     """A feed of `exchange`; nothing is requested yet. Raises `ConfigError` for one that ccxt does not know.
 
     At another address there may be a simulation, whose market has a time of its own: there a candle counts as closed
@@ -23,4 +24,5 @@ async def exchange_feed(exchange: Exchange) -> CcxtFeed:
     )
     # Importing ccxt takes seconds, in which others of this process must go on.
     client = await asyncio.to_thread(make_client, settings)
+    watch_requests(client, dependencies.of("exchange", Limits(longest_pause=5.0, timeout=settings.timeout)))
     return CcxtFeed(client, closes=endpoint is None)
