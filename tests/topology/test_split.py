@@ -148,6 +148,24 @@ async def circuits(monitoring, dependency):
     return {one[dependency]["circuit"] for one in told if dependency in one}
 
 
+async def nothing():
+    """Happens while a service is down."""
+
+
+async def traded_with_restarts(split, service, while_down=nothing):
+    """All trade to the end; `service` is ended and begun again twice, and `while_down` happens in between."""
+    async with asyncio.timeout(120):
+        await asyncio.gather(*(split.begin(name) for name in TRADING))
+        watcher = await split.begin("monitoring")
+        async with halfway_points(watcher) as points:
+            for _ in range(2):
+                await anext(points)
+                await split.end(service)
+                await while_down()
+                await split.begin(service)
+            await until_ended(watcher)
+
+
 async def test_they_find_each_other_in_whatever_order_they_begin(split, expected):
     """And store row for row what one process stores."""
     async with asyncio.timeout(120):
@@ -161,15 +179,7 @@ async def test_they_find_each_other_in_whatever_order_they_begin(split, expected
 @pytest.mark.parametrize("service", TRADING)
 async def test_each_may_be_started_again_alone(split, expected, service):
     """Twice in the middle of trading, while the others stand: nothing is lost, done twice or decided differently."""
-    async with asyncio.timeout(120):
-        await asyncio.gather(*(split.begin(name) for name in TRADING))
-        watcher = await split.begin("monitoring")
-        async with halfway_points(watcher) as points:
-            for _ in range(2):
-                await anext(points)
-                await split.end(service)
-                await split.begin(service)
-            await until_ended(watcher)
+    await traded_with_restarts(split, service)
     same(await rows(split), expected, taken_over=service == "execution")
 
 
@@ -188,16 +198,11 @@ CONSUMED = {"portfolio": "orders.events", "execution": "orders.commands"}
 async def test_what_is_trimmed_and_comes_again_changes_nothing(split, expected, redis_server, trimmed, service):
     """Twice a service is down, and then given again all that Redis ever had of its topic, most of it trimmed."""
     stream = stream_of(load_bot(split.manifest).key, CONSUMED[service])
-    async with asyncio.timeout(120):
-        await asyncio.gather(*(split.begin(name) for name in TRADING))
-        watcher = await split.begin("monitoring")
-        async with halfway_points(watcher) as points:
-            for _ in range(2):
-                await anext(points)
-                await split.end(service)
-                assert await asyncio.to_thread(redis_server.command, "XGROUP", "DESTROY", stream, service) == ":1\r\n"
-                await split.begin(service)
-            await until_ended(watcher)
+
+    async def forget():
+        assert await asyncio.to_thread(redis_server.command, "XGROUP", "DESTROY", stream, service) == ":1\r\n"
+
+    await traded_with_restarts(split, service, forget)
     found = await rows(split)
     same(found, {name: expected[name] for name in RESULTS}, taken_over=True)
     kept, stored = (collections.Counter(dict(row)["topic"] for row in part["outbox"]) for part in (found, expected))

@@ -23,12 +23,11 @@ from tradewind.domain.errors import ConfigError, TemporaryError
 from tradewind.domain.order import Leg, OrderState
 from tradewind.domain.timeframe import close_time
 from tradewind.execution.ledger import OrderLedger
-from tradewind.execution.live_venue import NotTakenError
 from tradewind.execution.market import VenueMarket
 from tradewind.execution.ports import Venue, VenueRefusalError
 from tradewind.execution.reconciliation import reconcile, report
 from tradewind.execution.records import record_of
-from tradewind.execution.sender import ASK_PAUSES, Sender
+from tradewind.execution.sender import ASK_PAUSES, Sender, ask_pause, told_pause
 from tradewind.execution.ticks import matched, settled
 from tradewind.execution.venue_call import VenueSilentError, call_venue, circuit_of
 from tradewind.kernel.service import RETRY_PAUSES, Context
@@ -169,10 +168,11 @@ class ExecutionHandlers:
         await self._market.listen()
 
     def _pause_after(self, error: VenueRefusalError | VenueSilentError) -> float:
-        if isinstance(error, NotTakenError) and error.retry_after > 0:
-            return max(error.retry_after, ASK_PAUSES[0])  # the venue says when
+        told = told_pause(error)
+        if told is not None:
+            return told
         self._silences += 1
-        return ASK_PAUSES[min(self._silences, len(ASK_PAUSES)) - 1]
+        return ask_pause(self._silences)
 
     async def _pause(self, error: Exception, seconds: float) -> None:
         self.reconciled.clear()

@@ -99,7 +99,7 @@ class Sender:
 
     def _pause_of(self, record: OrderRecord) -> float:
         """Seconds until it is this one's turn again, at the latest when it may be sent again."""
-        pause, bound = _pause(self._tries.get(record.order.client_order_id, 0)), self._venue.resend_after
+        pause, bound = ask_pause(self._tries.get(record.order.client_order_id, 0)), self._venue.resend_after
         now = self._context.clock.now()
         held = max(self._held_until - now, 0.0)
         if record.order.state is not OrderState.UNKNOWN or record.signed_at is None or bound is None:
@@ -375,20 +375,16 @@ class Sender:
                 found = await self._call(lambda: self._venue.find(record.order))
                 fills = await self._call(self._venue.fills) if found and found.filled > record.order.filled else ()
         except (VenueRefusalError, VenueSilentError) as error:
-            if isinstance(error, NotTakenError) and error.retry_after > 0:
-                # It says when; pauses that grow would outlast that by far.
-                self._held_until = self._context.clock.now() + max(error.retry_after, ASK_PAUSES[0])
-            else:
+            told = told_pause(error)
+            if told is None:
                 self._failed(record)
+            else:
+                self._held_until = self._context.clock.now() + told
             self._context.log.warning("order outcome unknown", client_order_id=client_id, error=str(error))
             return
         if found is not None:
             mine = [VenueFill(fill) for fill in fills if fill.client_order_id == client_id]
-            async with self._context.unit() as unit:
-                self._ledger.refuse_loaded_since(loads)
-                self._adoption.of_answer(Answer(orders=(found,), updates=tuple(mine)), unit)
-                if unit.writes:
-                    self._ledger.guard(unit)
+            await self._unit(partial(self._found, Answer(orders=(found,), updates=tuple(mine)), loads))
             if self._present(record).order.state is OrderState.UNKNOWN:
                 self._failed(record)
             return
@@ -397,6 +393,10 @@ class Sender:
         if bound is None or record.signed_at is None or now < record.signed_at + bound:
             return
         await self._send_again(record)
+
+    def _found(self, answer: Answer, loads: int, unit: UnitOfWork) -> None:
+        self._ledger.refuse_loaded_since(loads)
+        self._adoption.of_answer(answer, unit)
 
     async def _send_again(self, record: OrderRecord) -> None:
         """Send an order that the venue has not and can no longer get; end it where it is not wanted any more."""
@@ -495,5 +495,13 @@ def _outcome(answered: Answered) -> str:
             return "unknown"
 
 
-def _pause(tries: int) -> float:
+def told_pause(error: Exception) -> float | None:
+    """Seconds after which the venue says that it may be asked again; pauses that grow would outlast them by far."""
+    if isinstance(error, NotTakenError) and error.retry_after > 0:
+        return max(error.retry_after, ASK_PAUSES[0])
+    return None
+
+
+def ask_pause(tries: int) -> float:
+    """Seconds before the venue is asked once more, after it was in vain `tries` times."""
     return ASK_PAUSES[min(tries, len(ASK_PAUSES)) - 1] if tries else 0.0

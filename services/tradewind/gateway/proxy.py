@@ -15,6 +15,7 @@ from fastapi import Request, Response
 from yarl import URL
 
 from tradewind.gateway.routes import Route
+from tradewind.kernel.http.asking import is_silence
 from tradewind.kernel.http.middleware import REQUEST_ID
 from tradewind.kernel.http.problems import ProblemError
 from tradewind.kernel.resilience import Limits, RefusedError
@@ -78,7 +79,7 @@ class Proxy:
         facts = {"http.request.method": route.method, "http.route": route.path}
         upstream = self._context.dependencies.of(f"upstream:{route.service}", LIMITS)
         with (
-            upstream.attempt(_is_silence, always=route.changes),
+            upstream.attempt(is_silence, always=route.changes),
             self._context.tracer.calling(f"{route.method} {route.service}", facts) as calling,
         ):
             if calling.traceparent is not None:
@@ -121,10 +122,6 @@ class Proxy:
         if request.state.traceparent:
             headers["traceparent"] = request.state.traceparent
         return headers
-
-
-def _is_silence(error: Exception) -> bool:
-    return isinstance(error, aiohttp.ClientError | TimeoutError)
 
 
 def _unknown(route: Route) -> str:

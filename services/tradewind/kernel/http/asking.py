@@ -77,7 +77,7 @@ class RemoteAnswers:
             if calling.traceparent is not None:
                 headers["traceparent"] = calling.traceparent
             try:
-                with dependency.attempt(_is_silence):
+                with dependency.attempt(is_silence):
                     status, after, content = await self._sent(url, headers, msgspec.msgpack.encode(parameters))
             except (aiohttp.ClientError, TimeoutError) as error:
                 words = str(error) or type(error).__name__
@@ -109,7 +109,8 @@ class RemoteAnswers:
         return self._session
 
 
-def _is_silence(error: Exception) -> bool:
+def is_silence(error: Exception) -> bool:
+    """Whether a request ended without an answer."""
     return isinstance(error, aiohttp.ClientError | TimeoutError)
 
 
