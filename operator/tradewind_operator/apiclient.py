@@ -19,6 +19,7 @@ import orjson
 from tradewind import __version__
 from tradewind.contracts.labels import OPERATOR
 from tradewind.domain.errors import ConfigError, TradewindError
+from tradewind_operator.fence import REQUEST_TIMEOUT, Fence, FencedBody, NotLeaderError
 from tradewind_operator.framework import kopf
 from tradewind_operator.kinds import Resource
 from tradewind_operator.reach import Reach
@@ -30,8 +31,6 @@ JSON = "application/json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 CONNECTIONS = 64
-REQUEST_TIMEOUT = 20.0
-"""Seconds for an answer, at most."""
 _TURNED_AWAY = (HTTPStatus.TOO_MANY_REQUESTS,)
 
 Object = dict[str, Any]
@@ -49,18 +48,6 @@ class ApiError(TradewindError):
         """Whether the same request may well be taken later."""
         # 404 and 409 are about something that went, or was replaced, while it was looked at.
         return self.status in (0, 404, 408, 409, 429) or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-
-
-class NotLeaderError(TradewindError):
-    """This process may not write (any more)."""
-
-
-class Fence:
-    """Who may write, and for how long still. The one here lets everything through, for tools and tests."""
-
-    def left(self) -> float:
-        """Seconds for which this process may write; 0 or less when it may not."""
-        return REQUEST_TIMEOUT
 
 
 def login() -> kopf.ConnectionInfo:
@@ -146,10 +133,10 @@ class ApiClient:
 
     async def put_lease(self, resource: Resource, lease: Object, *, fresh: bool, timeout: float) -> Object:  # noqa: ASYNC109 - aiohttp's own
         """Write the Lease, which is what the fence itself rests on, so it is not asked."""
-        metadata = lease["metadata"]
+        metadata, body = lease["metadata"], orjson.dumps(lease)
         if fresh:
-            return await self._send("POST", resource.collection(metadata["namespace"]), lease, {}, timeout)
-        return await self._send("PUT", resource.path(metadata["namespace"], metadata["name"]), lease, {}, timeout)
+            return await self._send("POST", resource.collection(metadata["namespace"]), body, {}, timeout)
+        return await self._send("PUT", resource.path(metadata["namespace"], metadata["name"]), body, {}, timeout)
 
     @asynccontextmanager
     async def watch(
@@ -170,16 +157,16 @@ class ApiClient:
         parameters: Mapping[str, str],
         content_type: str = JSON,
     ) -> Object:
-        left = self.fence.left()
-        if left <= 0:
-            raise NotLeaderError(f"not the leader: {method} {path} was not sent")
-        return await self._send(method, path, body, parameters, min(left, REQUEST_TIMEOUT), content_type=content_type)
+        what = f"{method} {path}"
+        seconds = min(self.fence.pass_through(what), REQUEST_TIMEOUT)
+        fenced = FencedBody(orjson.dumps(body), self.fence, what)
+        return await self._send(method, path, fenced, parameters, seconds, content_type=content_type)
 
     async def _send(
         self,
         method: str,
         path: str,
-        body: Object | None,
+        body: bytes | FencedBody | None,
         parameters: Mapping[str, str],
         seconds: float,
         *,
@@ -201,25 +188,24 @@ class ApiClient:
         self,
         method: str,
         path: str,
-        body: Object | None,
+        body: bytes | FencedBody | None,
         parameters: Mapping[str, str],
         limits: aiohttp.ClientTimeout,
         *,
         content_type: str = JSON,
         accept: str | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        data = orjson.dumps(body) if body is not None else None
         for attempt in (1, 2):
             session = self._connected()
             headers = {"Accept": accept or JSON, **self._authorization}
-            if data is not None:
+            if body is not None:
                 headers["Content-Type"] = content_type
             assert self._info is not None
             try:
                 async with session.request(
                     method,
                     self._info.server.rstrip("/") + path,
-                    data=data,
+                    data=body,
                     params=parameters,
                     headers=headers,
                     timeout=limits,
@@ -235,6 +221,8 @@ class ApiClient:
                     yield response
                     return
             except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
+                if isinstance(error.__cause__, NotLeaderError):
+                    raise error.__cause__ from error
                 raise ApiError(
                     0, type(error).__name__, f"{method} {path}: {str(error) or type(error).__name__}"
                 ) from error

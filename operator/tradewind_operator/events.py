@@ -17,7 +17,8 @@ import structlog
 
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
 from tradewind.contracts.labels import OPERATOR, OUR_DOMAIN
-from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
+from tradewind_operator.apiclient import ApiClient, ApiError
+from tradewind_operator.fence import NotLeaderError
 from tradewind_operator.kinds import EVENT
 
 QUIET_SECONDS = 600.0

@@ -18,7 +18,8 @@ from typing import Any
 
 import structlog
 
-from tradewind_operator.apiclient import ApiClient, ApiError, Fence
+from tradewind_operator.apiclient import ApiClient, ApiError
+from tradewind_operator.fence import Fence
 from tradewind_operator.kinds import LEASE
 
 WRITING_SHARE = 2 / 3

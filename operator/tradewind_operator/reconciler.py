@@ -17,7 +17,7 @@ from tradewind.catalog import by_name
 from tradewind.contracts.labels import FINALIZER, OPERATOR, RECONCILE
 from tradewind.domain.errors import ConfigErrors, TemporaryError
 from tradewind.kernel.telemetry.tracing import Tracer
-from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
+from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.applying import Applying
 from tradewind_operator.bot_secrets import BotSecrets
 from tradewind_operator.bots import Bot, Bots
@@ -25,6 +25,7 @@ from tradewind_operator.child_writes import ChildConflictError
 from tradewind_operator.children import Children
 from tradewind_operator.desired import Desired, desired, manifests, model_of, owner_of
 from tradewind_operator.events import Events
+from tradewind_operator.fence import NotLeaderError
 from tradewind_operator.kinds import TRADING_BOT
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 import pytest
 from tests.cluster.operators import ACCOUNT, Operator, bot
@@ -71,10 +72,20 @@ class Pair:
         return stop in manifest["data"].get("bot.yaml", "")
 
     def handed_over(self):
-        """Everything that the former leader wrote came before anything of the new one."""
-        former, new = self.writes(ACCOUNT), self.writes(OTHER)
-        assert new
-        return not former or max(one.at for one in former) < min(one.at for one in new)
+        """Whoever wrote anything held the Lease, by the API server's own log: its last writer was the same one."""
+        namespace = self.cluster.namespace
+        users = {f"system:serviceaccount:{namespace}:{account}": account for account in (ACCOUNT, OTHER)}
+        there = [one for one in self.cluster.plane.writes(self.began) if one.user in users]
+        holder, taken, wrong = ACCOUNT, None, []
+        for one in sorted(there, key=lambda one: one.at):
+            account = users[one.user]
+            if one.resource.startswith("leases"):
+                if one.code < HTTPStatus.BAD_REQUEST and account != holder:
+                    holder, taken = account, one.at
+            elif account != holder:
+                wrong.append(f"{one.at:%T.%f} {account} {one.verb} {one.resource} {one.name}: {one.code}")
+        assert not wrong, f"{holder} held the Lease since {taken}:\n" + "\n".join(wrong)
+        return holder == OTHER and bool(self.writes(OTHER))
 
 
 @pytest.fixture

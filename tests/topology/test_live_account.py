@@ -240,7 +240,7 @@ async def test_kill_minus_nine_in_the_middle_loses_and_doubles_nothing(embedded,
         await quiet(bot)
         books = Books(market)
         await books.agree(bot)
-        assert len(books.orders()) >= 8
+        assert len(books.orders()) >= 5, "each of its lives has traded"
 
 
 CREATE, CANCEL, GROUP = "POST /api/v3/order", "DELETE /api/v3/order", "POST /api/v3/orderList/oco"

@@ -11,7 +11,8 @@ from tests.unit.operator.conftest import Refusal, served
 
 from tradewind.domain.errors import ConfigError
 from tradewind_operator import apiclient
-from tradewind_operator.apiclient import ApiClient, ApiError, Fence, NotLeaderError
+from tradewind_operator.apiclient import ApiClient, ApiError
+from tradewind_operator.fence import Fence, NotLeaderError
 from tradewind_operator.framework import kopf
 from tradewind_operator.kinds import BY_KIND, LEASE
 
@@ -69,6 +70,32 @@ async def test_no_write_outlives_the_time_for_which_its_sender_leads(api, client
         await client.create(CONFIG, MANIFEST)
     assert (error.value.status, error.value.passing) == (0, True)
     hold.set()
+
+
+class LostMeanwhile(Fence):
+    """Lets the first question through and no other, as where a process was stopped between asking and sending."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def left(self):
+        self.asked += 1
+        return 5.0 if self.asked == 1 else -1.0
+
+
+@pytest.mark.parametrize("connected", [False, True])
+async def test_a_write_that_was_about_to_be_sent_is_not_sent_by_who_ceased_to_lead(api, client, connected):
+    """The task that sends it may run late: it asks again, and nothing of the request reaches the server."""
+    if connected:
+        await client.get(CONFIG, "trading", "a")
+        api.requests.clear()
+    client.fence = LostMeanwhile()
+    with pytest.raises(NotLeaderError, match=f"PATCH {PATH} was not sent"):
+        await client.apply(CONFIG, MANIFEST, "m")
+    assert client.fence.asked == 2
+    client.fence = Fence()
+    await client.apply(CONFIG, MANIFEST, "m")
+    assert [method for method, *_ in api.requests] == ["PATCH"]
 
 
 # ------------------------------------------------------------------------------------------------------------ refusals

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind_operator.apiclient import ApiClient, ApiError, NotLeaderError
+from tradewind_operator.apiclient import ApiClient, ApiError
+from tradewind_operator.fence import NotLeaderError
 from tradewind_operator.kinds import DEPLOYMENT
 from tradewind_operator.leader import WRITING_SHARE, Leadership
 

@@ -7,13 +7,13 @@ from prometheus_client import generate_latest
 from tests.unit.operator.conftest import Refusal
 
 from tradewind.contracts.labels import RECONCILE
-from tradewind_operator.apiclient import Fence
 from tradewind_operator.applying import Applying
 from tradewind_operator.bot_list import BotList
 from tradewind_operator.bot_secrets import BotSecrets
 from tradewind_operator.bots import Bots
 from tradewind_operator.children import Children
 from tradewind_operator.events import Events
+from tradewind_operator.fence import Fence
 from tradewind_operator.kinds import BY_KIND
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics
