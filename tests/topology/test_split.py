@@ -148,6 +148,12 @@ async def circuits(monitoring, dependency):
     return {one[dependency]["circuit"] for one in told if dependency in one}
 
 
+def evaluated_by(process):
+    """How many stances a process has published."""
+    samples = (one for family in process.metrics.evaluations.collect() for one in family.samples)
+    return sum(one.value for one in samples if one.name.endswith("_total"))
+
+
 async def nothing():
     """Happens while a service is down."""
 
@@ -173,6 +179,25 @@ async def test_they_find_each_other_in_whatever_order_they_begin(split, expected
             *(split.begin(name) for name in ("engine", "strategy", "execution", "portfolio", "market-data"))
         )
         await until_ended(split.processes["engine"])
+    same(await rows(split), expected)
+
+
+async def test_three_strategy_replicas_share_the_candles(split, expected):
+    """One of them is ended in the middle: every candle is evaluated once, and nothing is decided differently."""
+    replicas = [f"strategy-{number}" for number in range(3)]
+    others = [name for name in TRADING if name != "strategy"]
+    async with asyncio.timeout(120):
+        await asyncio.gather(
+            *(split.begin("strategy", name=name) for name in replicas), *(split.begin(name) for name in others)
+        )
+        watcher = await split.begin("monitoring")
+        async with halfway_points(watcher) as points:
+            await anext(points)
+            ended = split.processes[replicas[0]]
+            await split.end(replicas[0])
+            await until_ended(watcher)
+    shares = [evaluated_by(one) for one in (ended, *(split.processes[name] for name in replicas[1:]))]
+    assert all(shares), "one of them had nothing to do"
     same(await rows(split), expected)
 
 

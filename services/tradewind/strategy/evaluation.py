@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
 from tradewind.domain.candle import Candle
 from tradewind.domain.series import CandleSeries
-from tradewind.domain.timeframe import close_time
+from tradewind.domain.timeframe import bucket_start, close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.telemetry.tracing import under
 from tradewind.kernel.unit import UnitOfWork
@@ -48,6 +48,10 @@ class Evaluator:
         if candle.open_time in self.index or not len(self.series):
             return True
         return candle.open_time == close_time(self.series.timeframe, int(self.series.open_time[-1]))
+
+    def reaches(self, open_time: int) -> bool:
+        """Whether the candle opened then is known, or a later one is."""
+        return bool(len(self.series)) and int(self.series.open_time[-1]) >= open_time
 
     def see(self, candle: Candle) -> None:
         """Know of a closed candle; one of the series changes nothing, one before its end is a `ValueError`.
@@ -91,13 +95,27 @@ class Evaluator:
 
 
 class Evaluations:
-    """All evaluators of a bot, by pair and timeframe."""
+    """All evaluators of a bot, by pair and timeframe.
+
+    An instance of the service sees the candles that fall to it; what others have seen it asks market-data for.
+    """
 
     def __init__(self, context: Context) -> None:
         self.evaluators: dict[tuple[str, str], list[Evaluator]] = {}
-        self.latest: dict[tuple[str, str, str], StrategyEvaluated] = {}
         self._context = context
         self._counters: dict[tuple[str, StanceName], Counter] = {}
+
+    async def at(self, moment: int, tick: int) -> list[StrategyEvaluated]:
+        """What every strategy says at `moment`, of the last candles that are complete then; told as of `tick`."""
+        found = []
+        for (pair, timeframe), evaluators in self.evaluators.items():
+            last = _last_open(timeframe, moment)
+            for evaluator in evaluators:
+                if not evaluator.reaches(last):
+                    await self._catch_up(evaluator, pair, timeframe)
+                if (evaluation := evaluator.latest(last, tick)) is not None:
+                    found.append(evaluation)
+        return found
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:
         """Evaluate every strategy that looks at this timeframe."""
@@ -108,18 +126,16 @@ class Evaluations:
                 # Another instance of this service has had the candles before it, or there are none.
                 reserved, began = tracer.reserve("evaluation", message.traceparent), time.time()
                 with under(reserved):
-                    await self._catch_up(evaluator, message)
+                    await self._catch_up(evaluator, message.pair, message.timeframe)
             evaluator.see(message.candle)
             evaluation = evaluator.evaluation(message.candle.open_time, message.time)
             facts = {"strategy": evaluator.name, "stance": evaluation.stance}
             span = tracer.span("evaluation", message.traceparent, facts, start=began, reserved=reserved)
             unit.traceparent = span or message.traceparent
             self._count(evaluator.name, evaluation.stance)
-            self.latest[evaluator.name, message.pair, message.timeframe] = evaluation
             unit.publish(evaluation)
 
-    async def _catch_up(self, evaluator: Evaluator, message: CandleClosed) -> None:
-        pair, timeframe = message.pair, message.timeframe
+    async def _catch_up(self, evaluator: Evaluator, pair: str, timeframe: str) -> None:
         evaluator.series = await self._context.ask("market-data", "series", pair=pair, timeframe=timeframe)
         evaluator.compute()
 
@@ -129,3 +145,9 @@ class Evaluations:
             counter = self._context.metrics.evaluations.labels(self._context.key, strategy, stance)
             self._counters[strategy, stance] = counter
         counter.inc()
+
+
+def _last_open(timeframe: str, moment: int) -> int:
+    """The latest open time whose candle of `timeframe` is complete at `moment`."""
+    start = bucket_start(timeframe, moment)
+    return bucket_start(timeframe, start - 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tradewind.contracts.api.v1alpha1 import Strategy
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
 from tradewind.contracts.strategies import STRATEGY_KINDS, parse_parameters
-from tradewind.domain.timeframe import bucket_start, close_time
+from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context, Service
 from tradewind.strategies.loader import build_strategy
 from tradewind.strategy.evaluation import Evaluations, Evaluator
@@ -36,13 +36,7 @@ def build(context: Context) -> Service:
 
     async def stances(time: int) -> list[StrategyEvaluated]:
         """The stance of every voter at the close of the tick `time`: of its last candle that is complete by then."""
-        complete = close_time(spec.timeframe, time)
-        return [
-            evaluation
-            for (_, timeframe), evaluators in evaluations.evaluators.items()
-            for evaluator in evaluators
-            if (evaluation := evaluator.latest(_last_open(timeframe, complete), time)) is not None
-        ]
+        return await evaluations.at(close_time(spec.timeframe, time), time)
 
     async def strategies() -> list[dict[str, Any]]:
         """The strategies of the manifest."""
@@ -59,8 +53,9 @@ def build(context: Context) -> Service:
         ]
 
     async def signals() -> list[StrategyEvaluated]:
-        """The latest evaluation of every voter."""
-        return list(evaluations.latest.values())
+        """What every voter says now, whichever instance saw its last candle."""
+        now = (await context.ask("market-data", "progress"))["time"]
+        return await evaluations.at(now, now) if now is not None else []
 
     def routes() -> APIRouter:
         from tradewind.strategy.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
@@ -80,9 +75,3 @@ def _parameters(strategy: Strategy) -> dict[str, Any]:
     """Every parameter that it works with, by the names of the manifest."""
     parsed = parse_parameters("spec.strategies", strategy.kind, strategy.parameters)
     return parsed.model_dump(by_alias=True)
-
-
-def _last_open(timeframe: str, complete: int) -> int:
-    """The latest open time whose candle of `timeframe` is complete at the moment `complete`."""
-    start = bucket_start(timeframe, complete)
-    return bucket_start(timeframe, start - 1)

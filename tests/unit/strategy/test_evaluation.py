@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tradewind.contracts.strategies import STRATEGY_KINDS
 from tradewind.market_data.adapters.synthetic import synthetic_series
 from tradewind.strategies.loader import build_strategy
-from tradewind.strategy.evaluation import Evaluator
+from tradewind.strategy.evaluation import Evaluations, Evaluator
 
 SERIES = synthetic_series("BTC/EUR", "1h", seed=3, candles=400, start_price=100.0, volatility=0.02)
 
@@ -65,6 +65,34 @@ def test_candle_by_candle_says_the_same_as_at_once(seed, known, kind):
         time = candle.open_time
 
         assert growing.evaluation(time, time) == whole.evaluation(time, time)
+
+
+class Market:
+    """Market-data, which has all candles so far; counts who asks for them."""
+
+    def __init__(self):
+        self.series, self.asked = SERIES.slice(0, 100), 0
+
+    async def ask(self, service, question, *, pair, timeframe):
+        assert (service, question, pair, timeframe) == ("market-data", "series", "BTC/EUR", "1h")
+        self.asked += 1
+        return self.series
+
+
+async def test_what_another_instance_has_seen_is_asked_for():
+    """An instance that saw none of the last candles says of a moment what one says that saw them all."""
+    market, idle = Market(), evaluator("EmaCross", SERIES.slice(0, 100))
+    evaluations = Evaluations(market)
+    evaluations.evaluators = {("BTC/EUR", "1h"): [idle]}
+    whole, times = evaluator("EmaCross", SERIES), SERIES.open_time.tolist()
+
+    assert [whole.evaluation(times[99], 7)] == await evaluations.at(times[100], 7)
+    assert market.asked == 0
+    market.series = SERIES.slice(0, 200)
+    assert [whole.evaluation(times[199], 7)] == await evaluations.at(times[200] + 5, 7)
+    assert [whole.evaluation(times[150], 7)] == await evaluations.at(times[151], 7)
+    assert market.asked == 1
+    assert [whole.evaluation(times[199], 7)] == await evaluations.at(times[201], 7), "nobody has a later candle"
 
 
 def test_a_candle_of_the_past_is_refused():
