@@ -46,12 +46,30 @@ def manifest(tmp_path_factory):
     return gappy_bot(tmp_path_factory.mktemp("market"), candles=160)
 
 
+@pytest.fixture(scope="module")
+def known():
+    """What undisturbed bots come to, and how many commits they make, by their arguments."""
+    return {}
+
+
+@pytest.fixture
+def undisturbed(embedded, known, tmp_path):
+    """What a bot comes to when nothing fails, and how many commits it makes; each bot is run once."""
+
+    async def find(*overrides, **options):
+        key = repr((overrides, options))
+        if key not in known:
+            async with embedded(*overrides, directory=tmp_path / "undisturbed", **options) as bot:
+                known[key] = await outcome(bot), bot._store.commits
+        return known[key]
+
+    return find
+
+
 @pytest.mark.parametrize("seed", range(8))
-async def test_single_commits_that_fail_change_nothing(embedded, manifest, tmp_path, seed):
+async def test_single_commits_that_fail_change_nothing(embedded, manifest, undisturbed, seed):
     """Before it was true or after it, whoever's it was: five times in a run, the same trades, orders and decisions."""
-    async with embedded(sample=manifest, directory=tmp_path / "undisturbed") as bot:
-        expected = await outcome(bot)
-        commits = bot._store.commits
+    expected, commits = await undisturbed(sample=manifest)
     choice = random.Random(seed)
     failing = {choice.randint(STARTED, commits): choice.choice(["before", "after"]) for _ in range(5)}
     failed = []
@@ -96,10 +114,9 @@ class AwayStore:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_store_that_goes_away_with_a_fill_changes_nothing(embedded, manifest, tmp_path, moment):
+async def test_a_store_that_goes_away_with_a_fill_changes_nothing(embedded, manifest, undisturbed, moment):
     """What the account of a failed transaction looked like is told to nobody, however long the store stays away."""
-    async with embedded(sample=manifest, directory=tmp_path / "undisturbed") as bot:
-        expected = await outcome(bot)
+    expected, _ = await undisturbed(sample=manifest)
     stores, fills = [], []
 
     def wrap(store):
@@ -121,10 +138,9 @@ async def test_a_store_that_goes_away_with_a_fill_changes_nothing(embedded, mani
 
 
 @pytest.mark.parametrize("kind", ["PlaceOrder", "OrderFilled", "PositionOpened", "PositionClosed"])
-async def test_the_first_commit_of_each_kind_may_fail(embedded, tmp_path, kind):
+async def test_the_first_commit_of_each_kind_may_fail(embedded, undisturbed, kind):
     """On a fresh bot there is no row to go back to: what the failed transaction decided is decided again."""
-    async with embedded(*FORTNIGHT, directory=tmp_path / "undisturbed") as bot:
-        expected = await outcome(bot)
+    expected, _ = await undisturbed(*FORTNIGHT)
     failed = []
 
     async def before(_number, writes):

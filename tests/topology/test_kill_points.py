@@ -33,8 +33,8 @@ from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
 
 POINTS = int(os.environ.get("TRADEWIND_KILL_POINTS", "20"))
 QUICKSTART = Path(__file__).parents[2] / "manifests" / "samples" / "quickstart.yaml"
-# 1,000 hourly ticks that hold every kind of exit; trailing stops are amended, targets are hit.
-SLICE = ["spec.data.span.start=2022-03-01", "spec.data.span.end=2022-04-11T16:00:00Z"]
+# 500 hourly ticks that hold every kind of exit; trailing stops are amended, targets are hit.
+SLICE = ["spec.data.span.start=2022-03-01", "spec.data.span.end=2022-03-21T20:00:00Z"]
 # The services that trade; the doors and the watchers beside them would only slow the children down.
 TRADING = ("market-data", "strategy", "engine", "execution", "portfolio")
 
@@ -139,8 +139,9 @@ def _trimmed():
 def undisturbed(request, tmp_path_factory, _trimmed):
     """A manifest, what it comes to when nobody disturbs it, and how many points there are to kill it at."""
     directory = tmp_path_factory.mktemp("undisturbed")
-    manifest = QUICKSTART if request.param == "quickstart" else gappy_bot(directory, candles=250)
-    if request.param == "simulated":
+    simulated = request.param == "simulated"
+    manifest = QUICKSTART if request.param == "quickstart" else gappy_bot(directory, candles=130 if simulated else 250)
+    if simulated:
         manifest.write_text(manifest.read_text().replace("venue: Paper", "venue: Simulated"))
     assert _child(directory, manifest) == 0
     return manifest, (directory / "outcome.json").read_text(), json.loads((directory / "counts.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 
 import pytest
@@ -18,6 +19,12 @@ INTERFERE = (START, "spec.data.span.end=2022-03-26")
 LATER = (START, "spec.data.span.end=2022-03-30")
 # Both pairs still hold a position when this one ends.
 HELD = (START, "spec.data.span.end=2022-03-28")
+
+
+@pytest.fixture
+def embedded(embedded):
+    """The quickstart, on the venue in the process: that it trades the same on the other is the matter of others."""
+    return functools.partial(embedded, "spec.exchanges[0].venue=Paper")
 
 
 async def until_used_up(bot):
