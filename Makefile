@@ -53,7 +53,8 @@ render: setup ## print what the bot would run
 
 # --------------------------------------------------------------------------------------------------------- changing it
 
-WORKERS ?= 2
+# One more than the cores that it should be quick on: much of it waits for time or for programs.
+WORKERS ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 WHOLE := tests/topology tests/cluster tests/faults tests/simulation
 
@@ -61,9 +62,9 @@ WHOLE := tests/topology tests/cluster tests/faults tests/simulation
 test: setup ## every test, with coverage (at least 90 %, the domain 100 %)
 	@# Without the programs the tests of tests/cluster are skipped and say why, unless they are required.
 	@$(BIN)/python -m tests.cluster.toolchain > /dev/null || test "$${TRADEWIND_REQUIRE_CLUSTER:-0}" != 1
-	@# Whole bots and control planes run without coverage, whose tracer makes them slow, and wait more than they work.
+	@# Whole bots and control planes run without coverage, whose tracer makes them slow.
 	$(PYTEST) --cov --cov-report= $(addprefix --ignore=,$(WHOLE)) tests
-	$(PYTEST) -n $$(($(WORKERS) + 1)) $(WHOLE)
+	$(PYTEST) $(WHOLE)
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/coverage report --include='*/tradewind/domain/*' --fail-under=100 | sed -n 's/^TOTAL/domain/p'
 

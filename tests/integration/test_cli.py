@@ -127,7 +127,8 @@ def test_quarantined_rows_and_gaps_are_counted_and_shown(tradewind, tmp_path):
     del lines[500:503]
     path = tmp_path / "BTC-EUR-1h.csv"
     path.write_text("\n".join(lines) + "\n")
-    arguments = ("run", QUICKSTART, "--set", f"spec.data.path={path}", "--set", "spec.pairs.include=[BTC/EUR]")
+    values = (f"spec.data.path={path}", "spec.pairs.include=[BTC/EUR]", "spec.exchanges[0].venue=Paper")
+    arguments = ("run", QUICKSTART, *(word for value in values for word in ("--set", value)))
     document = json.loads(tradewind(*arguments, "-o", "json")[1])
     _, _, err = tradewind(*arguments)
 

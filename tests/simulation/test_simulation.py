@@ -67,7 +67,7 @@ def test_the_command_ends_with_what_it_has_counted(capsys):
 
 def test_the_command_tells_the_seed_of_a_failure_and_what_does_not_hold(capsys):
     """And ends with 1, so that nobody overlooks it."""
-    with DEFECTS["no inbox"]():
+    with DEFECTS["fills known by their telling"]():
         assert main(["--schedules", "1", "--seed", "0", "--workers", "1"]) == 1
     told = capsys.readouterr().out
     assert told.startswith("seed 0: ")

@@ -27,7 +27,7 @@ from tradewind.sim_exchange.faults import parse_fault
 from tradewind.sim_exchange.models import Kind, NewOrder
 
 D = Decimal
-SPEED = 200.0
+SPEED = 400.0
 SYMBOLS = [pair.replace("/", "") for pair in PAIRS]
 BEFORE = {"USDT": D(100_000), "BTC": D(3)}
 
@@ -231,7 +231,7 @@ class Served:
 async def test_kill_minus_nine_in_the_middle_loses_and_doubles_nothing(embedded, market, tmp_path):
     """Killed while an answer is on its way, and again: in the end each order is there once, and the books agree."""
     served = Served(market, tmp_path)
-    market.go(60.0)
+    market.go(150.0)
     for number in (1, 2, 5, 3):
         assert await served.until_event(number, signal.SIGKILL) == -signal.SIGKILL
     assert await served.until_event(6, signal.SIGTERM) == 0, (tmp_path / "served.log").read_text()[-3000:]
@@ -263,12 +263,12 @@ async def test_an_exchange_that_times_out_loses_and_doubles_leaves_the_books_rig
     embedded, market, tmp_path, monkeypatch
 ):
     """What was lost is asked for, what was doubled counts once, and no order is sent twice."""
-    monkeypatch.setattr(ExchangeVenue, "call_timeout", 2.0)
+    monkeypatch.setattr(ExchangeVenue, "call_timeout", 1.0)
     async with embedded(**options_of(market, tmp_path)) as bot:
         table = market.venue._faults
         for fault in FAULTS:
             table.add(parse_fault(fault))
-        market.go(60.0)
+        market.go(150.0)
         for _ in range(3):
             await decided(bot, 25)
         market.pause()
