@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from tradewind.contracts.api.v1alpha1 import DeletionPolicy, TradingBot
+from tradewind.contracts.api.v1alpha1 import DeletionPolicy
 from tradewind.contracts.labels import FINALIZER, OPERATOR
 from tradewind.domain.errors import ConfigErrors, PermanentError, TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
@@ -26,7 +26,7 @@ from tradewind_operator.children import Children, JobFacts, Name
 from tradewind_operator.desired import model_of, owner_of
 from tradewind_operator.events import Events
 from tradewind_operator.kinds import JOB, TRADING_BOT
-from tradewind_operator.manifests import Site, release_job, wants_release
+from tradewind_operator.manifests import Manifest, Site, release_job, wants_release
 from tradewind_operator.running_bot import RunningBots
 
 REASON = "the TradingBot is being deleted"
@@ -112,21 +112,24 @@ class Release:
         return self._timeout - (datetime.now(UTC) - since).total_seconds()
 
     async def _outcome(self, bot: Bot) -> Outcome:
-        policy, model, unreadable = bot.resource["spec"].get("deletionPolicy"), None, ""
+        policy, job, unreadable = bot.resource["spec"].get("deletionPolicy"), None, ""
         try:
             model = model_of(bot)
+            if not wants_release(model):
+                return Outcome(done=True)
+            job = release_job(model, self._site())
         except ConfigErrors as error:
-            # It may have traded while its spec could still be read.
+            # It may have traded while its spec could still be read, and planned.
             unreadable = str(error)
-        if policy == DeletionPolicy.LEAVE.value or (model is not None and not wants_release(model)):
+        if policy == DeletionPolicy.LEAVE.value:
             return Outcome(done=True)
         try:
             return await self._by_the_bot(bot, flatten=policy == DeletionPolicy.FLATTEN.value)
         except (TemporaryError, PermanentError) as error:
             self._log.info("bot does not answer at its end", bot=bot.key, error=str(error))
-        if model is None:
+        if job is None:
             return Outcome(done=False, trouble=f"nobody answers, and no Job can be made of this spec: {unreadable}")
-        return await self._by_a_job(bot, model)
+        return await self._by_a_job(bot, job)
 
     async def _by_the_bot(self, bot: Bot, *, flatten: bool) -> Outcome:
         resource = bot.resource
@@ -146,8 +149,7 @@ class Release:
             return Outcome(done=False, trouble=f"{positions} positions are still being sold")
         return Outcome(done=True)
 
-    async def _by_a_job(self, bot: Bot, model: TradingBot) -> Outcome:
-        manifest = release_job(model, self._site())
+    async def _by_a_job(self, bot: Bot, manifest: Manifest) -> Outcome:
         name: Name = (JOB.kind, manifest["metadata"]["name"])
         child = self._children.of(bot.key).get(name)
         if child is None:
