@@ -125,6 +125,10 @@ freqtrade: setup ## a bot of somebody else trades on the simulated exchange (fou
 bench-sim-exchange: setup ## order round trips per second through the simulated venue, beside a bare FastAPI echo
 	$(BIN)/python bench/sim_exchange.py
 
+.PHONY: soak
+soak: setup ## ten bots in processes of their own share one Redis and PostgreSQL for half an hour: does anything grow?
+	$(BIN)/python -m bench.soak
+
 .PHONY: bench-operator
 bench-operator: setup tools ## the operator on a real control plane, beside a bare client that writes the same (15 minutes)
 	$(BIN)/python bench/operator_reconcile.py
