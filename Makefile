@@ -129,6 +129,18 @@ bench-sim-exchange: setup ## order round trips per second through the simulated 
 soak: setup ## ten bots in processes of their own share one Redis and PostgreSQL for half an hour: does anything grow?
 	$(BIN)/python -m bench.soak
 
+.PHONY: bench-messages bench-stores bench-gateway bench-telemetry bench-memory
+bench-messages: setup ## typed messages over Redis, beside redis-py by hand
+	$(BIN)/python -m bench.messages
+bench-stores: setup ## an order event's transaction and a block of candles on PostgreSQL, beside asyncpg by hand
+	$(BIN)/python -m bench.stores
+bench-gateway: setup ## requests that the gateway passes on, beside bare ASGI and aiohttp
+	$(BIN)/python -m bench.gateway
+bench-telemetry: setup ## requests that FastAPI answers with telemetry, beside those without
+	$(BIN)/python -m bench.telemetry
+bench-memory: setup ## memory of each process of a bot of profile Full (two minutes)
+	$(BIN)/python -m bench.processes
+
 .PHONY: bench-operator
 bench-operator: setup tools ## the operator on a real control plane, beside a bare client that writes the same (15 minutes)
 	$(BIN)/python bench/operator_reconcile.py

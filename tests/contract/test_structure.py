@@ -69,6 +69,38 @@ def test_what_the_operator_imports_is_light(module):
     assert "[]" == loaded.stdout.strip()
 
 
+MIGRATIONS = ("alembic", "mako")
+ARRAYS = ("numpy", "pandas", "pyarrow")
+DATABASES = ("sqlalchemy", "asyncpg", "sqlite3")
+NOT_IN_THE_PROCESS_OF = {
+    "gateway": (*MIGRATIONS, *ARRAYS, *DATABASES, "ccxt"),
+    "monitoring": (*MIGRATIONS, *ARRAYS, *DATABASES, "ccxt"),
+    "strategy": (*MIGRATIONS, "pandas", "pyarrow", *DATABASES, "ccxt"),
+    "engine": (*MIGRATIONS, *ARRAYS, "ccxt"),
+    "portfolio": (*MIGRATIONS, *ARRAYS, "ccxt"),
+    "execution": (*MIGRATIONS, *ARRAYS, "ccxt"),
+    "market-data": (*MIGRATIONS, "pandas", "pyarrow", "ccxt"),
+    "sim-exchange": (*MIGRATIONS, "pandas", "pyarrow", "ccxt"),
+}
+"""Of ccxt a process loads the exchange that its bot names, when it first asks it."""
+
+
+@pytest.mark.parametrize("service", catalog.by_name())
+def test_a_worker_loads_nothing_that_its_service_does_not_need(service):
+    """Memory is paid in each process: what has no tables loads no database, what has no arrays no numpy."""
+    package = catalog.service(service).package
+    modules = ["cli.main", "cli.serve", "cli.session", "topology.embedded", "topology.shared"]
+    imports = ", ".join(f"tradewind.{module}" for module in modules)
+    # The routes and all else that is loaded when somebody listens.
+    folder = ROOT / "services" / package.replace(".", "/")
+    api = f", {package}.api" if (folder / "api.py").exists() else ""
+    forbidden = NOT_IN_THE_PROCESS_OF[service]
+    program = f"import sys, {imports}, {package}.service{api}; print(sorted(set({forbidden!r}) & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "[]" == loaded.stdout.strip()
+
+
 @pytest.mark.parametrize(
     ("module", "words"),
     [("tradewind.cli.main", ("run", "serve")), ("tradewind.cli.kubectl.main", ("status", "restart"))],

@@ -17,7 +17,8 @@ from tests.simulation.virtual_loop import Process
 
 from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order import OrderState
-from tradewind.kernel.store.base import METADATA, UnknownOutcomeError, Write, execute
+from tradewind.kernel.store.base import UnknownOutcomeError, Write, execute
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.outbox import inbox, outbox
 from tradewind.kernel.store.sqlite import sqlite_engine
 

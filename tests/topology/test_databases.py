@@ -17,7 +17,7 @@ from tests.topology.recordings import gappy_bot
 from tradewind.contracts.api.document import load_bot
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 
 IGNORED = {"occurred_at", "signed_at", "payload", "holder", "traceparent"}
 """Clocks and traces: no two runs agree on them."""

@@ -123,6 +123,12 @@ def tradewind(environment):
     return run
 
 
+def libraries_of(process):
+    """The packages of which a process has loaded something compiled."""
+    maps = Path(f"/proc/{process}/maps").read_text()
+    return {line.partition("/site-packages/")[2].partition("/")[0] for line in maps.splitlines()}
+
+
 def test_a_bot_in_processes_is_healed_looked_at_and_stopped(up, tradewind, environment, tmp_path, redis_server):
     """Killed in the middle of trading it trades on; its state is known even without Redis; it ends with 0."""
     one = up()
@@ -134,6 +140,9 @@ def test_a_bot_in_processes_is_healed_looked_at_and_stopped(up, tradewind, envir
     assert {"market-data", "engine", "portfolio", "strategy", "execution", "monitoring", "gateway"} == set(rows)
     assert {True} == {rows[name]["ready"] for name in ("market-data", "engine", "portfolio", "strategy", "execution")}
     assert rows["engine"]["pid"] == rows["strategy"]["pid"] != rows["execution"]["pid"]
+    for name in ("gateway", "monitoring"):
+        assert not libraries_of(rows[name]["pid"]) & {"sqlalchemy", "asyncpg", "numpy", "ccxt"}, name
+    assert libraries_of(rows["engine"]["pid"]) >= {"sqlalchemy", "asyncpg"}
 
     os.kill(rows["execution"]["pid"], signal.SIGKILL)
     healed = one.until("[execution]", "state", "resumed", after=trading)

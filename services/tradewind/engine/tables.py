@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, String, Table
 
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.types import DecimalText
 
 decisions = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, String, Table
 
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.types import DecimalText
 
 orders = Table(

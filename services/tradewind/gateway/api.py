@@ -15,6 +15,7 @@ from tradewind.gateway.door import Door
 from tradewind.gateway.manifest import LARGEST, check_manifest
 from tradewind.gateway.proxy import Proxy
 from tradewind.gateway.routes import ROUTES, Route
+from tradewind.kernel.http.direct import DirectRoute
 from tradewind.kernel.http.problems import ProblemError, existing
 from tradewind.kernel.http.wire import Answer, Name
 from tradewind.kernel.security import ApiKey, Role
@@ -55,8 +56,8 @@ class Valid(Answer):
     bot: str
 
 
-def router(context: Context, door: Door, proxy: Proxy) -> APIRouter:
-    """The routes of the gateway."""
+def router(context: Context, door: Door) -> APIRouter:
+    """What the gateway answers by itself."""
     api = GatewayApi(context)
     routes = APIRouter()
     reader = [Depends(door.requires(Role.VIEWER))]
@@ -71,10 +72,12 @@ def router(context: Context, door: Door, proxy: Proxy) -> APIRouter:
         tags=["config"],
         openapi_extra=_MANIFEST_BODY,
     )
-    for route in ROUTES:
-        endpoint = _endpoint(route, door, proxy)
-        routes.add_api_route(route.path, endpoint, methods=[route.method], include_in_schema=False)
     return routes
+
+
+def passed_on(door: Door, proxy: Proxy) -> list[DirectRoute]:
+    """The routes that other services answer."""
+    return [DirectRoute(route.method, route.path, _endpoint(route, door, proxy)) for route in ROUTES]
 
 
 def _endpoint(route: Route, door: Door, proxy: Proxy) -> Callable[[Request], Awaitable[Response]]:

@@ -2,22 +2,22 @@
 
 In one process a question is a function call and these types are what a reader looks up. Between processes the answer
 travels as MessagePack and is decoded into the type that stands here: exact money stays `Decimal`, a series of candles
-stays arrays. A question that is not in the table is asked by nobody.
+stays arrays. A question that is not in the table is asked by nobody. What is made of arrays is named by a string, so
+that a process which asks for none loads no library of arrays.
 """
 
 from __future__ import annotations
 
+import importlib
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
-import numpy as np
 
 from tradewind.contracts.messages import StrategyEvaluated
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.order import Order
 from tradewind.domain.position import Position
-from tradewind.domain.series import CandleSeries
 from tradewind.domain.trade import ClosedTrade
 from tradewind.kernel.resilience import DependencyState
 
@@ -75,7 +75,7 @@ class Trading(TypedDict, total=False):
 
 ANSWERS: dict[tuple[str, str], Any] = {
     ("market-data", "instruments"): dict[str, Instrument],
-    ("market-data", "series"): CandleSeries,
+    ("market-data", "series"): "tradewind.domain.series:CandleSeries",
     ("market-data", "closes"): dict[str, float],
     ("market-data", "closes_by_tick"): list[tuple[int, dict[str, float]]],
     ("market-data", "daily_closes"): dict[str, dict[int, float]],
@@ -93,7 +93,11 @@ ANSWERS: dict[tuple[str, str], Any] = {
 
 def answer_type(service: str, question: str) -> Any:
     """The type of an answer; `KeyError` for what is not in the table."""
-    return State if question == "state" else ANSWERS[service, question]
+    kind = State if question == "state" else ANSWERS[service, question]
+    if isinstance(kind, str):
+        module, _, name = kind.partition(":")
+        return getattr(importlib.import_module(module), name)
+    return kind
 
 
 def encode_answer(answer: Any) -> bytes:
@@ -107,12 +111,15 @@ def decode_answer(service: str, question: str, data: bytes) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
+    kind = type(value)
+    if (kind.__module__, kind.__name__) == ("numpy", "ndarray"):
         return [value.dtype.str, value.tobytes()]
-    raise NotImplementedError(f"{type(value).__name__} does not go over a wire")
+    raise NotImplementedError(f"{kind.__name__} does not go over a wire")
 
 
 def _typed(kind: Any, value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415  (only who asks for a series has arrays)
+
     if kind is np.ndarray or getattr(kind, "__origin__", None) is np.ndarray:
         return np.frombuffer(value[1], dtype=value[0])
     raise NotImplementedError(f"{kind} does not come over a wire")

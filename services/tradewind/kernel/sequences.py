@@ -27,11 +27,19 @@ class Place(Enum):
 
 
 class Sequences:
-    """What one service has seen. `highest` is the last number that it knows of; of these it lacks those `missing`."""
+    """What one service has seen. `highest` is the last number that it knows of; of these it lacks those `missing`.
+
+    Where nothing is `known`, because the service has no tables, the first message of a topic says where it stands.
+    """
 
     def __init__(
-        self, highest: Mapping[str, int] | None = None, missing: Mapping[str, Iterable[int]] | None = None
+        self,
+        highest: Mapping[str, int] | None = None,
+        missing: Mapping[str, Iterable[int]] | None = None,
+        *,
+        known: bool = True,
     ) -> None:
+        self._known = known
         self._highest = dict(highest or {})
         self._missing = {topic: sorted(numbers) for topic, numbers in (missing or {}).items()}
         self._early: dict[str, dict[int, Message]] = {}
@@ -49,6 +57,8 @@ class Sequences:
             if number == missing[0]:
                 return Place.NEXT
             return Place.EARLY if number > highest or number in missing else Place.AGAIN
+        if not self._known and message.topic not in self._highest:
+            return Place.NEXT
         if number <= highest:
             return Place.AGAIN
         return Place.NEXT if number == highest + 1 else Place.EARLY

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import force_setattr
-from sqlalchemy.exc import IntegrityError
 
 from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -31,20 +30,20 @@ from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.kernel.ask import Answer, Ask
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
+from tradewind.kernel.delivery import Delivery, NothingStored
 from tradewind.kernel.resilience import Dependencies, vital
-from tradewind.kernel.retention import Retention
 from tradewind.kernel.security import Peers
 from tradewind.kernel.sequences import GapError, Place, Sequences
 from tradewind.kernel.settings import Settings
-from tradewind.kernel.store.base import FencedError, Store, Write
-from tradewind.kernel.store.marks import mark_write
-from tradewind.kernel.store.outbox import Progress, inbox_writes, outbox_write, read_progress, read_undone, read_unsent
+from tradewind.kernel.store.base import FencedError, Store
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracer, stand_under
 from tradewind.kernel.unit import UnitOfWork
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
+
+    from tradewind.kernel.http.direct import DirectRoute
 
 BATCH = 512
 OWED = 512
@@ -126,10 +125,10 @@ class Service:
     units of work only, of caches that agree with the tables; what failed to be stored was never so for anybody.
     `ready` names what is not ready, empty when all is. `drain` finishes what was begun, before stopping; `close` lets
     go of connections, when nothing of the service runs any more. `router` makes the HTTP routes when somebody listens
-    (and not before: FastAPI imports slowly); `describe` completes their OpenAPI document, `docs` are further paths of
-    the page that shows it. `mount` is an ASGI application of the service's own, which gets everything on its port
-    that the kernel does not answer. `advanced` is called when `seen` has grown by a message that the service has no
-    handler for: what waits for a number may go on.
+    (and not before: FastAPI imports slowly), `direct` those that stand before them; `describe` completes their OpenAPI
+    document, `docs` are further paths of the page that shows it. `mount` is an ASGI application of the service's own,
+    which gets everything on its port that the kernel does not answer. `advanced` is called when `seen` has grown by a
+    message that the service has no handler for: what waits for a number may go on.
     """
 
     name: str
@@ -142,6 +141,7 @@ class Service:
     drain: Callable[[], Awaitable[None]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
     router: Callable[[], APIRouter] | None = None
+    direct: Callable[[], Sequence[DirectRoute]] | None = None
     describe: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None
     docs: tuple[str, ...] = ()
     mount: Callable[..., Awaitable[None]] | None = None
@@ -179,7 +179,7 @@ class ServiceRunner:
         self._tasks: list[asyncio.Task[None]] = []
         self._service = Service(context.service)
         self._traced = context.tracer.enabled
-        self._retention = Retention(context.store, context.key, self._spec, context.log)
+        self._delivery = _delivery(context, self._spec)
         labels = (context.key, context.service)
         self._messages_metric = context.metrics.messages.labels(*labels)
         self._transactions_metric = context.metrics.transactions.labels(*labels)
@@ -244,7 +244,7 @@ class ServiceRunner:
             await self._enter(ServiceState.FAILED, str(error))
             raise
         await self._enter(ServiceState.RUNNING)
-        for work in (self._consume, self._close_gaps, self._retention.run, *self._service.tasks):
+        for work in (self._consume, self._close_gaps, *self._delivery.tasks, *self._service.tasks):
             self._tasks.append(asyncio.create_task(self._guard(work), name=f"{self._spec.name}.{work.__name__}"))
 
     async def stop(self) -> None:
@@ -268,7 +268,7 @@ class ServiceRunner:
                     await stack.enter_async_context(self._lock)
             await self._end()
         if self._owed:
-            await self.context.store.commit(self._inbox(self._owed))
+            await self.context.store.commit(self._delivery.handled(self._owed))
             self._owed = []
             self._finish([])
         await self._enter(ServiceState.TERMINATED)
@@ -337,48 +337,17 @@ class ServiceRunner:
         self._waits_for = ""
 
     async def _load(self) -> None:
-        progress = await self._progress()
-        if progress.unmarked and self._inboxed:
-            await self._mark_first(progress.unmarked)
-            progress = await self._progress()
-        owed = [one for one in self._owed if one.sequence in progress.missing.get(one.topic, ())]
-        if owed:
-            # What is owed was handled: forgotten with the caches, it would be waited for until the next start.
-            await self.context.store.commit(self._inbox(owed))
-            progress = await self._progress()
+        progress = await self._delivery.progress(self._owed)
         self._published = progress.published
         self._mailbox.give_back(self._sequences.held())
-        self._sequences = Sequences(progress.highest, progress.missing)
+        self._sequences = Sequences(progress.highest, progress.missing, known=self._spec.stores)
         self._owed = []
         self._finish([])
         await self._service.load()
 
-    async def _progress(self) -> Progress:
-        key, spec = self.context.key, self._spec
-        return await self.context.store.read(
-            lambda connection: read_progress(connection, key, spec.name, spec.consumes)
-        )
-
-    async def _mark_first(self, topics: Mapping[str, int]) -> None:
-        """Say that this service is there: from now on nothing goes that it has not handled."""
-        for topic, gone in topics.items():
-            if gone:
-                self.context.log.info("begins after what is gone", topic=topic, after=gone)
-        key, name = self.context.key, self._spec.name
-        # Another instance that starts at this moment says the same.
-        with contextlib.suppress(IntegrityError):
-            await self.context.store.commit([mark_write(key, topic, name, gone) for topic, gone in topics.items()])
-
-    def _inbox(self, messages: Sequence[Message]) -> list[Write]:
-        return inbox_writes(self.context.key, self._spec.name, [one.id for one in messages])
-
     async def _republish(self) -> None:
         """Give what this service stored and somebody has not handled to the bus again."""
-        undone = await self.context.store.read(
-            lambda connection: read_undone(connection, self.context.key, catalog.storing_consumers())
-        )
-        topics = set(self._spec.publishes_topics)
-        await self._bus.publish([message for message in undone if message.topic in topics])
+        await self._bus.publish(await self._delivery.undone())
         await self._send_unsent()
 
     async def _send_unsent(self) -> None:
@@ -386,12 +355,10 @@ class ServiceRunner:
         if self._sent is None:
             # A fresh process: whoever follows asks the owner at its own start.
             self._sent = dict(self._published)
-        key, name, sent = self.context.key, self._spec.name, self._sent
-        if sent != self._published:
-            unsent = await self.context.store.read(lambda connection: read_unsent(connection, key, name, sent))
-            await self._bus.publish(unsent)
+        if self._sent != self._published:
+            await self._bus.publish(await self._delivery.unsent(self._sent))
             self._sent = dict(self._published)
-        self._retention.sent(self._sent)
+        self._delivery.sent(self._sent)
 
     async def _enter(self, state: ServiceState, reason: str = "") -> None:
         """Go to another state and tell it; a fact of the moment, so it is not stored and has no market time."""
@@ -583,21 +550,20 @@ class ServiceRunner:
                 await asyncio.sleep(error.retry_after)
 
     async def _commit(self, unit: UnitOfWork, handled: list[Message]) -> None:
-        key, name = self.context.key, self._spec.name
         owed = [*self._owed, *handled]
         now = self.context.clock.now() if unit.messages else 0.0
         first: set[str] = set()
         for message in unit.messages:
-            force_setattr(message, "bot", key)
+            force_setattr(message, "bot", self.context.key)
             force_setattr(message, "occurred_at", now)
             if message.stored:
                 sequence = self._published[message.topic] = self._published.get(message.topic, 0) + 1
                 force_setattr(message, "sequence", sequence)
-                unit.writes.append(outbox_write(message, name, newest=message.topic not in first))
+                unit.writes.append(self._delivery.outgoing(message, newest=message.topic not in first))
                 first.add(message.topic)
         if unit.writes or len(owed) >= OWED:
             started = time.perf_counter()
-            await self.context.store.commit([*unit.writes, *self._inbox(owed)])
+            await self.context.store.commit([*unit.writes, *self._delivery.handled(owed)])
             owed = []
             self._transactions_metric.inc()
             self._seconds_metric.observe(time.perf_counter() - started)
@@ -609,7 +575,16 @@ class ServiceRunner:
             await self._bus.publish(unit.messages)
             if unit.writes:
                 self._sent = dict(self._published)
-                self._retention.sent(self._sent)
+                self._delivery.sent(self._sent)
+
+
+def _delivery(context: Context, spec: catalog.ServiceSpec) -> Delivery:
+    """The books of a service; only of one that stores are they in a database, which only such a process loads."""
+    if not spec.stores:
+        return NothingStored(spec.name)
+    from tradewind.kernel.store.delivery import StoredDelivery  # noqa: PLC0415
+
+    return StoredDelivery(context.store, context.key, spec, context.log)
 
 
 class _Unit:

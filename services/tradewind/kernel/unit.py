@@ -8,13 +8,15 @@ point loses and doubles nothing. Where nothing was written there is no transacti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import force_setattr
-from sqlalchemy.sql.base import Executable
 
 from tradewind.contracts.messages import Message
 from tradewind.kernel.store.base import Write
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.base import Executable
 
 
 class UnitOfWork:

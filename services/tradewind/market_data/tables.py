@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, String, Table
 
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 
 candles = Table(
     "market_data_candles",

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, String,
 
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.timeframe import bucket_start
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.types import DecimalText
 
 accounts = Table(

@@ -25,6 +25,11 @@ _NAMES: dict[int, StanceName] = {LONG: "Long", FLAT: "Flat", SHORT: "Short"}
 Computed = TypeVar("Computed")
 
 
+def stance_name(side: int) -> StanceName:
+    """A side, 1, -1 or 0, as messages have it."""
+    return _NAMES[side]
+
+
 @dataclass(frozen=True, slots=True)
 class Stances:
     """One stance per candle, all arrays of one length.
@@ -42,7 +47,7 @@ class Stances:
 
     def name(self, index: int) -> StanceName:
         """The stance at `index` as messages have it."""
-        return _NAMES[int(self.side[index])]
+        return stance_name(int(self.side[index]))
 
     @classmethod
     def held(cls, side: NDArray[np.integer], confidence: Floats | None = None) -> Stances:

@@ -7,8 +7,12 @@ computed over the series that begins where it began, so that recursive indicator
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from array import array
+from bisect import bisect_left
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from prometheus_client import Counter
 
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
@@ -18,34 +22,33 @@ from tradewind.domain.timeframe import bucket_start, close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.telemetry.tracing import under
 from tradewind.kernel.unit import UnitOfWork
-from tradewind.strategies.base import StanceName, VectorisedStrategy
+from tradewind.strategies.base import StanceName, VectorisedStrategy, stance_name
 
 
-@dataclass(slots=True)
 class Evaluator:
-    """One strategy on one pair and timeframe."""
+    """One strategy on one pair and timeframe.
 
-    name: str
-    strategy: VectorisedStrategy
-    series: CandleSeries
-    index: dict[int, int] = field(default_factory=dict)
-    stances: list[StanceName] = field(default_factory=list)
-    confidences: list[float] = field(default_factory=list)
-    since: list[int] = field(default_factory=list)
-    _reasons: tuple[int, tuple[str, ...]] = (-1, ())
+    What was computed is kept as packed numbers: a year of minutes is half a million candles, of each pair.
+    """
+
+    def __init__(self, name: str, strategy: VectorisedStrategy, series: CandleSeries) -> None:
+        self.name, self.strategy, self.series = name, strategy, series
+        self._times, self._since = array("q"), array("q")
+        self._sides, self._confidences = array("b"), array("d")
+        self._reasons: tuple[int, tuple[str, ...]] = (-1, ())
 
     def compute(self) -> None:
         """Evaluate every candle of the series."""
         stances = self.strategy.stances(self.series)
-        self.index = {time: position for position, time in enumerate(self.series.open_time.tolist())}
-        self.stances = [stances.name(position) for position in range(len(stances))]
-        self.confidences = stances.confidence.tolist()
-        self.since = stances.since.tolist()
+        self._times = _packed("q", self.series.open_time)
+        self._sides = _packed("b", stances.side)
+        self._confidences = _packed("d", stances.confidence)
+        self._since = _packed("q", stances.since)
         self._reasons = (-1, ())
 
     def follows(self, candle: Candle) -> bool:
         """Whether a candle is known, or comes right after the last one that is."""
-        if candle.open_time in self.index or not len(self.series):
+        if not len(self.series) or self._position(candle.open_time) is not None:
             return True
         return candle.open_time == close_time(self.series.timeframe, int(self.series.open_time[-1]))
 
@@ -58,19 +61,22 @@ class Evaluator:
 
         What was said of the candles before it stands: a stance depends on no later candle.
         """
-        if candle.open_time in self.index:
+        if self._position(candle.open_time) is not None:
             return
         self.series = self.series.extended([candle])
         stances = self.strategy.stances(self.series)
-        self.index[candle.open_time] = position = len(stances) - 1
-        self.stances.append(stances.name(position))
-        self.confidences.append(float(stances.confidence[position]))
-        self.since.append(int(stances.since[position]))
+        position = len(stances) - 1
+        self._times.append(candle.open_time)
+        self._sides.append(int(stances.side[position]))
+        self._confidences.append(float(stances.confidence[position]))
+        self._since.append(int(stances.since[position]))
 
     def evaluation(self, candle_time: int, tick: int) -> StrategyEvaluated:
         """The stance after the candle opened at `candle_time`; its reasons are those with which it began."""
-        position = self.index[candle_time]
-        began = self.since[position]
+        position = self._position(candle_time)
+        if position is None:
+            raise KeyError(candle_time)
+        began = self._since[position]
         if self._reasons[0] != began:
             self._reasons = (began, self.strategy.reasons(self.series, began))
         series = self.series
@@ -81,9 +87,9 @@ class Evaluator:
             pair=series.pair,
             timeframe=series.timeframe,
             candle_time=candle_time,
-            stance=self.stances[position],
-            confidence=self.confidences[position],
-            since=int(series.open_time[began]),
+            stance=stance_name(self._sides[position]),
+            confidence=self._confidences[position],
+            since=self._times[began],
             reasons=self._reasons[1],
         )
 
@@ -92,6 +98,17 @@ class Evaluator:
         times = self.series.open_time
         position = int(times.searchsorted(before, side="right")) - 1
         return self.evaluation(int(times[position]), tick) if position >= 0 else None
+
+    def _position(self, candle_time: int) -> int | None:
+        found = bisect_left(self._times, candle_time)
+        return found if found < len(self._times) and self._times[found] == candle_time else None
+
+
+def _packed(kind: Literal["b", "d", "q"], values: NDArray[Any]) -> array[Any]:
+    """An array that grows, with the numbers of one that does not."""
+    packed: array[Any] = array(kind)
+    packed.frombytes(np.ascontiguousarray(values, dtype=kind).tobytes())
+    return packed
 
 
 class Evaluations:

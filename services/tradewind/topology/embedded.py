@@ -13,10 +13,9 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace.export import SpanExporter
-from sqlalchemy import Connection
 
 from tradewind import __version__, catalog
 from tradewind.contracts.api.document import dump_bot
@@ -27,6 +26,7 @@ from tradewind.kernel.ask import RUNNER, Answers, Ask
 from tradewind.kernel.bus.base import Bus, Mailbox
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import Clock, SystemClock
+from tradewind.kernel.delivery import NoStore
 from tradewind.kernel.http.server import Listener, ServiceServers
 from tradewind.kernel.resilience import Dependencies
 from tradewind.kernel.security import Peers, ServiceTokens, load_service_key
@@ -34,14 +34,14 @@ from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import ADDRESSES, MANIFEST, StateDirectory
 from tradewind.kernel.store.base import Store
-from tradewind.kernel.store.migration import migrate
-from tradewind.kernel.store.outbox import read_last_time
-from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
 from tradewind.plan import check, check_live, services
 from tradewind.topology.shared import Shared, patiently
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class EmbeddedBot:
         )
         self.progress: Mailbox = self.bus.subscribe(RUNNER, ("cycles", "portfolio.events"))
         self._store: Store | None = None
-        self._discard = False
+        self._discard = self._fresh = False
         self._log = logger_for(RUNNER, bot.key)
 
     @property
@@ -106,6 +106,7 @@ class EmbeddedBot:
         self.directory.acquire()
         try:
             # Before anything is stored: state without the manifest that it rests on would be anybody's.
+            self._fresh = not (self.directory.path / MANIFEST).exists()
             self.directory.write(MANIFEST, dump_bot(self.bot))
             store = await self._open_store()
             self._store = self.options.wrap_store(store) if self.options.wrap_store else store
@@ -130,8 +131,14 @@ class EmbeddedBot:
             raise
 
     async def _open_store(self) -> Store:
+        if not self._stores():
+            return NoStore()
         if self.shared is not None:
             return self.shared.open_store()
+        # Loaded by who has a database of its own: what migrates takes ten megabytes of every process that imports it.
+        from tradewind.kernel.store.migration import migrate  # noqa: PLC0415
+        from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine  # noqa: PLC0415
+
         engine = sqlite_engine(self.directory.database)
         await asyncio.to_thread(migrate, engine)
         return SqliteStore(engine)
@@ -141,7 +148,8 @@ class EmbeddedBot:
         assert self.servers is not None, "who shares a bus is asked over HTTP"
         shared.registry.own.update(self.servers.addresses)
         self.answers.elsewhere = await shared.start(self._peers(), self.tracing.tracer)
-        await patiently(self._log, "the database", lambda: self._find_resume_time(store))
+        if self._stores():
+            await patiently(self._log, "the database", lambda: self._find_resume_time(store))
         if "market-data" not in self.runners:
             settled: int | None = await patiently(self._log, "market-data", lambda: self.ask("market-data", "settled"))
             # Ticks on which nothing was stored are known to nobody else.
@@ -164,6 +172,10 @@ class EmbeddedBot:
         names = {spec.name for spec in used if spec.name in asked or (spec.on_demand and self.shared is None)}
         return [name for name in catalog.start_order() if name in names]
 
+    def _stores(self) -> bool:
+        """Whether some service here has tables. Where none has, the database is neither needed nor loaded."""
+        return self.shared is None or any(catalog.service(name).stores for name in self._wanted())
+
     def _prepare_servers(self) -> None:
         networked = any(catalog.service(name).networked for name in self._wanted())
         if self.options.listen is None and not networked:
@@ -175,6 +187,8 @@ class EmbeddedBot:
 
     async def _find_resume_time(self, store: Store) -> None:
         """The latest market time that anything stored names; None for a fresh bot."""
+        from tradewind.kernel.store.outbox import read_last_time  # noqa: PLC0415  (who has no tables loads no database)
+
         readers = [_named(spec.latest) for spec in services(self.bot) if spec.latest]
 
         def read(connection: Connection) -> list[int]:
@@ -189,6 +203,11 @@ class EmbeddedBot:
             runner.context.resume_time = time
 
     async def _nothing_stored(self, store: Store) -> bool:
+        if not self._stores():
+            # What lies there from an earlier start may be needed: the gateway keeps the hashes of its keys there.
+            return self._fresh
+        from tradewind.kernel.store.outbox import read_last_time  # noqa: PLC0415  (as above)
+
         try:
             return await store.read(lambda connection: read_last_time(connection, self.bot.key)) is None
         except Exception:  # noqa: BLE001 - who cannot say keeps what there is

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from tradewind import catalog
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.addresses import BUSES, DATABASES, shared_addresses
@@ -36,8 +37,9 @@ class Shared:
     """The shared parts as one process sees them; `start` when `registry.own` says where it listens, then `close`."""
 
     def __init__(
-        self, bot: TradingBot, database: str, broker: str, settings: Settings, *, pace: Pace | None = None
+        self, bot: TradingBot, database: str | None, broker: str, settings: Settings, *, pace: Pace | None = None
     ) -> None:
+        """`database` is None for a process in which no service has tables."""
         self.metrics = Metrics()
         self.dependencies = Dependencies(bot.key, self.metrics)
         self.bus = RedisBus(broker, bot.key, self.metrics, pace, dependencies=self.dependencies)
@@ -49,6 +51,7 @@ class Shared:
         """The store; nothing is connected yet."""
         from tradewind.kernel.store.postgres import PostgresStore  # noqa: PLC0415  (its driver is not for all)
 
+        assert self._database is not None, "who has tables has a database"
         return PostgresStore(self._database, dependencies=self.dependencies)
 
     async def start(self, peers: Peers, tracer: Callable[[str], Tracer]) -> RemoteAnswers:
@@ -68,10 +71,11 @@ def shared_by(bot: TradingBot, settings: Settings, services: tuple[str, ...] | N
     """What the processes of `bot` share as settings say; None where this process is all of it.
 
     Raises `MachineError` where they share one of the two alone, or where `services` are a part that could not work
-    with a database or a bus of its own.
+    with a database or a bus of its own. A part without tables needs no database.
     """
     database, broker = shared_addresses(settings)
-    if database is not None and broker is not None:
+    needless = services is not None and not any(catalog.service(name).stores for name in services)
+    if broker is not None and (database is not None or needless):
         return Shared(bot, database, broker, settings)
     missing = [
         (variable("database_url_file"), DATABASES["postgresql"], database),

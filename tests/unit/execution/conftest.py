@@ -42,7 +42,7 @@ from tradewind.execution.ports import Answer, VenueFill, VenueRefusalError, Venu
 from tradewind.execution.tables import fills, leases, order_states, orders
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.service import Context, ServiceRunner
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.outbox import outbox, outbox_write, read_last_time, read_undone
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.metrics import Metrics

@@ -26,7 +26,7 @@ from tradewind.kernel import service as kernel
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.service import Context, Service, ServiceRunner, ServiceState
-from tradewind.kernel.store.outbox import inbox, outbox, outbox_write
+from tradewind.kernel.store.outbox import inbox, outbox, outbox_write, read_undone
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing
@@ -239,13 +239,13 @@ async def test_what_was_stored_and_not_published_goes_out_at_the_next_start(worl
     )  # fmt: skip
     # Nobody stores portfolio events yet; execution's fills have a storing consumer.
     await store.commit([outbox_write(opened, "portfolio"), outbox_write(fill(1), "execution")])
-    undone = await store.read(lambda connection: kernel.read_undone(connection, BOT.key, catalog.storing_consumers()))
+    undone = await store.read(lambda connection: read_undone(connection, BOT.key, catalog.storing_consumers()))
     assert ["fill:1"] == [message.id for message in undone]
     bus, _, _, runner = await start()
     await bus.publish(undone)
     await idle(runner)
     await runner.stop()
-    undone = await store.read(lambda connection: kernel.read_undone(connection, BOT.key, catalog.storing_consumers()))
+    undone = await store.read(lambda connection: read_undone(connection, BOT.key, catalog.storing_consumers()))
 
     assert [] == undone
 

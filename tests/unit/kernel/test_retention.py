@@ -25,8 +25,9 @@ from tradewind.domain.errors import TemporaryError
 from tradewind.kernel import retention
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.retention import Retention
-from tradewind.kernel.store.base import METADATA, FencedError, Write
+from tradewind.kernel.store.base import FencedError, Write
 from tradewind.kernel.store.marks import delivery_marks, mark_write
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.outbox import inbox, outbox
 
 TAIL, BLOCK = 4, 3

@@ -25,6 +25,14 @@ def test_the_next_is_the_one_after_the_last():
     assert (fresh.seen("orders.events"), fresh.seen("cycles")) == (7, 0)
 
 
+def test_where_nothing_is_known_the_first_says_where_a_topic_stands():
+    """From then on as for anybody."""
+    sequences = Sequences(known=False)
+    assert places(sequences, 7, 41) == [Place.NEXT, Place.NEXT]
+    sequences.see(report(41))
+    assert places(sequences, 41, 42, 43) == [Place.AGAIN, Place.NEXT, Place.EARLY]
+
+
 def test_what_is_missing_comes_first():
     """Nothing after it is seen, whatever is known of later ones."""
     sequences = Sequences({"orders.events": 9}, {"orders.events": [8, 5]})

@@ -30,7 +30,8 @@ from tradewind.domain.order import Leg, OrderState, OrderType, Side
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.service import Context, Service, ServiceRunner
-from tradewind.kernel.store.base import METADATA, FencedError, Write
+from tradewind.kernel.store.base import FencedError, Write
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.outbox import inbox, inbox_writes, outbox, outbox_write, read_undone
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing
@@ -681,7 +682,7 @@ async def test_handlers_must_be_those_of_the_catalog(world):
 async def test_a_fenced_unit_writes_nothing_and_publishes_nothing(world):
     """Another instance has taken over: not one row of this one gets through, and the service ends."""
     await world.start()
-    await world.store.inner.commit([kernel.Write(insert(EPOCHS), {"epoch": "2"})])
+    await world.store.inner.commit([Write(insert(EPOCHS), {"epoch": "2"})])
 
     async def guarded(message, unit):
         world.scribe.note("late", unit)

@@ -11,7 +11,8 @@ import pytest
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.messages import OrderFilled, PositionChanged, PositionClosed, PositionOpened
 from tradewind.domain.order import Leg, Side
-from tradewind.kernel.store.base import METADATA, execute
+from tradewind.kernel.store.base import execute
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.sqlite import sqlite_engine
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracing

@@ -16,7 +16,7 @@ from tradewind.domain.instrument import Instrument
 from tradewind.domain.matching import MatchingRules
 from tradewind.domain.order import Side, TimeInForce
 from tradewind.domain.series import CandleSeries
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.sim_exchange.exchange import SimulatedExchange
 from tradewind.sim_exchange.faults import FaultTable

@@ -12,7 +12,7 @@ from alembic.operations import Operations
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.dialects import sqlite
 
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.sim_exchange.persistence import Persistence
 
 D = Decimal

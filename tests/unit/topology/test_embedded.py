@@ -12,7 +12,8 @@ from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.messages import OrderFilled
 from tradewind.domain.order import Leg, Side
 from tradewind.kernel.state_directory import StateDirectory
-from tradewind.kernel.store.base import METADATA, Write
+from tradewind.kernel.store.base import Write
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.outbox import outbox_write
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.sim_exchange.tables import accounts

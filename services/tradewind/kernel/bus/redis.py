@@ -32,9 +32,10 @@ from tradewind.kernel.bus.redis_streams import (
     PASSING,
     Entry,
     Pace,
+    Sender,
+    adding,
     connection,
     failures_of,
-    fields_of,
     redis_of,
     stream_of,
 )
@@ -96,6 +97,7 @@ class RedisBus:
         self._dependency = redis_of(dependencies or Dependencies(), self._pace)
         self._log = structlog.get_logger().bind(component="bus", bot=bot)
         self._client = connection(address, self._pace)
+        self._sender = Sender(address, self._pace)
         self._mailboxes: dict[str, RedisMailbox] = {}
         self._broadcast: dict[str, list[RedisMailbox]] = defaultdict(list)
         self._shared: dict[str, list[str]] = {}
@@ -189,6 +191,7 @@ class RedisBus:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._sender.close()
         await self._client.aclose()
 
     # ------------------------------------------------------------------------------------------------------ internals
@@ -211,12 +214,9 @@ class RedisBus:
             batch = [self._buffer[place] for place in range(min(self._pace.batch, len(self._buffer)))]
             done = {where: list(numbers) for where, numbers in self._done.items()}
             self._wake.set()
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for message in batch:
-                    pipeline.xadd(stream_of(self._bot, message.topic), fields_of(message))
-                for (stream, service), numbers in done.items():
-                    pipeline.xack(stream, service, *numbers)
-                await pipeline.execute()
+            commands = [adding(self._bot, message) for message in batch]
+            commands += [("XACK", *where, *numbers) for where, numbers in done.items()]
+            await self._sender.send(commands)
             for where, numbers in done.items():
                 self._mailboxes[where[1]].forget(Entry(where[0], number) for number in numbers)
                 del self._done[where][: len(numbers)]

@@ -104,6 +104,8 @@ class GroupReader:
         for stream, entries in found or ():
             await self._deliver(stream.decode(), entries)
         self._cut_off = False
+        # Who waits for a message has it before the next are asked for, which takes longer than handling most.
+        await asyncio.sleep(0)
 
     async def _make_group(self, stream: str) -> None:
         """Who stores begins with the first entry that there is; who does not, with the next."""
@@ -123,7 +125,7 @@ class GroupReader:
             except msgspec.MsgspecError as error:
                 await self._bury(entry, fields, entry.number, f"cannot be read: {error}", 1)
                 continue
-            if message is None or await self._is_dead(message.id):
+            if message is None or (message.id in self._dead and await self._is_dead(message.id)):
                 await self._client.xack(stream, self.service, entry.number)
             elif self._failed.get(message.id, 0) >= self._pace.tries:
                 reason = "its service failed each time it was given this message"
@@ -147,8 +149,9 @@ class GroupReader:
                 start = f"({pending[-1]['message_id'].decode()}"
 
     async def _is_dead(self, message_id: str) -> bool:
-        if message_id in self._dead and not await self._client.hexists(self._letters, message_id):
-            self._dead.discard(message_id)  # a person gave it again
+        """Whether a letter is still one; a person may have given it again."""
+        if not await self._client.hexists(self._letters, message_id):
+            self._dead.discard(message_id)
         return message_id in self._dead
 
     async def _claim(self, idle: float) -> None:
@@ -204,6 +207,7 @@ class BroadcastReader:
             for number, fields in entries:
                 self._places[stream] = number.decode()
                 self._give(stream, fields)
+        await asyncio.sleep(0)  # as in a group
 
     def _give(self, stream: str, fields: Mapping[bytes, bytes]) -> None:
         try:

@@ -5,7 +5,8 @@ The bot's key stands in braces, so that on a cluster of Redis all that belongs t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -71,14 +72,46 @@ def connection(address: str, pace: Pace) -> Any:
 
     Its type is not told: the library's says of every answer that it may be text, bytes or a number.
     """
+    return _client(address, pace, pace.block + pace.answer)
+
+
+def _client(address: str, pace: Pace, timeout: float | None) -> Any:
     return Redis.from_url(
         address,
         protocol=2,
-        socket_timeout=pace.block + pace.answer,
+        socket_timeout=timeout,
         socket_connect_timeout=pace.answer,
         retry=Retry(NoBackoff(), 0),
         health_check_interval=0,
     )
+
+
+class Sender:
+    """The connection on which messages go: the library's, without its client, which costs a message more than itself.
+
+    It is opened when it is needed, and after any failure anew: an answer to what was asked before is never read as one
+    to what is asked now.
+    """
+
+    def __init__(self, address: str, pace: Pace) -> None:
+        # The client's limit makes a task for each command that is sent.
+        self._connection = _client(address, pace, None).connection_pool.make_connection()
+        self._patience = pace.block + pace.answer
+
+    async def send(self, commands: Sequence[Sequence[Any]]) -> None:
+        """Have commands carried out in their order; raises what the client does, for the first that was refused."""
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._connection.send_packed_command(self._connection.pack_commands(commands))
+                for _ in commands:
+                    await self._connection.read_response(disable_decoding=True)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let go of the server."""
+        await self._connection.disconnect(nowait=True)
 
 
 def redis_of(dependencies: Dependencies, pace: Pace) -> Dependency:
@@ -111,9 +144,9 @@ def marker_of(bot: str) -> str:
     return f"tradewind:{{{bot}}}:marker"
 
 
-def fields_of(message: Message) -> dict[str | bytes, Any]:
-    """The fields of an entry."""
-    return {"kind": type(message).__name__, "payload": encode(message)}
+def adding(bot: str, message: Message) -> tuple[Any, ...]:
+    """The command that adds a message to the stream of its topic."""
+    return ("XADD", stream_of(bot, message.topic), "*", "kind", type(message).__name__, "payload", encode(message))
 
 
 def message_of(fields: Mapping[bytes, bytes]) -> Message | None:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from fastapi import Depends, FastAPI
 
 from tradewind import __version__, catalog
+from tradewind.domain.errors import TradewindError
 from tradewind.kernel.http.access import running, service_callers
 from tradewind.kernel.http.asking import question_router
+from tradewind.kernel.http.direct import DirectRoutes
 from tradewind.kernel.http.documentation import add_documentation
 from tradewind.kernel.http.health import health_router
 from tradewind.kernel.http.middleware import RequestMiddleware
@@ -55,4 +57,8 @@ def create_app(
         if not spec.public:
             guards.insert(0, Depends(service_callers(tokens, spec.name)))
         app.include_router(service.router(), dependencies=guards)
+    if service.direct is not None:
+        if not spec.public:
+            raise TradewindError(f"{spec.name} is for other services alone: their token is asked for by a router")
+        app.router.routes.insert(0, DirectRoutes(service.direct(), running(runner)))
     return app

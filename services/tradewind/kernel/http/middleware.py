@@ -7,10 +7,10 @@ stays bounded.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from http import HTTPStatus
+from random import getrandbits
 
 from opentelemetry.trace import SpanKind
 from prometheus_client import Counter, Histogram
@@ -50,7 +50,7 @@ class RequestMiddleware:
         started = time.perf_counter()
         headers = {name: value for name, value in scope["headers"] if name in _WANTED}
         told = headers.get(_REQUEST_ID, b"")
-        identity = told if _SANE.fullmatch(told) else os.urandom(8).hex().encode()
+        identity = told if _SANE.fullmatch(told) else b"%016x" % getrandbits(64)
         state = scope.setdefault("state", {})
         state["request_id"], state["log"] = identity.decode(), self._log
         parent = _parent(headers.get(b"traceparent"))

@@ -1,20 +1,18 @@
-"""The port between services and their database."""
+"""The port between services and their database; whoever has none loads no more than this of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
-
-from sqlalchemy import Connection, MetaData
-from sqlalchemy.sql.base import Executable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tradewind.domain.errors import TemporaryError, TradewindError
 
-Result = TypeVar("Result")
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+    from sqlalchemy.sql.base import Executable
 
-METADATA = MetaData()
-"""Every table of every service that this process has loaded; each service adds its own in its `tables.py`."""
+Result = TypeVar("Result")
 
 
 class FencedError(TradewindError):

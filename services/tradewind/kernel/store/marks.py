@@ -16,7 +16,8 @@ from collections.abc import Iterable
 from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, insert, select
 
 from tradewind.contracts.messages import MESSAGES
-from tradewind.kernel.store.base import METADATA, Write
+from tradewind.kernel.store.base import Write
+from tradewind.kernel.store.metadata import METADATA
 
 delivery_marks = Table(
     "delivery_marks",

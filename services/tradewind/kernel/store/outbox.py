@@ -12,7 +12,6 @@ a guard: who slept through that is told that others have gone on, and does not w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import (
     BigInteger,
@@ -36,8 +35,10 @@ from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ColumnElement
 
 from tradewind.contracts.messages import Message, decode, encode
-from tradewind.kernel.store.base import METADATA, Write
+from tradewind.kernel.delivery import Progress
+from tradewind.kernel.store.base import Write
 from tradewind.kernel.store.marks import delivery_marks, read_unmarked
+from tradewind.kernel.store.metadata import METADATA
 
 outbox = Table(
     "outbox",
@@ -124,21 +125,6 @@ def inbox_writes(bot: str, service: str, message_ids: Sequence[str]) -> list[Wri
     return [
         Write(_INSERT_INBOXES, {"bot": bot, "service": service, "message_ids": list(part)}, len(part)) for part in parts
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a service stands, in numbers by topic.
-
-    These are that of what it published last, the last that was given by anybody, and those of what it should have
-    handled and has not. `unmarked` are the topics of which it has to handle something and has no mark yet, with the
-    number up to which all is gone.
-    """
-
-    published: dict[str, int]
-    highest: dict[str, int]
-    missing: dict[str, list[int]]
-    unmarked: dict[str, int]
 
 
 def read_progress(connection: Connection, bot: str, service: str, kinds: Iterable[str]) -> Progress:

@@ -11,12 +11,13 @@ belongs to. So there is a context variable for this alone: `under` sets it, and 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -38,14 +39,24 @@ _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a
 _ABOVE: ContextVar[str | None] = ContextVar("above", default=None)
 
 
-@contextlib.contextmanager
-def under(traceparent: str | None) -> Iterator[None]:
+class _Under:
+    """A class, because a generator's context costs as much as the rest of what a request's span does."""
+
+    __slots__ = ("_token", "_traceparent")
+
+    def __init__(self, traceparent: str | None) -> None:
+        self._traceparent = traceparent
+
+    def __enter__(self) -> None:
+        self._token = _ABOVE.set(self._traceparent)
+
+    def __exit__(self, *_: object) -> None:
+        _ABOVE.reset(self._token)
+
+
+def under(traceparent: str | None) -> AbstractContextManager[None]:
     """Calls out of this process that are made inside belong below the span of `traceparent`."""
-    token = _ABOVE.set(traceparent)
-    try:
-        yield
-    finally:
-        _ABOVE.reset(token)
+    return _Under(traceparent)
 
 
 def stand_under(traceparent: str | None) -> None:
@@ -157,7 +168,7 @@ class Tracer:
                     end_time=now,
                 )
             )
-        return _traceparent(context)
+        return reserved or _traceparent(context)
 
     def reserve(self, name: str, parent: str | None = None) -> str | None:
         """The traceparent of a span that begins now and is recorded when it is over, for what happens meanwhile."""
@@ -239,7 +250,9 @@ def _traceparent(context: SpanContext) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
+@lru_cache(maxsize=1024)
 def _span_context(traceparent: str) -> SpanContext | None:
+    """What a traceparent says, None where it is none; those of the last moments are asked for again and again."""
     parts = traceparent.split("-")
     if len(parts) != 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
         return None

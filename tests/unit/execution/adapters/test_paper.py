@@ -13,7 +13,8 @@ from tradewind.domain.matching import MatchingRules
 from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side, TimeInForce
 from tradewind.execution.adapters.paper import PaperRules, PaperVenue
 from tradewind.execution.ports import VenueEnd, VenueFill, VenueRefusalError, VenueResize
-from tradewind.kernel.store.base import METADATA, execute
+from tradewind.kernel.store.base import execute
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.sqlite import sqlite_engine
 
 D = Decimal

@@ -20,7 +20,7 @@ from tradewind.execution.ports import VenueRefusalError
 from tradewind.execution.venue_call import VenueSilentError, call_venue
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.settings import ExchangeCredentials, Settings
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.tracing import Tracer
 

@@ -7,11 +7,12 @@ import contextlib
 from dataclasses import replace
 
 import pytest
+from redis.exceptions import ResponseError
 from tests.unit.kernel.bus.test_bus import BOT, QUICK, candle, report, settled, take
 
 from tradewind.kernel.bus.dead_letters import dead_letters, give_again
 from tradewind.kernel.bus.redis import RedisBus
-from tradewind.kernel.bus.redis_streams import Pace, connection, fields_of, stream_of
+from tradewind.kernel.bus.redis_streams import Pace, Sender, adding, connection, stream_of
 from tradewind.kernel.resilience import Circuit, Dependencies
 from tradewind.kernel.telemetry.metrics import Metrics
 
@@ -110,7 +111,7 @@ async def test_what_the_one_before_was_given_beside_its_successor_is_taken_over_
     _, mailbox = await process(("portfolio", EVENTS), pace=pace)
     stream = stream_of(BOT, EVENTS[0])
     async with client.pipeline(transaction=True) as pipeline:
-        pipeline.xadd(stream, fields_of(report(1)))
+        pipeline.execute_command(*adding(BOT, report(1)))
         pipeline.xreadgroup("portfolio", "on its way out", {stream: ">"})
         _, given = await pipeline.execute()
     assert given, "the other one has it"
@@ -144,6 +145,34 @@ async def test_broadcast_begins_at_the_start_and_goes_to_everybody(process):
     _, second = await process(("runner", ("cycles",)))
     await publisher.publish([settled(2)])
     assert (await take(first, 1), await take(second, 1)) == ([settled(2)], [settled(2)])
+
+
+async def test_what_was_refused_is_not_answered_by_the_answer_to_something_else(client, redis_server):
+    """After a failure nothing is left on the connection that a later command could take for its own success."""
+    refused = ("XADD", "text", "*", "kind", "none")
+    await client.set("text", "no stream")
+    sender = Sender(redis_server.url, QUICK)
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await sender.send([refused, adding(BOT, settled(1))])
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        await sender.send([refused])
+    await sender.send([adding(BOT, settled(2))])
+    await sender.close()
+    assert await client.xlen(stream_of(BOT, "cycles")) == 2
+
+
+async def test_a_server_that_does_not_answer_is_not_waited_for_for_ever(redis_server):
+    """Its silence is a failure that may pass, so that who sends tells of it and tries again."""
+    sender = Sender(redis_server.url, Pace(block=0.1, answer=0.1))
+    await sender.send([adding(BOT, settled(1))])
+    redis_server.pause()
+    try:
+        with pytest.raises(TimeoutError):
+            await sender.send([adding(BOT, settled(2))])
+    finally:
+        redis_server.resume()
+    await sender.send([adding(BOT, settled(3))])
+    await sender.close()
 
 
 # -------------------------------------------------------------------------------------------------- the server is gone
@@ -280,9 +309,9 @@ async def test_what_cannot_be_read_is_put_aside_and_what_nobody_knows_is_left_al
     stream = stream_of(BOT, EVENTS[0])
     await client.xadd(stream, {"kind": "BalancesReported", "payload": b"\xc1"})
     await client.xadd(stream, {"kind": "OfANewerVersion", "payload": b"\xc1"})
-    await client.xadd(stream, fields_of(report(1)))
+    await client.execute_command(*adding(BOT, report(1)))
     await client.xadd(stream_of(BOT, "cycles"), {"kind": "TickSettled", "payload": b"\xc1"})
-    await client.xadd(stream_of(BOT, "cycles"), fields_of(settled(1)))
+    await client.execute_command(*adding(BOT, settled(1)))
     got = await take(mailbox, 1)
     assert got == [report(1)]
     mailbox.done(got)

@@ -14,7 +14,8 @@ from sqlalchemy import BigInteger, Column, MetaData, String, Table, insert, insp
 from tradewind.catalog import CATALOG
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.resilience import Dependencies, RefusedError, vital
-from tradewind.kernel.store.base import METADATA, UnknownOutcomeError, Write
+from tradewind.kernel.store.base import UnknownOutcomeError, Write
+from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.migration import migrate_postgres
 from tradewind.kernel.store.postgres import PostgresStore
 from tradewind.kernel.store.postgres_connection import Limits

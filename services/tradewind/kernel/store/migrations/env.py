@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from tradewind.kernel.store.base import METADATA
+from tradewind.kernel.store.metadata import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
