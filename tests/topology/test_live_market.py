@@ -104,7 +104,7 @@ class Script:
 def script(monkeypatch):
     found = Script()
 
-    async def connect(exchange, dependencies):
+    async def connect(exchange, dependencies, budgets):
         return found
 
     monkeypatch.setattr("tradewind.market_data.service.exchange_feed", connect)

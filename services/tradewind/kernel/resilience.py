@@ -37,6 +37,11 @@ def vital() -> Iterator[None]:
         _VITAL.reset(token)
 
 
+def is_vital() -> bool:
+    """Whether this is inside `vital`."""
+    return _VITAL.get()
+
+
 class Circuit(StrEnum):
     """Closed: calls go out. Open: none but vital ones. Half-open: one, to see."""
 

@@ -28,6 +28,7 @@ from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.contracts.messages import Message, ServiceStateChanged
 from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.kernel.ask import Answer, Ask
+from tradewind.kernel.budgets import Budgets
 from tradewind.kernel.bus.base import Bus
 from tradewind.kernel.clock import Clock
 from tradewind.kernel.delivery import Delivery, NothingStored
@@ -35,6 +36,7 @@ from tradewind.kernel.resilience import Dependencies, vital
 from tradewind.kernel.security import Peers
 from tradewind.kernel.sequences import GapError, Place, Sequences
 from tradewind.kernel.settings import Settings
+from tradewind.kernel.shared_log import SharedLog
 from tradewind.kernel.store.base import FencedError, Store
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracer, stand_under
@@ -80,7 +82,7 @@ class Context:
     `key` is the bot's `namespace/name`: first in every topic and table. `until_end` says that the end of
     recorded data is the end of the run; `resume_time` is the market time at which a resumed run goes on. `seen` and
     `published` tell the sequence of a topic so far. `peers` is None where nothing is served over HTTP. `dependencies`
-    are those of the process.
+    and `budgets` are those of the process; `shared_log` makes the logs of a group, None where bots share nothing.
     """
 
     bot: TradingBot
@@ -98,6 +100,8 @@ class Context:
     peers: Peers | None = None
     address: Callable[[str], str] = _nowhere
     dependencies: Dependencies = field(default_factory=Dependencies)
+    budgets: Budgets = field(default_factory=Budgets)
+    shared_log: Callable[[str], SharedLog] | None = None
     key: str = field(init=False)
     unit: UnitFactory = field(init=False)
     seen: Callable[[str], int] = field(init=False)
@@ -232,6 +236,7 @@ class ServiceRunner:
             "reasons": dict(self.unready()),
             "failures": self.failures,
             "dependencies": self.context.dependencies.describe(),
+            "budgets": self.context.budgets.describe(),
         }
 
     async def start(self, *, patient: bool = False) -> None:

@@ -110,6 +110,8 @@ class Settings(BaseSettings):
 
     `key_directory` has the keys that the services of a bot share, where they are given and not made beside its state.
     `peer_address` is where the services of other processes are, with `{service}` and `{port}` in it.
+    `outgoing_address` names the address by which exchanges see this process: processes of one name share what it is
+    allowed, and without a name all who have one Redis do.
     `database_url` and `bus_url`, or the files that `..._file` names, are addresses (`kernel.addresses` reads them).
     `ports` holds only what differs from the catalog. `log_level` None leaves the choice to the command. `credentials`
     are by the name of the exchange: `TRADEWIND_CREDENTIALS__BINANCE__API_KEY_FILE`.
@@ -126,6 +128,7 @@ class Settings(BaseSettings):
     bus_url: SecretStr | None = None
     bus_url_file: Path | None = None
     peer_address: str | None = None
+    outgoing_address: str = "shared"
     host: str = "127.0.0.1"
     ports: dict[str, Port] = Field(default_factory=dict)
     log_level: Literal["debug", "info", "warning", "error"] | None = None

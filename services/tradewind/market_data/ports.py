@@ -163,3 +163,15 @@ class Feed(Protocol):
     async def close(self) -> None:
         """Let go of every connection."""
         ...
+
+
+class StreamFeed(Feed, Protocol):
+    """A feed whose streams can be delivered one by one, and no longer than somebody wants them."""
+
+    async def stream(self, key: StreamKey, since: int, deliver: Deliver, report: Report) -> None:
+        """Deliver this stream as `run` delivers all, from an open time (milliseconds UTC), until cancelled."""
+        ...
+
+    async def keep_time(self) -> None:
+        """Keep the exchange's clock known, without end."""
+        ...

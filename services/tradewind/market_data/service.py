@@ -11,8 +11,10 @@ from tradewind.market_data.adapters.ccxt.exchange_feed import exchange_feed
 from tradewind.market_data.adapters.venue_clock import VenueClock
 from tradewind.market_data.answers import Answers
 from tradewind.market_data.live import LiveMarket
+from tradewind.market_data.ports import Feed
 from tradewind.market_data.recording import Recording
 from tradewind.market_data.replay import Replay
+from tradewind.market_data.shared_feed import SharedFeed
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -59,7 +61,17 @@ def _replay(context: Context) -> Replay:
 
 
 def _live_market(context: Context) -> LiveMarket:
-    return LiveMarket(context, lambda: exchange_feed(context.bot.spec.exchanges[0], context.dependencies))
+    exchange = context.bot.spec.exchanges[0]
+
+    async def connect() -> Feed:
+        feed = await exchange_feed(exchange, context.dependencies, context.budgets)
+        if context.shared_log is None:
+            return feed
+        place = f"@{exchange.endpoint.url}" if exchange.endpoint else ""
+        group = f"{context.bot.metadata.namespace}/{exchange.name}{place}"
+        return SharedFeed(feed, context.shared_log(group), context.log)
+
+    return LiveMarket(context, connect)
 
 
 def _count_faults(context: Context, recording: Recording) -> None:

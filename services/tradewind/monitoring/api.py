@@ -64,13 +64,26 @@ class DependencyItem(Snake):
     retries: int
 
 
+class BudgetItem(Snake):
+    """What an exchange allows: how full the fullest window is (a ratio), the pause it wants and all waiting (seconds).
+
+    `refused` counts what was not sent because there was no room in time.
+    """
+
+    used_ratio: float
+    pause: float
+    waited: float
+    refused: int
+
+
 class ServiceItem(Snake):
-    """One service: its state, whether it does its work, by name why not, and what its process calls."""
+    """One service: its state, whether it does its work, by name why not, what its process calls and may ask for."""
 
     state: str
     ready: bool
     reasons: dict[str, str]
     dependencies: dict[str, DependencyItem]
+    budgets: dict[str, BudgetItem]
 
 
 class ResourceItem(Snake):
@@ -146,6 +159,7 @@ class MonitoringApi:
                     ready=not one["reasons"],
                     reasons=one["reasons"],
                     dependencies=one.get("dependencies", {}),
+                    budgets=one.get("budgets", {}),
                 )
                 for name, one in picture.services.items()
             },

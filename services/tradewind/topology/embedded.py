@@ -23,6 +23,7 @@ from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.contracts.messages import PortfolioMarked, TickDecided
 from tradewind.domain.errors import ConfigError, TradewindError
 from tradewind.kernel.ask import RUNNER, Answers, Ask
+from tradewind.kernel.budgets import Budgets
 from tradewind.kernel.bus.base import Bus, Mailbox
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import Clock, SystemClock
@@ -80,6 +81,7 @@ class EmbeddedBot:
         self.options = options or EmbeddedOptions()
         self.metrics = shared.metrics if shared else Metrics()
         self.dependencies = shared.dependencies if shared else Dependencies(bot.key, self.metrics)
+        self.budgets = shared.budgets if shared else Budgets(bot=bot.key, metrics=self.metrics)
         self.shared = shared
         self.bus: Bus = shared.bus if shared else bus or MemoryBus()
         self.answers = Answers()
@@ -229,6 +231,8 @@ class EmbeddedBot:
             settings=self.options.settings,
             peers=self._peers() if self.servers and self.options.listen else None,
             dependencies=self.dependencies,
+            budgets=self.budgets,
+            shared_log=self.shared.log_of if self.shared else None,
         )
         if self.servers:
             context.address = self._address

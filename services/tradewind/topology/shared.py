@@ -15,6 +15,7 @@ from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.addresses import BUSES, DATABASES, shared_addresses
 from tradewind.kernel.backoff import Backoff
+from tradewind.kernel.budgets import Budgets
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.http.asking import RemoteAnswers
@@ -22,6 +23,8 @@ from tradewind.kernel.registry import Registry
 from tradewind.kernel.resilience import Dependencies
 from tradewind.kernel.security import Peers
 from tradewind.kernel.settings import Settings, variable
+from tradewind.kernel.shared_counts import SharedCounts
+from tradewind.kernel.shared_log import SharedLog
 from tradewind.kernel.store.base import Store
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracer
@@ -44,8 +47,14 @@ class Shared:
         self.dependencies = Dependencies(bot.key, self.metrics)
         self.bus = RedisBus(broker, bot.key, self.metrics, pace, dependencies=self.dependencies)
         self.registry = Registry(broker, bot.key, self.bus.instance, template=settings.peer_address)
+        counts = SharedCounts(broker, self.bus.instance, self.dependencies)
+        self.budgets = Budgets(counts, address=settings.outgoing_address, bot=bot.key, metrics=self.metrics)
         self.remote: RemoteAnswers | None = None
-        self._database = database
+        self._database, self._broker = database, broker
+
+    def log_of(self, group: str) -> SharedLog:
+        """The logs of a group that this process has in common with others, of any bot."""
+        return SharedLog(self._broker, group, self.bus.instance)
 
     def open_store(self) -> Store:
         """The store; nothing is connected yet."""
@@ -63,6 +72,7 @@ class Shared:
     async def close(self) -> None:
         """Be asked no more, and ask no more."""
         await self.registry.stop()
+        await self.budgets.close()
         if self.remote is not None:
             await self.remote.close()
 

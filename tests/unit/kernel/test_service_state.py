@@ -104,6 +104,7 @@ async def test_every_service_answers_for_its_state(make):
         "reasons": {"service": "New"},
         "failures": 0,
         "dependencies": {},
+        "budgets": {},
     }
     await runner.start()
     assert await runner.answers["state"]() == {
@@ -111,6 +112,7 @@ async def test_every_service_answers_for_its_state(make):
         "reasons": missing,
         "failures": 0,
         "dependencies": {},
+        "budgets": {},
     }
     missing.clear()
     assert runner.unready() == {}

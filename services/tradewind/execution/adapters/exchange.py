@@ -23,6 +23,7 @@ from tradewind.execution.adapters.remote_account import RemoteAccount
 from tradewind.execution.ports import VenueRefusalError
 from tradewind.execution.tables import openings, trade_marks
 from tradewind.kernel.account_lock import AccountLock
+from tradewind.kernel.budgets import Budgets
 from tradewind.kernel.ccxt_client import ClientSettings
 from tradewind.kernel.service import Context
 from tradewind.kernel.settings import ExchangeCredentials, variable
@@ -130,6 +131,9 @@ class ExchangeVenue(RemoteAccount):
             timeout=self.call_timeout,
         )
 
+    def _budgets(self) -> Budgets:
+        return self._context.budgets
+
     def _credentials(self) -> tuple[str, str]:
         name = self._exchange.name
         return self._context.settings.credentials.get(name, ExchangeCredentials()).read(name)
@@ -152,6 +156,8 @@ class ExchangeVenue(RemoteAccount):
         # An account may have several keys, and is one account all the same.
         place = self._exchange.endpoint.url if self._exchange.endpoint else ""
         self._hold_by(f"{place} account {told['uid']}")
+        if venue.allowance is not None:
+            venue.allowance.belongs_to(str(told["uid"]))
 
     def _hold_by(self, identity: str) -> None:
         lock = AccountLock(self._exchange.name, identity, self._context.key)

@@ -18,6 +18,7 @@ from tradewind.domain.order import Fill, Order
 from tradewind.execution.adapters.ccxt.stream import CcxtUserStream
 from tradewind.execution.adapters.ccxt.venue import CcxtVenue, open_venue
 from tradewind.execution.ports import Answer, VenueOrder
+from tradewind.kernel.budgets import Budgets
 from tradewind.kernel.ccxt_client import ClientSettings
 from tradewind.kernel.service import Context
 from tradewind.kernel.store.base import Write
@@ -45,6 +46,10 @@ class RemoteAccount(ABC):
     @abstractmethod
     def _settings(self) -> ClientSettings:
         """How it is reached."""
+
+    def _budgets(self) -> Budgets | None:
+        """What its requests take from; None where nobody counts them."""
+        return None
 
     async def _opened(self, venue: CcxtVenue, pairs: Sequence[str]) -> None:  # noqa: B027  (there may be nothing to do)
         """Look at a venue that was just started; raises where it must not be used."""
@@ -84,6 +89,7 @@ class RemoteAccount(ABC):
             call_timeout=self.call_timeout,
             since=self.since,
             tracer=self._context.tracer,
+            budgets=self._budgets(),
         )
         try:
             await venue.start()

@@ -45,6 +45,16 @@ class Metrics:
         self.dependency_in_flight = gauge("dependency_in_flight_calls", "Calls on their way.", "dependency")
         self.dependency_limit = gauge("dependency_at_once_calls", "How many may be on their way.", "dependency")
 
+        self.budget_needs = counter(
+            "budget_needs_total",
+            "What was wanted of an exchange's budget: taken, waited, beyond (vital, no room), refused.",
+            "budget",
+            "outcome",
+        )
+        self.budget_wait = histogram("budget_wait_seconds", "Seconds that a request waited for room.", "budget")
+        self.budget_used = gauge("budget_used_ratio", "Of the fullest window, when last something was taken.", "budget")
+        self.budget_pause = gauge("budget_pause_seconds", "How long the exchange wants to hear nothing.", "budget")
+
         # market-data
         self.candles = counter("candles_published_total", "Closed candles published.", "pair", "timeframe")
         self.quarantined = counter("candles_quarantined_total", "Rows refused by validation.", "pair", "reason")

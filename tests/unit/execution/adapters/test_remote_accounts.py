@@ -18,6 +18,7 @@ from tradewind.execution.adapters.simulated import SimulatedVenue
 from tradewind.execution.live_venue import NotTakenError
 from tradewind.execution.ports import VenueRefusalError
 from tradewind.execution.venue_call import VenueSilentError, call_venue
+from tradewind.kernel.budgets import Budgets
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.settings import ExchangeCredentials, Settings
 from tradewind.kernel.store.metadata import METADATA
@@ -70,6 +71,8 @@ class Venue:
         self.held = {"EUR": D(25_000), "BTC": D(2)}
         self.marks, self.begun = {PAIR: 7}, {}
         self.asked, self.closed = [], False
+        self.accounts = []
+        self.allowance = SimpleNamespace(belongs_to=self.accounts.append)
 
     async def start(self):
         self.asked.append("start")
@@ -105,9 +108,9 @@ def behind(monkeypatch):
     """The venue that is opened, and the settings with which."""
     venue = Venue()
 
-    def opened(settings, account, pairs, *, call_timeout, since, tracer):
+    def opened(settings, account, pairs, *, call_timeout, since, tracer, budgets):
         venue.opened = SimpleNamespace(
-            settings=settings, account=account, pairs=list(pairs), timeout=call_timeout, since=since
+            settings=settings, account=account, pairs=list(pairs), timeout=call_timeout, since=since, budgets=budgets
         )
         return venue
 
@@ -134,6 +137,7 @@ def context(tmp_path, monkeypatch):
         address=lambda service: "http://127.0.0.1:7",
         log=SimpleNamespace(warning=lambda *_, **__: None),
         tracer=Tracer(None, None),
+        budgets=Budgets(),
     )
 
 
@@ -162,6 +166,15 @@ async def test_the_simulated_venue_is_opened_where_it_listens_with_the_key_that_
     assert (await venue.stream())[1] is behind.client
     assert (list(venue.notes()), venue.load(None)) == ([], None)
     await context.store.close()
+
+
+async def test_an_account_is_counted_by_the_venue_s_name_of_it_and_a_simulated_one_by_nobody(context, behind, exchange):
+    """Two bots with two keys of one account share what it may order."""
+    assert behind.opened.budgets is context.budgets
+    assert behind.accounts == ["4711"]
+    simulated = SimulatedVenue(context, "account")
+    await simulated.start([PAIR])
+    assert behind.opened.budgets is None
 
 
 async def test_every_question_goes_to_the_venue_behind(context, behind):

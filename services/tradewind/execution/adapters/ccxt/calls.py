@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -26,6 +25,8 @@ from urllib.parse import urlsplit
 from tradewind.execution.live_venue import STALE_TIMESTAMP, TOO_MANY_REQUESTS, UNKNOWN_ORDER, NotTakenError
 from tradewind.execution.ports import DUPLICATE, VenueRefusalError
 from tradewind.execution.venues import VenueRow
+from tradewind.kernel.budgets import BudgetSpentError
+from tradewind.kernel.ccxt_budget import asked_pause
 from tradewind.kernel.ccxt_client import BUSY_PAUSE
 from tradewind.kernel.telemetry.tracing import Calling, Tracer
 
@@ -61,8 +62,6 @@ _NOT_TAKEN = {
     "RateLimitExceeded": TOO_MANY_REQUESTS,
     "DDoSProtection": TOO_MANY_REQUESTS,
 }
-
-_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +128,9 @@ class VenueCalls:
         """The refusal that `error` is, or None where the outcome is not known."""
         if isinstance(error, VenueRefusalError | asyncio.CancelledError):
             return None
+        if isinstance(error, BudgetSpentError):
+            # Certain as long as nothing of this call went out before: then what did go out decides.
+            return None if call.sent else NotTakenError(TOO_MANY_REQUESTS, str(error), error.retry_after)
         answer = call.answer if any(one in call.refused for one in _chain(error)) else None
         if call.sent and (answer is None or answer.status >= 500):
             return None
@@ -146,7 +148,7 @@ class VenueCalls:
     def _not_taken(self, reason: str, detail: str, answer: HttpAnswer | None) -> NotTakenError:
         if reason == STALE_TIMESTAMP:
             return NotTakenError(reason, detail, STALE_PAUSE)
-        pause = _asked_pause(answer) or BUSY_PAUSE
+        pause = (asked_pause(answer.headers, answer.body) if answer else None) or BUSY_PAUSE
         self._paused_until = max(self._paused_until, self._now() + pause)
         return NotTakenError(reason, detail, pause)
 
@@ -209,14 +211,3 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while seen is not None:
         yield seen
         seen = seen.__cause__ or seen.__context__
-
-
-def _asked_pause(answer: HttpAnswer | None) -> float | None:
-    """The seconds that the venue asked for: `Retry-After`, or the end of a ban in its words."""
-    if answer is None:
-        return None
-    asked = answer.headers.get("retry-after", "")
-    if asked.isdigit():
-        return float(asked)
-    banned = _BANNED_UNTIL.search(answer.body)
-    return max(1.0, int(banned[1]) / 1000 - time.time()) if banned else None

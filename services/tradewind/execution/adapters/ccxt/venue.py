@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any
 
 from tradewind.domain.instrument import split_pair
-from tradewind.domain.order import Fill, Order, OrderState, OrderType
+from tradewind.domain.order import Fill, Leg, Order, OrderState, OrderType
+from tradewind.execution.adapters.ccxt.allowance import Allowance
 from tradewind.execution.adapters.ccxt.calls import VenueCalls
 from tradewind.execution.adapters.ccxt.clock import VenueClock
 from tradewind.execution.adapters.ccxt.dialects import DIALECTS
@@ -24,7 +25,9 @@ from tradewind.execution.live_venue import STALE_TIMESTAMP, NotTakenError
 from tradewind.execution.ports import Answer, VenueFill, VenueOrder, VenueRefusalError
 from tradewind.execution.venue_call import SIGNED_AT
 from tradewind.execution.venues import VenueRow, venue_row
+from tradewind.kernel.budgets import Budgets
 from tradewind.kernel.ccxt_client import ClientSettings, make_client
+from tradewind.kernel.resilience import vital
 from tradewind.kernel.telemetry.tracing import Tracer
 
 
@@ -36,18 +39,23 @@ def open_venue(
     call_timeout: float = 10.0,
     since: int | None = None,
     tracer: Tracer | None = None,
+    budgets: Budgets | None = None,
 ) -> CcxtVenue:
     """The venue for `account`, not yet started; close it with `close`.
 
     `call_timeout` is the sender's, in seconds: it bounds when a request may still be signed. `since` is the market
-    time in milliseconds from which trades matter. Raises `ConfigError` for an exchange that is not in the table.
+    time in milliseconds from which trades matter. `budgets` is what its requests and orders take from; None: nothing
+    is shared and nothing counted. Raises `ConfigError` for an exchange that is not in the table.
     """
     row = venue_row(settings.exchange)
     options: dict[str, Any] = {**row.options, **settings.options}
     if row.window_option and row.receive_window is not None:
         options[row.window_option] = round(row.receive_window * 1000)
     client = make_client(replace(settings, number=str, options=options))
-    return CcxtVenue(account, client, row, pairs, call_timeout=call_timeout, since=since, tracer=tracer)
+    venue = CcxtVenue(account, client, row, pairs, call_timeout=call_timeout, since=since, tracer=tracer)
+    if budgets is not None:
+        venue.allowance = Allowance(budgets, client, row, settings, call_timeout)
+    return venue
 
 
 class CcxtVenue:
@@ -69,6 +77,7 @@ class CcxtVenue:
         self.account, self.client, self.row = account, client, row
         self.oco, self.amends = row.oco, row.amends
         self.calls = VenueCalls(client, row, tracer=tracer)
+        self.allowance: Allowance | None = None
         self.clock = VenueClock(client)
         if row.receive_window is not None:  # elsewhere the time is only a counter, which must not go back
             self._present_nonce, client.nonce = client.nonce, self._nonce
@@ -117,14 +126,19 @@ class CcxtVenue:
         Where the venue has no groups the stop is sent and the target is answered as canceled, by nobody's fault.
         """
         try:
-            if len(orders) == 1:
-                return await self._create_one(orders[0])
-            return await (self._create_group(orders) if self.oco else self._create_stop_alone(orders))
+            if any(order.leg is Leg.ENTRY for order in orders):
+                return await self._create(orders)
+            with vital():
+                return await self._create(orders)
         except NotTakenError as refusal:
             raise await self._after_refusal(refusal) from refusal
 
     async def cancel(self, order: Order) -> Answer:
         """End an order; where it is a leg the venue ends its group, and says so of the legs it names."""
+        with vital():
+            return await self._cancel(order)
+
+    async def _cancel(self, order: Order) -> Answer:
         told = await self.calls.run(lambda: self._dialect.cancel(order))
         reports = told.get("info", {}).get("orderReports") if isinstance(told.get("info"), dict) else None
         if reports:
@@ -142,7 +156,8 @@ class CcxtVenue:
         async def send() -> None:
             await self._dialect.amend(order, exact_price(self.client, order.pair, stop_price))
 
-        await self.calls.run(send)
+        with vital():
+            await self.calls.run(send)
         return Answer(orders=(_moved(order, stop_price),))
 
     async def find(self, order: Order) -> VenueOrder | None:
@@ -185,6 +200,13 @@ class CcxtVenue:
         return balances_from(told, self._currencies)
 
     # ------------------------------------------------------------------------------------------------------- creating
+
+    async def _create(self, orders: Sequence[Order]) -> Answer:
+        if self.allowance is not None:
+            await self.allowance.take_orders(len(orders))
+        if len(orders) == 1:
+            return await self._create_one(orders[0])
+        return await (self._create_group(orders) if self.oco else self._create_stop_alone(orders))
 
     async def _create_one(self, order: Order) -> Answer:
         async def send() -> Any:

@@ -16,14 +16,14 @@ from tradewind.domain.timeframe import TIMEFRAMES
 from tradewind.kernel.backoff import Backoff
 from tradewind.kernel.ccxt_client import exchange_errors
 from tradewind.market_data.adapters.ccxt.books import Books
-from tradewind.market_data.adapters.ccxt.candle_listener import CandleListener
+from tradewind.market_data.adapters.ccxt.candle_listener import RENEW_PATIENCE, CandleListener
 from tradewind.market_data.adapters.ccxt.candle_pages import CandlePages
 from tradewind.market_data.adapters.ccxt.candle_stream import CandleStream
 from tradewind.market_data.adapters.ccxt.feed_time import ExchangeClock, FeedTime, WallTime
 from tradewind.market_data.adapters.ccxt.instruments import SIGNIFICANT_DIGITS, decimal, instruments_of
 from tradewind.market_data.adapters.ccxt.quotes import quote_of, trade_of
 from tradewind.market_data.adapters.ccxt.stream_status import StreamStatus
-from tradewind.market_data.adapters.ccxt.waiting import together
+from tradewind.market_data.adapters.ccxt.waiting import together, within
 from tradewind.market_data.ports import Deliver, FeedHealth, FeedState, PublicTrade, Quote, Report, StreamKey
 
 
@@ -90,12 +90,33 @@ class CcxtFeed:
         for status in self._status.values():
             status.report_to(report)
         try:
-            await self._check_patiently()
+            await self._check_patiently(self._status)
             streams = [self._stream(key, since).run(deliver) for key, since in self._since.items()]
             await together(self._clock.keep_measuring(), *streams)
         except Exception as error:
             await self._end(str(error))
             raise
+
+    async def stream(self, key: StreamKey, since: int, deliver: Deliver, report: Report) -> None:
+        """Deliver one stream alone, as `run` delivers all, until cancelled; the exchange then sends it no more."""
+        status = self._status[key] = StreamStatus(key, self._clock, polled=not self._listens)
+        status.report_to(report)
+        try:
+            await self._check_patiently({key: status})
+            await self._stream(key, since).run(deliver)
+        except Exception as error:
+            with contextlib.suppress(Exception):
+                await status.enter(FeedState.ENDED, str(error))
+            raise
+        finally:
+            status.listening = False
+            if self._listens:
+                with contextlib.suppress(Exception):
+                    await within(self._time, self._renew(key), RENEW_PATIENCE)
+
+    async def keep_time(self) -> None:
+        """Keep the exchange's clock known, without end."""
+        await self._clock.keep_measuring()
 
     async def quote(self, pair: str) -> Quote:
         """Where the pair trades now."""
@@ -147,22 +168,22 @@ class CcxtFeed:
         with exchange_errors(self._client):
             await self._client.load_markets(reload)
 
-    async def _check_patiently(self) -> None:
+    async def _check_patiently(self, wanted: Mapping[StreamKey, StreamStatus]) -> None:
         """`_check`, waiting for an exchange that cannot be reached at the start."""
         backoff = self._backoff()
         while True:
             try:
-                await self._check(self._since)
+                await self._check(list(wanted))
                 with contextlib.suppress(PermanentError):
                     await self._clock.measure()
             except TemporaryError as error:
-                for status in self._status.values():
+                for status in wanted.values():
                     await status.failed(f"REST: {error}")
                 await self._time.sleep(max(error.retry_after, backoff.pause()))
             else:
                 return
 
-    async def _check(self, keys: Mapping[StreamKey, int] | Sequence[StreamKey]) -> None:
+    async def _check(self, keys: Sequence[StreamKey]) -> None:
         await self._load_markets()
         client = self._client
         spot = {pair for pair, market in client.markets.items() if market.get("spot")}

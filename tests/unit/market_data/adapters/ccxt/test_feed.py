@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import ccxt
@@ -349,3 +350,56 @@ def test_where_the_clock_says_nothing_a_candle_closes_when_the_next_begins(world
     candles = played.listener.candles[BTC]
     assert candles == played.truth()[: len(candles)]
     assert len(candles) > 4
+
+
+def one_stream(virtual, fake_exchange, work):
+    """What `work` makes of a feed that delivers nothing by itself; with what one stream of it delivered."""
+
+    async def play():
+        exchange = fake_exchange()
+        feed = CcxtFeed(exchange, feed_time=VirtualTime())
+        got = []
+
+        async def deliver(key, candles):
+            got.extend(candles)
+
+        async def report(change):
+            """Nobody asks."""
+
+        def begin():
+            return asyncio.ensure_future(feed.stream(BTC, opened(0), deliver, report))
+
+        await work(feed, exchange, begin)
+        await feed.close()
+        return exchange, got
+
+    return virtual(play)
+
+
+def test_one_stream_is_delivered_alone_until_nobody_wants_it(virtual, fake_exchange):
+    """Afterwards the exchange is asked nothing more, and need not send it; and it may begin again."""
+
+    async def work(feed, exchange, begin):
+        streaming = begin()
+        await asyncio.sleep(600)
+        assert feed.health().streams[BTC].state is FeedState.CONNECTED
+        streaming.cancel()
+        await asyncio.gather(streaming, return_exceptions=True)
+        asked = len(exchange.calls)
+        assert exchange.calls[-1] == "close_ws_clients"
+        await asyncio.sleep(600)
+        assert len(exchange.calls) == asked
+
+    _, got = one_stream(virtual, fake_exchange, work)
+    assert got == [true_candle(opened(minute)) for minute in range(len(got))]
+    assert 9 <= len(got) <= 10
+
+
+def test_a_stream_that_the_exchange_has_not_ends_with_the_reason(virtual, fake_exchange):
+    async def work(feed, exchange, begin):
+        exchange.all_markets = {}
+        with pytest.raises(ConfigError):
+            await begin()
+        assert feed.health().streams[BTC].state is FeedState.ENDED
+
+    one_stream(virtual, fake_exchange, work)
