@@ -1,7 +1,8 @@
-"""The container of a rendered pod, run as a process: its command, variables, files and probes are the program's.
+"""The containers of rendered pods, run as processes: their commands, variables, files and probes are the program's.
 
 What a container mounts is laid out below a temporary folder, and the paths in command and variables are moved there.
-A Minimal bot that becomes ready here needs nothing but what is rendered for it.
+A bot that becomes ready here needs nothing but what is rendered for it; in several pods, a Redis and a PostgreSQL
+besides. Only the names of Services are nobody's here: pods find each other by what each says of itself.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.servers.databases import Postgres
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.kernel.settings import variable
 from tradewind_operator.manifests import SERVICE_KEY_FILES, Site, render, service_secret
+from tradewind_operator.manifests.names import child_name
+from tradewind_operator.manifests.secrets import BUS_URL_FILE, DATABASE_URL_FILE, STORAGE
 
 ROOT = Path(__file__).parents[2]
 SITE = Site(image="tradewind:1", operator_namespace="tradewind-system", storage_wired=False, version="1.0.0")
@@ -37,9 +41,8 @@ def free_port():
 class Pod:
     """The one container of a Deployment, with its volumes below `folder`."""
 
-    def __init__(self, children, secrets, folder):
+    def __init__(self, deployment, children, secrets, folder):
         named = {(one["kind"], one["metadata"]["name"]): one for one in [*children, *secrets]}
-        (deployment,) = [one for one in children if one["kind"] == "Deployment"]
         spec = deployment["spec"]["template"]["spec"]
         (self.container,) = spec["containers"]
         self.mounts = {one["name"]: one["mountPath"] for one in self.container["volumeMounts"]}
@@ -54,10 +57,13 @@ class Pod:
         if "configMap" in volume:
             for name, text in named["ConfigMap", volume["configMap"]["name"]]["data"].items():
                 (target / name).write_text(text)
-        if "secret" in volume:
-            data = named["Secret", volume["secret"]["secretName"]]["data"]
-            for item in volume["secret"]["items"]:
+        secrets = [volume["secret"] | {"name": volume["secret"]["secretName"]}] if "secret" in volume else []
+        secrets += [one["secret"] for one in volume.get("projected", {}).get("sources", ())]
+        for secret in secrets:
+            data = named["Secret", secret["name"]]["data"]
+            for item in secret["items"]:
                 (target / item["path"]).write_bytes(base64.b64decode(data[item["key"]]))
+        if secrets:
             target.chmod(0o500)
 
     def inside(self, path):
@@ -69,7 +75,8 @@ class Pod:
         return str(self.inside(text)) if above else text
 
     def start(self):
-        variables = {one["name"]: self.moved(one["value"]) for one in self.container["env"]}
+        variables = {one["name"]: self.moved(one["value"]) for one in self.container["env"] if "value" in one}
+        variables.pop("TRADEWIND_PEER_ADDRESS", None)
         variables |= {variable("ports", name): str(port) for name, port in self.ports.items()}
         variables |= {"TRADEWIND_HOST": "127.0.0.1", "KUBERNETES_SERVICE_HOST": "10.96.0.1", "PATH": os.environ["PATH"]}
         assert self.container["command"] == ["tradewind"]
@@ -96,12 +103,22 @@ class Pod:
             return 0
 
 
+def deployments(children):
+    return [one for one in children if one["kind"] == "Deployment"]
+
+
+def keys_of(bot):
+    """The Secret that the operator makes."""
+    return service_secret(bot, {name: make() for name, make in SERVICE_KEY_FILES.items()})
+
+
 @pytest.fixture
 def pod(tmp_path):
     """The pod of the sample in profile Minimal, with the Secret that the operator makes."""
     bot = load_bot(ROOT / "manifests" / "samples" / "minimal.yaml")
-    keys = service_secret(bot, {name: make() for name, make in SERVICE_KEY_FILES.items()})
-    return Pod(render(bot, SITE), [keys], tmp_path)
+    children = render(bot, SITE)
+    (deployment,) = deployments(children)
+    return Pod(deployment, children, [keys_of(bot)], tmp_path)
 
 
 def test_the_pod_of_a_minimal_bot_starts_answers_and_drains(pod):
@@ -149,3 +166,49 @@ def test_a_pod_whose_keys_are_replaced_ends_in_order_to_be_started_with_the_new_
         process.wait()
     assert 0 == process.returncode, said
     assert "api-key has changed: ending, to be started again" in said
+
+
+SHARED = Site(image="tradewind:1", operator_namespace="tradewind-system", storage_wired=True, version="1.0.0")
+
+
+@pytest.fixture(params=["Standard", "Full"])
+async def pods(request, tmp_path, postgres_url, redis_server):
+    """Every pod of a bot in several, by name, with the Secret that names the installation's database and bus."""
+    await Postgres(postgres_url).migrate()
+    bot = load_bot(ROOT / "manifests" / "samples" / "minimal.yaml", [f"spec.profile={request.param}"])
+    children = render(bot, SHARED)
+    addresses = {DATABASE_URL_FILE: postgres_url, BUS_URL_FILE: redis_server.url}
+    data = {name: base64.b64encode(text.encode()).decode() for name, text in addresses.items()}
+    storage = {"kind": "Secret", "metadata": {"name": child_name(bot, STORAGE)}, "data": data}
+    secrets = [keys_of(bot), storage]
+    return {
+        one["metadata"]["name"]: Pod(one, children, secrets, tmp_path / one["metadata"]["name"])
+        for one in deployments(children)
+    }
+
+
+def test_the_pods_of_a_bot_in_several_find_each_other_and_drain(pods):
+    """All are ready, the gateway passes a question on to another pod, and each ends within its grace period."""
+    processes = {name: pod.start() for name, pod in pods.items()}
+    try:
+        ends = time.monotonic() + 2 * PATIENCE
+        while waiting := [name for name, pod in pods.items() if pod.probe("readiness") != 200]:
+            ended = {name: one.stdout.read() for name, one in processes.items() if one.poll() is not None}
+            assert not ended, ended
+            assert time.monotonic() < ends, waiting
+            time.sleep(0.2)
+        (door,) = [pod for pod in pods.values() if "gateway" in pod.ports]
+        key = (door.inside(door.mounts["keys"]) / "api-key").read_text()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{door.ports['gateway']}/api/v1/trading/status",
+            headers={"Authorization": f"Bearer {key}"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert "Running" == json.load(answer)["state"]
+    finally:
+        for process in processes.values():
+            process.send_signal(signal.SIGTERM)
+        said = {name: process.communicate(timeout=60)[0] for name, process in processes.items()}
+
+    assert dict.fromkeys(pods, 0) == {name: process.returncode for name, process in processes.items()}, said
+    assert not [path for pod in pods.values() for path in pod.folder.rglob("*.sqlite3")]

@@ -37,13 +37,13 @@ class StorageUse:
 
 
 def storage_use(bot: TradingBot, workload: Workload) -> StorageUse:
-    """What `workload` of `bot` uses; a service that neither stores nor handles messages uses nothing."""
+    """What `workload` of `bot` uses: each part of a bot has the bus, where it says where it is and finds the others."""
     specs = [catalog.service(name) for name in workload.services]
     stores = any(spec.stores for spec in specs)
     if bot.spec.profile is Profile.MINIMAL:
         database = stores and bot.spec.storage.postgres_secret_ref is not None
         return StorageUse(database=database, bus=False, volume=stores and not database)
-    return StorageUse(database=stores, bus=any(spec.handles or spec.publishes for spec in specs), volume=False)
+    return StorageUse(database=stores, bus=True, volume=False)
 
 
 def uses_site_storage(bot: TradingBot) -> bool:
