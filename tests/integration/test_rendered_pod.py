@@ -187,6 +187,19 @@ async def pods(request, tmp_path, postgres_url, redis_server):
     }
 
 
+def until_answered(request):
+    """Without names of Services, who has just begun is heard of with the next beat of the registry: 503 until then."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
+
+
 def test_the_pods_of_a_bot_in_several_find_each_other_and_drain(pods):
     """All are ready, the gateway passes a question on to another pod, and each ends within its grace period."""
     processes = {name: pod.start() for name, pod in pods.items()}
@@ -203,8 +216,7 @@ def test_the_pods_of_a_bot_in_several_find_each_other_and_drain(pods):
             f"http://127.0.0.1:{door.ports['gateway']}/api/v1/trading/status",
             headers={"Authorization": f"Bearer {key}"},
         )
-        with urllib.request.urlopen(request) as answer:
-            assert "Running" == json.load(answer)["state"]
+        assert "Running" == until_answered(request)["state"]
     finally:
         for process in processes.values():
             process.send_signal(signal.SIGTERM)
