@@ -22,6 +22,7 @@ from tradewind.execution.sender import Sender
 from tradewind.kernel.sequences import Place
 from tradewind.kernel.service import ServiceRunner
 from tradewind.kernel.store import trimming
+from tradewind.kernel.store.delivery import StoredDelivery
 
 Planted = Callable[[], contextlib.AbstractContextManager[Any]]
 
@@ -37,7 +38,7 @@ def _no_inbox() -> Iterator[None]:
 
     with (
         mock.patch.object(ServiceRunner, "_handle_one", forgetting),
-        mock.patch.object(ServiceRunner, "_inbox", return_value=[]),
+        mock.patch.object(StoredDelivery, "handled", return_value=[]),
     ):
         yield
 
