@@ -125,7 +125,7 @@ freqtrade: setup ## a bot of somebody else trades on the simulated exchange (fou
 
 .PHONY: bench-sim-exchange
 bench-sim-exchange: setup ## order round trips per second through the simulated venue, beside a bare FastAPI echo
-	$(BIN)/python bench/sim_exchange.py
+	$(BIN)/python -m bench.sim_exchange
 
 .PHONY: soak
 soak: setup ## ten bots in processes of their own share one Redis and PostgreSQL for half an hour: does anything grow?

@@ -91,6 +91,14 @@ def beside(module: str, *words: str) -> Iterator[Beside]:
             process.wait(10)
 
 
+async def read_answer(reader: asyncio.StreamReader) -> None:
+    """Read the answer that comes next, which has to be a 200."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    body = await reader.readexactly(length)
+    assert head.startswith(b"HTTP/1.1 200"), body
+
+
 async def rate(server: Beside, path: str, headers: Mapping[str, str], seconds: float) -> float:
     """Requests per second of processor that were answered with 200, asked for so many seconds of the clock."""
     host, port = server.address.removeprefix("http://").split(":")
@@ -103,10 +111,7 @@ async def rate(server: Beside, path: str, headers: Mapping[str, str], seconds: f
         reader, writer = await asyncio.open_connection(host, int(port))
         while time.perf_counter() < end:
             writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-            body = await reader.readexactly(length)
-            assert head.startswith(b"HTTP/1.1 200"), body
+            await read_answer(reader)
             done += 1
         writer.close()
 

@@ -5,7 +5,7 @@ A round trip is a signed limit order and its cancel, each a request over HTTP ke
 nothing else: what the server could do if a venue were only its HTTP. The server has one core to itself, the client
 another, with prepared requests, so that the client is not what is measured.
 
-    python bench/sim_exchange.py [--seconds 5] [--connections 32]
+    python -m bench.sim_exchange [--seconds 5] [--connections 32]
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import uvicorn
+from bench.http_load import read_answer
 from fastapi import FastAPI, Request
 
 from tradewind.domain.candle import Candle
@@ -132,10 +133,7 @@ async def measure(url: str, connections: int, seconds: float) -> float:
                 break
             for request in pair:
                 writer.write(request)
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
-                body = await reader.readexactly(length)
-                assert head.startswith(b"HTTP/1.1 200"), body
+                await read_answer(reader)
             done += 1
         writer.close()
 
@@ -146,7 +144,7 @@ async def measure(url: str, connections: int, seconds: float) -> float:
 
 def against(name: str, core: int, run: Callable[[str], float]) -> float:
     """Run with a server of its own on `core`."""
-    command = [sys.executable, __file__, "--serve", name, "--core", str(core)]
+    command = [sys.executable, "-m", "bench.sim_exchange", "--serve", name, "--core", str(core)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:

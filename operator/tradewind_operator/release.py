@@ -112,24 +112,25 @@ class Release:
         return self._timeout - (datetime.now(UTC) - since).total_seconds()
 
     async def _outcome(self, bot: Bot) -> Outcome:
-        policy, job, unreadable = bot.resource["spec"].get("deletionPolicy"), None, ""
+        policy, model, unreadable = bot.resource["spec"].get("deletionPolicy"), None, ""
         try:
             model = model_of(bot)
-            if not wants_release(model):
-                return Outcome(done=True)
-            job = release_job(model, self._site())
         except ConfigErrors as error:
-            # It may have traded while its spec could still be read, and planned.
+            # It may have traded while its spec could still be read.
             unreadable = str(error)
-        if policy == DeletionPolicy.LEAVE.value:
+        if policy == DeletionPolicy.LEAVE.value or (model is not None and not wants_release(model)):
             return Outcome(done=True)
         try:
             return await self._by_the_bot(bot, flatten=policy == DeletionPolicy.FLATTEN.value)
         except (TemporaryError, PermanentError) as error:
             self._log.info("bot does not answer at its end", bot=bot.key, error=str(error))
-        if job is None:
-            return Outcome(done=False, trouble=f"nobody answers, and no Job can be made of this spec: {unreadable}")
-        return await self._by_a_job(bot, job)
+        if model is not None:
+            try:
+                return await self._by_a_job(bot, release_job(model, self._site()))
+            except ConfigErrors as error:
+                # What can be read need not be a plan: a kind of strategy that is not known any more.
+                unreadable = str(error)
+        return Outcome(done=False, trouble=f"nobody answers, and no Job can be made of this spec: {unreadable}")
 
     async def _by_the_bot(self, bot: Bot, *, flatten: bool) -> Outcome:
         resource = bot.resource

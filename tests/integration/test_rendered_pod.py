@@ -91,6 +91,15 @@ class Pod:
             text=True,
         )
 
+    def key(self):
+        """The API key of the gateway."""
+        return (self.inside(self.mounts["keys"]) / "api-key").read_text()
+
+    def question(self, path):
+        """A request to the gateway in it, with that key."""
+        url = f"http://127.0.0.1:{self.ports['gateway']}{path}"
+        return urllib.request.Request(url, headers={"Authorization": f"Bearer {self.key()}"})
+
     def probe(self, kind):
         """The status that a kubelet would get, 0 where nobody answers."""
         asked = self.container[f"{kind}Probe"]["httpGet"]
@@ -112,6 +121,16 @@ def keys_of(bot):
     return service_secret(bot, {name: make() for name, make in SERVICE_KEY_FILES.items()})
 
 
+def until_ready(pods, processes):
+    """Until each pod says that it is; one that ends before fails with what it said."""
+    ends = time.monotonic() + PATIENCE * min(len(pods), 2)
+    while waiting := [name for name, pod in pods.items() if pod.probe("readiness") != 200]:
+        ended = {name: one.stdout.read() for name, one in processes.items() if one.poll() is not None}
+        assert not ended, ended
+        assert time.monotonic() < ends, waiting
+        time.sleep(0.1)  # a kubelet asks again every few seconds
+
+
 @pytest.fixture
 def pod(tmp_path):
     """The pod of the sample in profile Minimal, with the Secret that the operator makes."""
@@ -125,17 +144,10 @@ def test_the_pod_of_a_minimal_bot_starts_answers_and_drains(pod):
     """Started, ready, asked with the given key, and stopped within its grace period, with state on its volume only."""
     process = pod.start()
     try:
-        ends = time.monotonic() + PATIENCE
-        while pod.probe("readiness") != 200:
-            assert process.poll() is None, process.stdout.read()
-            assert time.monotonic() < ends
-            time.sleep(0.1)  # a kubelet asks again every few seconds
+        until_ready({"bot": pod}, {"bot": process})
         assert (200, 200) == (pod.probe("startup"), pod.probe("liveness"))
-        key = (pod.inside(pod.mounts["keys"]) / "api-key").read_text()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{pod.ports['gateway']}/api/v1/config/all", headers={"Authorization": f"Bearer {key}"}
-        )
-        with urllib.request.urlopen(request) as answer:
+        key = pod.key()
+        with urllib.request.urlopen(pod.question("/api/v1/config/all")) as answer:
             assert "RsiMeanReversion" in json.dumps(json.load(answer))
     finally:
         process.send_signal(signal.SIGTERM)
@@ -150,11 +162,7 @@ def test_the_pod_of_a_minimal_bot_starts_answers_and_drains(pod):
 def test_a_pod_whose_keys_are_replaced_ends_in_order_to_be_started_with_the_new_ones(pod):
     process = pod.start()
     try:
-        ends = time.monotonic() + PATIENCE
-        while pod.probe("readiness") != 200:
-            assert process.poll() is None, process.stdout.read()
-            assert time.monotonic() < ends
-            time.sleep(0.1)
+        until_ready({"bot": pod}, {"bot": process})
         folder = pod.inside(pod.mounts["keys"])
         folder.chmod(0o700)
         fresh = folder / ".fresh"
@@ -204,19 +212,9 @@ def test_the_pods_of_a_bot_in_several_find_each_other_and_drain(pods):
     """All are ready, the gateway passes a question on to another pod, and each ends within its grace period."""
     processes = {name: pod.start() for name, pod in pods.items()}
     try:
-        ends = time.monotonic() + 2 * PATIENCE
-        while waiting := [name for name, pod in pods.items() if pod.probe("readiness") != 200]:
-            ended = {name: one.stdout.read() for name, one in processes.items() if one.poll() is not None}
-            assert not ended, ended
-            assert time.monotonic() < ends, waiting
-            time.sleep(0.2)
+        until_ready(pods, processes)
         (door,) = [pod for pod in pods.values() if "gateway" in pod.ports]
-        key = (door.inside(door.mounts["keys"]) / "api-key").read_text()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{door.ports['gateway']}/api/v1/trading/status",
-            headers={"Authorization": f"Bearer {key}"},
-        )
-        assert "Running" == until_answered(request)["state"]
+        assert "Running" == until_answered(door.question("/api/v1/trading/status"))["state"]
     finally:
         for process in processes.values():
             process.send_signal(signal.SIGTERM)

@@ -31,11 +31,16 @@ async def world(redis_server):
         await bot.stop()
 
 
-async def test_two_bots_get_every_candle_once_and_the_exchange_is_listened_to_once(world):
-    venue, join = world
+async def led_and_joined(join):
+    """A bot that leads, and one that came after it."""
     one = join("one")
     await until(lambda: one.leads)
-    two = join("two")
+    return one, join("two")
+
+
+async def test_two_bots_get_every_candle_once_and_the_exchange_is_listened_to_once(world):
+    venue, join = world
+    one, two = await led_and_joined(join)
     for minute in range(30):
         venue.close(minute)
         await asyncio.sleep(0.002)
@@ -47,9 +52,7 @@ async def test_two_bots_get_every_candle_once_and_the_exchange_is_listened_to_on
 async def test_when_the_one_that_receives_is_killed_the_other_goes_on(world):
     """Within two leases; what closed meanwhile comes first, and nothing twice."""
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     for minute in range(5):
         venue.close(minute)
     await until(lambda: len(two.had) == 5)
@@ -71,9 +74,7 @@ async def test_when_the_one_that_receives_is_killed_the_other_goes_on(world):
 async def test_one_that_ends_hands_over_at_once(world):
     """A bot that is stopped keeps nobody waiting for a lease."""
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     await until(lambda: two.feed._places[two.feed._streams.copy().popitem()[0]] != "0-0")
     one.log._log.lease = 60
     one.log._log._milliseconds = 60_000
@@ -100,9 +101,7 @@ async def test_a_bot_that_comes_back_gets_what_it_missed_in_order(world):
 async def test_what_could_not_be_told_is_told_when_redis_answers_again(world):
     """And not with the next candle, which may be a day later."""
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     venue.close(0)
     await until(lambda: two.had == [0])
     one.log.losing = True
@@ -115,9 +114,7 @@ async def test_what_could_not_be_told_is_told_when_redis_answers_again(world):
 
 async def test_without_redis_each_receives_for_itself_and_shares_again_after(world, redis_server):
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     venue.close(0)
     await until(lambda: one.had == two.had == [0])
     redis_server.kill()
@@ -137,9 +134,7 @@ async def test_without_redis_each_receives_for_itself_and_shares_again_after(wor
 async def test_one_that_was_stopped_and_goes_on_doubles_nothing(world):
     """It believes for a moment that it still receives for all; only the entries of who holds the lease are taken."""
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     venue.close(0)
     await until(lambda: two.had == [0])
     one.log.dead = True
@@ -158,9 +153,7 @@ async def test_one_that_was_stopped_and_goes_on_doubles_nothing(world):
 async def test_how_the_stream_stands_is_told_to_all(world):
     """A bot whose candles come from another process must know as well that they do not come."""
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     states = lambda bot: [change.state for change in bot.changes]  # noqa: E731
     await until(lambda: states(two) == [FeedState.CONNECTED])
     venue.away = True
@@ -206,9 +199,7 @@ async def test_each_stream_has_a_leader_of_its_own(world):
 
 async def test_what_ends_a_stream_for_good_ends_the_feed_and_not_that_of_others(world):
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     venue.close(0)
     await until(lambda: two.had == [0])
     one.own.failure = ConfigError("pair", "BTC/USDT", "another", "choose it")
@@ -234,9 +225,7 @@ async def test_questions_go_to_the_bot_s_own_feed(world):
 
 async def test_an_entry_of_a_newer_version_is_left_out_and_asked_for(world, redis_server):
     venue, join = world
-    one = join("one")
-    await until(lambda: one.leads)
-    two = join("two")
+    one, two = await led_and_joined(join)
     venue.close(0)
     await until(lambda: two.had == [0])
     await one.log.append("BTC/USDT:candles-1m", b"\xc1")
