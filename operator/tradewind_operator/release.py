@@ -1,14 +1,17 @@
 """The end of a bot: what is open at its venue is canceled or sold, as `deletionPolicy` says, before its pods go.
 
 A finalizer keeps the resource until that is done. The engine is asked first, then execution alone, and when neither
-answers a Job with execution's image and mounts does it. All of it together is bounded: after `timeout` seconds an
-Event says what is still open, and the bot goes all the same, because a resource that cannot be deleted helps nobody.
+answers a Job with execution's image and mounts does it: at once where no pod of the bot is ready, else after a third
+of `timeout`, because one question that was lost is no reason to have a second process at the venue. All of it together
+is bounded: after `timeout` seconds an Event says what is still open, and the bot goes all the same, because a resource
+that cannot be deleted helps nobody.
 
 A bot on the paper venue has no finalizer: its orders exist in its own store alone, and end with it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +25,7 @@ from tradewind.contracts.labels import FINALIZER, OPERATOR
 from tradewind.domain.errors import ConfigErrors, PermanentError, TemporaryError
 from tradewind_operator.apiclient import ApiClient, ApiError
 from tradewind_operator.bots import Bot
-from tradewind_operator.children import Children, JobFacts, Name
+from tradewind_operator.children import Children, JobFacts, Name, PodFacts
 from tradewind_operator.desired import model_of, owner_of
 from tradewind_operator.events import Events
 from tradewind_operator.kinds import JOB, TRADING_BOT
@@ -63,6 +66,8 @@ class Release:
         self._began = datetime.now(UTC)
         self._asked: dict[str, str] = {}
         """By uid: what came of asking the running bot; it is asked until it has answered."""
+        self._silent_since: dict[str, float] = {}
+        """By uid: when (monotonic) the running bot first did not answer, where it has not answered since."""
         self._log = structlog.get_logger().bind(service="operator")
 
     async def hold(self, bot: Bot) -> Mapping[str, Any]:
@@ -76,6 +81,7 @@ class Release:
     def forget(self, bot: Bot) -> None:
         """The bot is gone."""
         self._asked.pop(bot.uid, None)
+        self._silent_since.pop(bot.uid, None)
         self._running.forget(bot.uid)
 
     async def finish(self, bot: Bot) -> float | None:
@@ -121,9 +127,14 @@ class Release:
         if policy == DeletionPolicy.LEAVE.value or (model is not None and not wants_release(model)):
             return Outcome(done=True)
         try:
-            return await self._by_the_bot(bot, flatten=policy == DeletionPolicy.FLATTEN.value)
+            outcome = await self._by_the_bot(bot, flatten=policy == DeletionPolicy.FLATTEN.value)
         except (TemporaryError, PermanentError) as error:
             self._log.info("bot does not answer at its end", bot=bot.key, error=str(error))
+        else:
+            self._silent_since.pop(bot.uid, None)
+            return outcome
+        if self._may_answer_yet(bot):
+            return Outcome(done=False)
         if model is not None:
             try:
                 return await self._by_a_job(bot, release_job(model, self._site()))
@@ -131,6 +142,13 @@ class Release:
                 # What can be read need not be a plan: a kind of strategy that is not known any more.
                 unreadable = str(error)
         return Outcome(done=False, trouble=f"nobody answers, and no Job can be made of this spec: {unreadable}")
+
+    def _may_answer_yet(self, bot: Bot) -> bool:
+        """Whether a bot that did not answer just now is asked again before a Job is made."""
+        now = time.monotonic()
+        silent = now - self._silent_since.setdefault(bot.uid, now)
+        ready = any(isinstance(pod.facts, PodFacts) and pod.facts.ready for pod in self._children.pods(bot.key))
+        return ready and silent < self._timeout / 3
 
     async def _by_the_bot(self, bot: Bot, *, flatten: bool) -> Outcome:
         resource = bot.resource

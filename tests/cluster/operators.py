@@ -172,7 +172,7 @@ class Operator:
             "TRADEWIND_OPERATOR_LEASE_DURATION": "3",
             "TRADEWIND_OPERATOR_CONDITIONS_INTERVAL": "1",
             "TRADEWIND_OPERATOR_SERVICE_ADDRESS": "http://127.0.0.1:9",
-            "TRADEWIND_OPERATOR_RELEASE_TIMEOUT": "5",
+            "TRADEWIND_OPERATOR_RELEASE_TIMEOUT": "15",
             **{f"TRADEWIND_OPERATOR_{name.upper()}": value for name, value in self.variables.items()},
         }
         tradewind = Path(sys.executable).with_name("tradewind")

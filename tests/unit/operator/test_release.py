@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tradewind.contracts.labels import FINALIZER
+from tradewind.contracts.labels import FINALIZER, INSTANCE
 from tradewind.domain.errors import PermanentError, TemporaryError
 from tradewind_operator.apiclient import ApiError
 from tradewind_operator.bots import read_bot
 from tradewind_operator.children import Children
-from tradewind_operator.kinds import JOB
+from tradewind_operator.kinds import JOB, POD
 from tradewind_operator.manifests import Site
 from tradewind_operator.release import Release
 
@@ -243,6 +243,53 @@ async def test_a_job_of_the_bot_cancels_where_no_pod_answers():
     end.children.put(JOB, after(job, {"type": "Complete", "status": "True"}))
     assert await end.release.finish(dying()) is None
     assert end.over == (True, NOTHING_OPEN)
+
+
+def pod(*, ready):
+    """A pod of the bot as its watch tells it."""
+    return {
+        "metadata": {
+            "name": "momentum-0",
+            "namespace": "default",
+            "uid": "p1",
+            "resourceVersion": "8",
+            "labels": {INSTANCE: "momentum"},
+        },
+        "status": {"conditions": [{"type": "Ready", "status": str(ready)}]},
+    }
+
+
+async def test_a_bot_whose_pods_are_ready_is_asked_again_before_a_job_is_made():
+    """One question that was lost is no reason to have a second process at the venue."""
+    end = End()
+    end.children.put(POD, pod(ready=True))
+    for _ in range(2):
+        assert await end.release.finish(dying()) is not None
+    assert (end.bot.asked.count("stop"), end.cluster.jobs) == (2, [])
+    end.bot.answers["stop"] = CLEAN
+    assert await end.release.finish(dying()) is None
+    assert end.over == (True, NOTHING_OPEN)
+
+
+async def test_a_job_is_made_when_ready_pods_were_silent_for_a_third_of_the_bound(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("tradewind_operator.release.time.monotonic", lambda: now[0])
+    end = End(timeout=30.0)
+    end.children.put(POD, pod(ready=True))
+    await end.release.finish(dying())
+    now[0] += 9.9
+    await end.release.finish(dying())
+    assert end.cluster.jobs == []
+    now[0] += 0.1
+    await end.release.finish(dying())
+    assert len(end.cluster.jobs) == 1
+
+
+async def test_no_time_is_lost_where_no_pod_is_ready():
+    end = End()
+    end.children.put(POD, pod(ready=False))
+    await end.release.finish(dying())
+    assert len(end.cluster.jobs) == 1
 
 
 async def test_a_job_that_failed_is_told():
