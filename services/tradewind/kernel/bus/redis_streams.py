@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, MasterDownError, ReadOnlyError, RedisError
 from redis.exceptions import ConnectionError as NotConnectedError
 from redis.exceptions import TimeoutError as NotAnsweredError
 
 from tradewind.contracts.messages import MESSAGES, Message, decode, encode
+from tradewind.kernel.bus.redis_client import redis_client
 from tradewind.kernel.resilience import Dependencies, Dependency, Limits
 
 PASSING = (NotConnectedError, NotAnsweredError, BusyLoadingError, ReadOnlyError, MasterDownError, OSError)
@@ -68,22 +66,8 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 def connection(address: str, pace: Pace) -> Any:
-    """A client that does not try again by itself: whoever uses it knows what may be done twice.
-
-    Its type is not told: the library's says of every answer that it may be text, bytes or a number.
-    """
-    return _client(address, pace, pace.block + pace.answer)
-
-
-def _client(address: str, pace: Pace, timeout: float | None) -> Any:
-    return Redis.from_url(
-        address,
-        protocol=2,
-        socket_timeout=timeout,
-        socket_connect_timeout=pace.answer,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-    )
+    """A client that has the time for an answer that `pace` gives, and a read that waits for new entries besides."""
+    return redis_client(address, patience=pace.block + pace.answer, connect_timeout=pace.answer)
 
 
 class Sender:
@@ -94,8 +78,8 @@ class Sender:
     """
 
     def __init__(self, address: str, pace: Pace) -> None:
-        # The client's limit makes a task for each command that is sent.
-        self._connection = _client(address, pace, None).connection_pool.make_connection()
+        client = redis_client(address, patience=None, connect_timeout=pace.answer)
+        self._connection = client.connection_pool.make_connection()
         self._patience = pace.block + pace.answer
 
     async def send(self, commands: Sequence[Sequence[Any]]) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -278,10 +277,10 @@ class TestWriting:
         """Reports can be compared by their checksums."""
         assert render(run_of()) == render(run_of())
 
-    def test_a_year_of_two_pairs_is_small_and_quick(
+    def test_a_year_of_two_pairs_is_small(
         self, run_of: Any, trade_of: Any, series_of: Any, tmp_path: Path
     ) -> None:
-        """17,520 candles and 320 trades: under 1.5 MB, under a second."""
+        """17,520 candles and 320 trades: under 1.5 MB."""
         pairs = ("BTC/EUR", "ETH/EUR")
         run = run_of(
             series={pair: series_of(pair, 8760) for pair in pairs},
@@ -290,7 +289,5 @@ class TestWriting:
             end=run_of().start + 365 * DAY,
         )
         path = tmp_path / "year.html"
-        began = time.perf_counter()
         write_report(path, run)
-        assert time.perf_counter() - began < 1.0
         assert path.stat().st_size < 1_500_000

@@ -28,6 +28,7 @@ from tradewind.execution.venues import VenueRow
 from tradewind.kernel.budgets import BudgetSpentError
 from tradewind.kernel.ccxt_budget import asked_pause
 from tradewind.kernel.ccxt_client import BUSY_PAUSE
+from tradewind.kernel.resilience import is_vital
 from tradewind.kernel.telemetry.tracing import Calling, Tracer
 
 Result = TypeVar("Result")
@@ -93,13 +94,20 @@ class VenueCalls:
     ) -> None:
         self._client, self._row, self._now = client, row, now
         self._tracer = tracer or Tracer(None, None)
-        self._paused_until = 0.0
+        self._asked_until = 0.0
+        """The end of a pause that the venue has asked for."""
+        self._guessed_until = 0.0
+        """The end of one whose end it did not say."""
         self._listen()
 
     @property
     def pause(self) -> float:
-        """Seconds for which nothing may be asked, 0 when there is no pause."""
-        return max(0.0, self._paused_until - self._now())
+        """Seconds for which nothing may be asked, 0 when there is no pause.
+
+        A guess of ours keeps nothing back that ends a risk.
+        """
+        until = self._asked_until if is_vital() else max(self._asked_until, self._guessed_until)
+        return max(0.0, until - self._now())
 
     async def run(self, request: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `request`.
@@ -148,8 +156,12 @@ class VenueCalls:
     def _not_taken(self, reason: str, detail: str, answer: HttpAnswer | None) -> NotTakenError:
         if reason == STALE_TIMESTAMP:
             return NotTakenError(reason, detail, STALE_PAUSE)
-        pause = (asked_pause(answer.headers, answer.body) if answer else None) or BUSY_PAUSE
-        self._paused_until = max(self._paused_until, self._now() + pause)
+        asked = asked_pause(answer.headers, answer.body) if answer else None
+        pause = asked or BUSY_PAUSE
+        if asked:
+            self._asked_until = max(self._asked_until, self._now() + pause)
+        else:
+            self._guessed_until = max(self._guessed_until, self._now() + pause)
         return NotTakenError(reason, detail, pause)
 
     # ----------------------------------------------------------------------------------------------------- listening

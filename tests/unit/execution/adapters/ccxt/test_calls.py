@@ -163,28 +163,35 @@ async def test_a_stale_timestamp_waits_where_the_clock_cannot_be_measured(open_v
 
 
 @pytest.mark.parametrize(
-    ("reply", "pause"),
+    ("reply", "pause", "guessed"),
     [
-        (said(-1003, "Too much request weight used.", 429, Retry_After="7"), 7),
-        (said(-1003, "Way too much request weight used; IP banned.", 418, Retry_After="120"), 120),
-        (said(-1015, "Too many new orders; current limit is 50 orders per TEN_SECOND.", 429), 30),
-        (said(-1003, "Too much request weight used.", 400), 30),
+        (said(-1003, "Too much request weight used.", 429, Retry_After="7"), 7, False),
+        (said(-1003, "Way too much request weight used; IP banned.", 418, Retry_After="120"), 120, False),
+        (said(-1015, "Too many new orders; current limit is 50 orders per TEN_SECOND.", 429), 30, True),
+        (said(-1003, "Too much request weight used.", 400), 30, True),
     ],
     ids=["429", "418", "429 without words", "400"],
 )
-async def test_too_many_requests_pause_every_call(open_venue, reply, pause):
+async def test_too_many_requests_pause_every_call(open_venue, reply, pause, guessed):
+    """But for a cancellation, where the venue did not say how long it wants to be left alone."""
     venue, session = await open_venue("binance")
     session.on(ORDER, reply)
     with pytest.raises(NotTakenError) as caught:
         await venue.create([an_order()])
     assert (caught.value.reason, caught.value.retry_after) == (TOO_MANY_REQUESTS, pause)
     asked = len(session.sent)
-    calls = (venue.open_orders, venue.balances, venue.fills)
-    for call in (*calls, lambda: venue.find(an_order()), lambda: venue.cancel(an_order())):
+    calls = [venue.open_orders, venue.balances, venue.fills, lambda: venue.find(an_order())]
+    if not guessed:
+        calls.append(lambda: venue.cancel(an_order()))
+    for call in calls:
         with pytest.raises(NotTakenError) as held:
             await call()
         assert pause - 5 < held.value.retry_after <= pause
     assert len(session.sent) == asked
+    if guessed:
+        session.on("DELETE /api/v3/order", Reply(binance_order(an_order(), status="CANCELED")))
+        await venue.cancel(an_order())
+        assert session.sent[-1].method == "DELETE"
 
 
 async def test_the_end_of_a_ban_is_read_from_the_venues_words(open_venue):
