@@ -277,9 +277,7 @@ class TestWriting:
         """Reports can be compared by their checksums."""
         assert render(run_of()) == render(run_of())
 
-    def test_a_year_of_two_pairs_is_small(
-        self, run_of: Any, trade_of: Any, series_of: Any, tmp_path: Path
-    ) -> None:
+    def test_a_year_of_two_pairs_is_small(self, run_of: Any, trade_of: Any, series_of: Any, tmp_path: Path) -> None:
         """17,520 candles and 320 trades: under 1.5 MB."""
         pairs = ("BTC/EUR", "ETH/EUR")
         run = run_of(
