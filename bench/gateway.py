@@ -27,8 +27,9 @@ from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.delivery import NoStore
 from tradewind.kernel.http.server import Listener, ServiceServers
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.security import Peers, ServiceTokens
-from tradewind.kernel.service import Context, ServiceRunner, ServiceState
+from tradewind.kernel.service import Context, ServiceState
 from tradewind.kernel.settings import GatewaySettings, Settings
 from tradewind.kernel.telemetry.logging import configure_logging, logger_for
 from tradewind.kernel.telemetry.metrics import Metrics

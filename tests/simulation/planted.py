@@ -19,8 +19,8 @@ from tradewind.execution.adapters.remote_account import RemoteAccount
 from tradewind.execution.ledger import OrderLedger
 from tradewind.execution.reconciliation import Adoption
 from tradewind.execution.sender import Sender
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.sequences import Place
-from tradewind.kernel.service import ServiceRunner
 from tradewind.kernel.store import trimming
 from tradewind.kernel.store.delivery import StoredDelivery
 

@@ -36,7 +36,8 @@ from tradewind.execution.adapters.ccxt.calls import VenueCalls
 from tradewind.execution.adapters.ccxt.clock import VenueClock
 from tradewind.kernel import retention
 from tradewind.kernel.ccxt_import import import_ccxt
-from tradewind.kernel.service import Context, ServiceRunner
+from tradewind.kernel.runner import ServiceRunner
+from tradewind.kernel.service import Context
 from tradewind.kernel.settings import ExchangeCredentials, Settings
 from tradewind.kernel.store.outbox import read_last_time
 from tradewind.kernel.telemetry.metrics import Metrics

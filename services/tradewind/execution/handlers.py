@@ -30,7 +30,8 @@ from tradewind.execution.records import record_of
 from tradewind.execution.sender import ASK_PAUSES, Sender, ask_pause, told_pause
 from tradewind.execution.ticks import matched, settled
 from tradewind.execution.venue_call import VenueSilentError, call_venue, circuit_of
-from tradewind.kernel.service import RETRY_PAUSES, Context
+from tradewind.kernel.runner import RETRY_PAUSES
+from tradewind.kernel.service import Context
 from tradewind.kernel.store.base import FencedError
 from tradewind.kernel.unit import UnitOfWork
 

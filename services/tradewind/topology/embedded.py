@@ -30,8 +30,9 @@ from tradewind.kernel.clock import Clock, SystemClock
 from tradewind.kernel.delivery import NoStore
 from tradewind.kernel.http.server import Listener, ServiceServers
 from tradewind.kernel.resilience import Dependencies
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.security import Peers, ServiceTokens, load_service_key
-from tradewind.kernel.service import Build, Context, ServiceRunner, ServiceState
+from tradewind.kernel.service import Build, Context, ServiceState
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import ADDRESSES, MANIFEST, StateDirectory
 from tradewind.kernel.store.base import Store

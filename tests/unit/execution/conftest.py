@@ -41,7 +41,8 @@ from tradewind.execution.live_venue import TOO_MANY_REQUESTS, NotTakenError
 from tradewind.execution.ports import Answer, VenueFill, VenueRefusalError, VenueResize
 from tradewind.execution.tables import fills, leases, order_states, orders
 from tradewind.kernel.bus.memory import MemoryBus
-from tradewind.kernel.service import Context, ServiceRunner
+from tradewind.kernel.runner import ServiceRunner
+from tradewind.kernel.service import Context
 from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.outbox import outbox, outbox_write, read_last_time, read_undone
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine

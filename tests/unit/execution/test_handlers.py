@@ -7,7 +7,7 @@ from decimal import Decimal
 from tradewind.contracts.messages import TickMatched, TickSettled
 from tradewind.execution.sender import ASK_PAUSES
 from tradewind.execution.venue_call import VenueSilentError
-from tradewind.kernel.service import RETRY_PAUSES
+from tradewind.kernel.runner import RETRY_PAUSES
 
 D = Decimal
 

@@ -22,10 +22,11 @@ from tradewind.contracts.messages import (
 )
 from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order import Leg, OrderState, Side
-from tradewind.kernel import service as kernel
+from tradewind.kernel import runner as kernel
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
-from tradewind.kernel.service import Context, Service, ServiceRunner, ServiceState
+from tradewind.kernel.runner import ServiceRunner
+from tradewind.kernel.service import Context, Service, ServiceState
 from tradewind.kernel.store.outbox import inbox, outbox, outbox_write, read_undone
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics

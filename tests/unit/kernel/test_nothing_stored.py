@@ -19,7 +19,8 @@ from tradewind.domain.errors import TradewindError
 from tradewind.kernel.ask import Answers
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.delivery import NoStore
-from tradewind.kernel.service import Context, Service, ServiceRunner
+from tradewind.kernel.runner import ServiceRunner
+from tradewind.kernel.service import Context, Service
 from tradewind.kernel.telemetry.logging import logger_for
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracer

@@ -19,7 +19,7 @@ from tests.unit.kernel.test_service import (
     republish_as_the_engine,
 )
 
-import tradewind.kernel.service as kernel
+import tradewind.kernel.runner as kernel
 from tradewind import catalog
 from tradewind.domain.errors import TemporaryError
 from tradewind.kernel import retention

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Column, MetaData, String, Table, insert, select, update
 from tests.servers.databases import apart
 
-import tradewind.kernel.service as kernel
+import tradewind.kernel.runner as kernel
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.messages import (
     AmendOrder,
@@ -29,7 +29,8 @@ from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.domain.order import Leg, OrderState, OrderType, Side
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
-from tradewind.kernel.service import Context, Service, ServiceRunner
+from tradewind.kernel.runner import ServiceRunner
+from tradewind.kernel.service import Context, Service
 from tradewind.kernel.store.base import FencedError, Write
 from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.outbox import inbox, inbox_writes, outbox, outbox_write, read_undone

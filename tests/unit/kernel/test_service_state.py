@@ -10,7 +10,8 @@ from tradewind import catalog
 from tradewind.contracts.messages import MESSAGES, ServiceStateChanged
 from tradewind.kernel.ask import Answers
 from tradewind.kernel.bus.memory import MemoryBus
-from tradewind.kernel.service import Context, Service, ServiceRunner, ServiceState
+from tradewind.kernel.runner import ServiceRunner
+from tradewind.kernel.service import Context, Service, ServiceState
 from tradewind.kernel.store.migration import migrate
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.logging import logger_for

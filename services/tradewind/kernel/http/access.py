@@ -11,8 +11,9 @@ from fastapi.security import APIKeyHeader
 
 from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.http.problems import ProblemError
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.security import SERVICE_HEADER, Caller, ServiceTokens, TokenError
-from tradewind.kernel.service import ServiceRunner, ServiceState
+from tradewind.kernel.service import ServiceState
 
 _HEADER = APIKeyHeader(
     name=SERVICE_HEADER, scheme_name="service", description="A token of a service of the same bot.", auto_error=False

@@ -15,8 +15,8 @@ from tradewind.kernel.http.documentation import add_documentation
 from tradewind.kernel.http.health import health_router
 from tradewind.kernel.http.middleware import RequestMiddleware
 from tradewind.kernel.http.problems import HANDLED, handle
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.security import ServiceTokens
-from tradewind.kernel.service import ServiceRunner
 
 
 def create_app(

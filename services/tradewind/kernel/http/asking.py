@@ -22,8 +22,8 @@ from tradewind.kernel.http.access import running
 from tradewind.kernel.http.problems import ProblemError
 from tradewind.kernel.questions import answer_type, decode_answer, encode_answer
 from tradewind.kernel.resilience import Dependencies, Limits
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.security import SERVICE_HEADER, Caller, Peers
-from tradewind.kernel.service import ServiceRunner
 from tradewind.kernel.telemetry.tracing import Tracer
 
 MEDIA_TYPE = "application/msgpack"

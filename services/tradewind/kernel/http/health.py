@@ -15,7 +15,7 @@ from prometheus_client.exposition import choose_encoder
 
 from tradewind import __version__
 from tradewind.kernel.http.wire import Answer, JsonResponse, WallTime
-from tradewind.kernel.service import ServiceRunner
+from tradewind.kernel.runner import ServiceRunner
 
 
 class Live(Answer):

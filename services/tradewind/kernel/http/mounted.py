@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from tradewind.kernel.service import ServiceRunner, ServiceState
+from tradewind.kernel.runner import ServiceRunner
+from tradewind.kernel.service import ServiceState
 
 KERNEL_PATHS = frozenset({"/healthz", "/readyz", "/health", "/metrics"})
 

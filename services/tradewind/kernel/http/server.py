@@ -20,8 +20,8 @@ from tradewind import catalog
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.http.app import create_app
 from tradewind.kernel.http.mounted import Mounted
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.security import ServiceTokens
-from tradewind.kernel.service import ServiceRunner
 from tradewind.kernel.settings import variable
 
 STOP_WITHIN = 5

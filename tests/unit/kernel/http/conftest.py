@@ -18,8 +18,9 @@ from tradewind.kernel.ask import Answers
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.clock import SystemClock
 from tradewind.kernel.http.app import create_app
+from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.security import ServiceTokens
-from tradewind.kernel.service import Context, Service, ServiceRunner, ServiceState
+from tradewind.kernel.service import Context, Service, ServiceState
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.kernel.telemetry.tracing import Tracer
 
