@@ -125,7 +125,7 @@ class Cluster:
             if one["regarding"].get("name") == name and one["regarding"].get("kind") == "TradingBot"
         ]
 
-    def wait(self, what: str, holds: Callable[[], bool], patience: float = 40.0) -> None:
+    def wait(self, what: str, holds: Callable[[], bool], patience: float = 90.0) -> None:
         """Until it holds."""
         self.plane.wait_until(what, holds, patience)
 
@@ -236,7 +236,7 @@ class Operator:
         except urllib.error.HTTPError as error:
             return error.read().decode()
 
-    def wait(self, holds: Callable[[], Any], patience: float = 40.0) -> None:
+    def wait(self, holds: Callable[[], Any], patience: float = 90.0) -> None:
         """Until something holds of this process."""
         end = time.monotonic() + patience
         while not holds():

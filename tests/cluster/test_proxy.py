@@ -201,6 +201,6 @@ def test_it_can_stop_after_a_number_of_requests(client, proxy, control_plane, na
         assert not held.done()
         proxy.heal()
         with pytest.raises((ConnectionError, http.client.HTTPException)):
-            held.result(20)
+            held.result(120)
     assert not exists(control_plane, namespace, "third")
     assert 201 == client.create("fourth")

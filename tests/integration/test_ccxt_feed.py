@@ -223,7 +223,7 @@ class Watcher:
             self._changed.notify_all()
 
     async def until(self, condition):
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(condition)
 
     async def more(self, count):
@@ -233,7 +233,7 @@ class Watcher:
 
 async def eventually(question, wanted):
     """Ask until the answer is the wanted one; an answer that never is fails by time."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (answer := await question()) != wanted:  # noqa: ASYNC110 - a question has no event
             await asyncio.sleep(0.01)
     return answer

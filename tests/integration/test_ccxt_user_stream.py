@@ -114,7 +114,7 @@ class Caller:
         self.heard.put_nowait("connected" if self.stream.connected else "not connected")
 
     async def next(self) -> Any:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.heard.get()
 
 
@@ -281,6 +281,6 @@ async def test_a_caller_that_fails_is_told_so(api, caller):
     other = CcxtUserStream(caller.stream._client)
     api.early = [report(1)]
     with pytest.raises(RuntimeError, match="the store is gone"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await other.run(failing, caller.reconnected)
     assert not other.connected

@@ -83,7 +83,7 @@ class Served:
         self.call(self.bot.runners["gateway"].service.load())
 
     def call(self, work):
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
 
     def address(self, service: str) -> str:
         return self.bot.servers.addresses[service]

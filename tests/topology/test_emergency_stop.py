@@ -33,7 +33,7 @@ async def legs(bot):
 
 async def until(true):
     """Let the bot go on until `true()`; nothing tells a test of all that happens inside."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await true():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 

@@ -129,7 +129,7 @@ def live(embedded, script, tmp_path):
 async def ticks(bot, last):
     """The ticks up to the hour `last`, once that is settled: hours with the pairs and timeframes in them."""
     done = False
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not done:
             messages = await bot.progress.take(1000)
             done = any(isinstance(one, TickSettled) and one.time == START + last * HOUR for one in messages)
@@ -142,7 +142,7 @@ async def ticks(bot, last):
 
 async def heard(bot, state):
     """The next message that the feed is in a state."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             for message in await bot.feed.take(1000):
                 if isinstance(message, FeedStateChanged) and message.state == state:
@@ -226,7 +226,7 @@ async def test_a_tick_says_whether_the_market_has_gone_on_since(live, script):
 
     async def missed(bot, last):
         done = False
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not done:
                 messages = await bot.progress.take(1000)
                 done = any(isinstance(one, TickSettled) and one.time == START + last * HOUR for one in messages)

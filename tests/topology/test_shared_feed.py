@@ -96,7 +96,7 @@ class Exchange:
 
 
 async def settled(bot, hour):
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await bot.ask("market-data", "progress"))["time"] < START + (hour + 1) * HOUR:  # noqa: ASYNC110 - it is asked, as by a user
             await asyncio.sleep(0.02)
 

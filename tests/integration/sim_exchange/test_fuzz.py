@@ -112,7 +112,7 @@ async def test_no_call_is_answered_with_5xx(inside):
         method, path, sent, signing, in_body = request
         public = ROUTES[method, path].security is Security.NONE
         form = form_of(sent, "unsigned" if public else signing)
-        asyncio.run_coroutine_threadsafe(ask(method, path, form, in_body, signing != "broken"), loop).result(20)
+        asyncio.run_coroutine_threadsafe(ask(method, path, form, in_body, signing != "broken"), loop).result(120)
 
     await asyncio.to_thread(run)
     assert answered.get(200, 0) > 20
@@ -188,6 +188,6 @@ async def test_no_message_breaks_a_websocket(inside, path):
         @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
         @given(MESSAGES)
         def run(message):
-            asyncio.run_coroutine_threadsafe(ask(message), loop).result(20)
+            asyncio.run_coroutine_threadsafe(ask(message), loop).result(120)
 
         await asyncio.to_thread(run)

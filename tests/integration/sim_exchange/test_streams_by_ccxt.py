@@ -24,7 +24,7 @@ async def seen(venue, client, watch, *, start=None):
     watching = asyncio.ensure_future(watch)
     time = start or (await venue.admin("GET", "clock"))["time"]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not watching.done():
                 time += venue.hour // 60
                 await venue.move(time)
@@ -65,7 +65,7 @@ async def test_the_book_is_watched_and_stays_the_venues(venue, client):
     for _ in range(5):
         await seen(venue, client, client.watch_order_book(PAIR))
     nonce = client.orderbooks[PAIR]["nonce"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             book = await client.fetch_order_book(PAIR, 1000)
             mine = client.orderbooks[PAIR]
@@ -92,12 +92,12 @@ async def test_orders_trades_and_balances_are_watched(venue, client):
     balances = asyncio.ensure_future(client.watch_balance())
     await subscribed(venue, client)
     placed = await client.create_order(PAIR, "limit", "sell", 1, venue.open_price(PAIR, 0) + 18)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert [(placed["id"], "open")] == [(one["id"], one["status"]) for one in await orders]
         assert 1.0 == (await balances)["ETH"]["used"]
     filled = asyncio.ensure_future(client.watch_orders(PAIR))
     await venue.move(venue.now + 2 * venue.hour)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         done, trade = await filled, await trades
     assert ("closed", 1.0, placed["clientOrderId"]) == (
         done[-1]["status"],
@@ -111,7 +111,7 @@ async def test_orders_trades_and_balances_are_watched(venue, client):
 
 async def subscribed(venue, client):
     """Wait until the user stream is on."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not any("spot" in one.subscriptions for one in client.clients.values() if "ws-api" in one.url):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         # An answer on the same connection comes after that of the subscription before it.
@@ -177,10 +177,10 @@ async def test_a_disconnect_is_seen_and_survived(venue, client):
     await subscribed(venue, client)
     await venue.fault("Disconnect")
     with pytest.raises(ccxt.pro.NetworkError):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await watching
     again = asyncio.ensure_future(client.watch_orders(PAIR))
     await subscribed(venue, client)
     await client.create_order(PAIR, "limit", "buy", 1, 1000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert "open" == (await again)[0]["status"]

@@ -139,7 +139,7 @@ async def world(tmp_path, monkeypatch, database):
 
 async def until(condition):
     """Let the loop turn until `condition` holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - any of several events
             await asyncio.sleep(0)
 
@@ -276,7 +276,7 @@ async def test_a_message_that_waited_for_another_one_survives_the_failure_of_the
     await idle(runner)
     store.before = 1
     await tell(store, bus, fill(1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(await rows(store, ledger)) < 2:  # noqa: ASYNC110 - the tables tell nobody
             await asyncio.sleep(0)
 

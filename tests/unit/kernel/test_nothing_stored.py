@@ -72,7 +72,7 @@ class Follower:
         self.wanted = len(self.heard) + len(numbers)
         self.enough.clear()
         await self.bus.publish([change(number) for number in numbers])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self.enough.wait()
 
 

@@ -29,7 +29,7 @@ async def make(redis_server):
 
 
 async def until(holds):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - another process would not tell either
             await asyncio.sleep(0.01)
 

@@ -65,7 +65,7 @@ def sequences(world, topic=COMMANDS):
 
 async def until(condition):
     """What the service does in the background sends no event here."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 

@@ -198,7 +198,7 @@ def real_log(redis_server, name, lease=1.0):
     return SharedLog(redis_server.url, "default/fake", name, lease)
 
 
-async def until(holds, seconds=10):
+async def until(holds, seconds=60):
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - another process would not tell either
             await asyncio.sleep(0.005)

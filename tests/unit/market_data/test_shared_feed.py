@@ -81,7 +81,7 @@ async def test_one_that_ends_hands_over_at_once(world):
     await asyncio.sleep(LEASE / 2)
     await one.stop()
     venue.close(0)
-    await until(lambda: two.had == [0], seconds=3)
+    await until(lambda: two.had == [0], seconds=30)
 
 
 async def test_a_bot_that_comes_back_gets_what_it_missed_in_order(world):

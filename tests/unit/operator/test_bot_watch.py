@@ -103,7 +103,7 @@ async def nothing():
 
 
 async def until_told(told, name):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (await told.get())[1] != name:
             pass
 

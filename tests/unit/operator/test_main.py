@@ -51,7 +51,7 @@ def noting(what, done):
     return noted
 
 
-async def until(holds, seconds=20):
+async def until(holds, seconds=60):
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - what an operator knows has no event
             await asyncio.sleep(0.01)

@@ -78,7 +78,7 @@ async def taken(queue, count):
             done.set()
 
     task = asyncio.create_task(queue.run(work))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await done.wait()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -39,7 +39,7 @@ def candle(time):
 
 async def take(mailbox, count):
     got = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(got) < count:
             got += await mailbox.take(count - len(got))
     return got

@@ -219,7 +219,7 @@ async def test_a_server_that_is_paused_is_waited_for_so_long_and_no_longer(make,
     await asyncio.gather(*(store.commit([note(number)]) for number in range(4)))
     postgres_server.pause()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             failures = await asyncio.gather(*(store.commit([note(9)]) for _ in range(3)), return_exceptions=True)
             with pytest.raises(TemporaryError):
                 await noted(store)
@@ -257,7 +257,7 @@ async def test_a_commit_that_is_still_under_way_is_ended_before_anybody_looks(ma
     await store.change(when_noted(SLOW))
     patient = make(Limits(statement=30, patience=1.0 if how == "late" else 30.0))
     committing = asyncio.create_task(patient.commit([note(1, "unlucky")]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await store.read(_lingering):
             """Until the server is in the middle of it."""
     if how == "canceled":

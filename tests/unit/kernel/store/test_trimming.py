@@ -202,7 +202,7 @@ async def test_who_handles_again_what_goes_at_this_moment_waits_and_is_refused(p
 
 async def _until_one_waits(engine):
     waiting = select(func.count()).select_from(text("pg_stat_activity")).where(text("wait_event_type = 'Lock'"))
-    async with asyncio.timeout(10), engine.connect() as connection:
+    async with asyncio.timeout(60), engine.connect() as connection:
         while not await connection.scalar(waiting):
             await connection.rollback()
 
