@@ -83,7 +83,7 @@ test-topology: setup ## whole bots: kill points, determinism, traces
 .PHONY: test-cluster tools
 test-cluster: setup tools ## tests on a real Kubernetes control plane, run as plain processes
 	TRADEWIND_REQUIRE_CLUSTER=1 $(PYTEST) tests/cluster
-tools: setup ## the programs of that control plane: found, or built into ~/.cache (once, about 9 minutes)
+tools: setup ## the programs of that control plane and of the chart: found, or built into ~/.cache (once, about 14 minutes)
 	$(BIN)/python -m tests.cluster.toolchain
 
 SCHEDULES ?= 10000
@@ -148,11 +148,32 @@ bench-operator: setup tools ## the operator on a real control plane, beside a ba
 	$(BIN)/python bench/operator_reconcile.py
 
 .PHONY: generate
-generate: setup ## write the generated files again (CRD, message schemas, rendered samples, install.yaml)
+generate: setup ## write the generated files again (CRD, message schemas, rendered samples, chart, install.yaml)
 	$(BIN)/python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml
 	$(BIN)/python -m tradewind.contracts.schemas > tests/contract/messages.json
 	$(BIN)/python -m tests.contract.renders
-	$(BIN)/python -m tests.contract.install
+	$(BIN)/python -m tests.charts
+
+# --------------------------------------------------------------------------------------------------------- on a cluster
+
+CONTEXT ?= kind-tradewind
+HELM ?= helm
+KUBECTL ?= kubectl
+IMAGE ?= tradewind:$(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+ON := --namespace tradewind-system
+
+.PHONY: dev up dev-kind
+dev: ## the chart and a bot on a cluster of yours, with your code as you change it (tilt; PROFILE=minimal|standard|full)
+	tilt up --context $(CONTEXT) -- --profile $(or $(PROFILE),standard) --context $(CONTEXT)
+up: ## the chart and the first bot on the cluster of CONTEXT, whose nodes have the image; waits until it trades
+	$(HELM) upgrade --install tradewind charts/tradewind $(ON) --create-namespace --kube-context $(CONTEXT) --wait --timeout 5m
+	$(KUBECTL) --context $(CONTEXT) apply --server-side -f manifests/samples/paper.yaml
+	$(KUBECTL) --context $(CONTEXT) wait --for=condition=Ready tradingbot/paper --timeout=180s
+dev-kind: ## from nothing to a paper bot that trades: a cluster in Docker (kind), the image, the chart, the bot
+	kind get clusters | grep -qx tradewind || kind create cluster --config kind.yaml --wait 120s
+	docker build --tag $(IMAGE) .
+	kind load docker-image --name tradewind $(IMAGE)
+	@$(MAKE) --no-print-directory up CONTEXT=kind-tradewind
 
 .PHONY: changelog
 changelog: setup ## what the next release would say

@@ -39,7 +39,7 @@ EVENTS = OBJECTS * ROUNDS
 def event(number):
     """A changed Deployment, as one of the sample `paper` is stored."""
     site = Site(image="any", operator_namespace="any", storage_wired=True, version="1")
-    bot = load_bot(ROOT / "manifests" / "samples" / "paper.yaml")
+    bot = load_bot(ROOT / "manifests" / "samples" / "full.yaml")
     found = next(one for one in render(bot, site) if one["kind"] == "Deployment")
     metadata = {
         **found["metadata"],

@@ -281,6 +281,8 @@ class Operator:
             operator_namespace=settings.namespace,
             storage_wired=self._secrets.wired(),
             storage_class=settings.storage_class,
+            postgres_port=settings.postgres_port,
+            redis_port=settings.redis_port,
             otlp_endpoint=settings.otlp_endpoint,
             allow_live=settings.allow_live,
             version=__version__,

@@ -61,6 +61,9 @@ class OperatorSettings(BaseSettings):
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     image_pull_secrets: Annotated[tuple[str, ...], NoDecode] = ()
     storage_class: str | None = None
+    postgres_port: int = Field(default=5432, ge=1, le=65535)
+    redis_port: int = Field(default=6379, ge=1, le=65535)
+    """Where the addresses in `storage_directory` lead, which the network policies of bots must open."""
     otlp_endpoint: str | None = None
     allow_live: bool = False
     """Whether bots may trade with money; the other half of the opt-in is `mode: Live` in the resource."""

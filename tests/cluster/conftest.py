@@ -13,9 +13,10 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.cluster.charts import HOME, WAIT, Helm, installed_settings, left_over, make_home
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.operators import Cluster, Operator, define, grant
-from tests.cluster.pins import TOOLS, ToolchainError
+from tests.cluster.operators import Cluster, Operator, define, grant, volumes
+from tests.cluster.pins import CHART_TOOLS, TOOLS, ToolchainError
 from tests.cluster.proxy import Proxy
 from tests.cluster.toolchain import find_programs, present_programs, say
 
@@ -40,10 +41,20 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def programs(request):
     """Program -> file for everything that a control plane consists of, built if need be."""
+    return _found(request, TOOLS)
+
+
+@pytest.fixture(scope="session")
+def chart_tools(request):
+    """Program -> file for Helm 3 and 4, and what judges a chart, built if need be."""
+    return _found(request, CHART_TOOLS)
+
+
+def _found(request, tools):
     capture = request.config.pluginmanager.getplugin("capturemanager")
     try:
         with capture.global_and_fixture_disabled():
-            return find_programs(progress=say)
+            return find_programs(tools, progress=say)
     except ToolchainError as error:
         if os.environ.get("TRADEWIND_REQUIRE_CLUSTER") == "1":
             pytest.fail(f"TRADEWIND_REQUIRE_CLUSTER=1, and there is no control plane: {error}", pytrace=False)
@@ -106,3 +117,51 @@ def operators(cluster, tmp_path):
 def operator(operators):
     """An operator that leads."""
     return operators().lead()
+
+
+# --------------------------------------------------------------------------------------------------------- the chart
+
+
+@pytest.fixture(scope="session")
+def chart_plane(programs, tmp_path_factory):
+    """A control plane of its own: nothing of an installation by kubectl is on it."""
+    with ControlPlane(tmp_path_factory.mktemp("chart"), programs=programs) as running:
+        yield running
+
+
+@pytest.fixture(params=["helm", "helm4"])
+def helm(request, chart_plane, chart_tools, tmp_path):
+    """Helm on an empty namespace, which is empty again afterwards."""
+    one = Helm(chart_tools[request.param], chart_plane, tmp_path)
+    make_home(chart_plane)
+    volumes(chart_plane, 2)
+    yield one
+    for name in one("list", "--short").split():
+        one("uninstall", name, *WAIT)
+    for bot in left_over(chart_plane):
+        chart_plane.kubectl("patch", "tb", bot, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
+    chart_plane.kubectl("delete", "pvc,secret", "--all", "-n", HOME)
+    chart_plane.kubectl("delete", "crd", "tradingbots.tradewind.dev", "--ignore-not-found", "--timeout=60s")
+
+
+@pytest.fixture
+def operator_of(chart_plane, tmp_path):
+    """Starts an operator as the present release says; the former one is stopped first."""
+    running = []
+
+    def start():
+        stop()
+        told = installed_settings(chart_plane, tmp_path / "storage")
+        namespaces = tuple(told.pop("namespaces").split(","))
+        one = Operator(chart_plane, namespaces=namespaces, home=HOME, directory=tmp_path, variables=told)
+        running.append(one.lead())
+        return one
+
+    def stop():
+        while running:
+            one = running.pop()
+            one.stop()
+            assert not one.errors()
+
+    yield start, stop
+    stop()

@@ -1,6 +1,6 @@
 """Operators as users run them: a process of `tradewind operator run` with a ServiceAccount of its own.
 
-What an operator may do is what `manifests/operator/rbac.yaml` says, bound in the namespaces of the test: a right that
+What an operator may do is what `manifests/install.yaml` says, bound in the namespaces of the test: a right that
 is missing there fails a test here. A line of level error in its log fails the test at its end, unless it was expected.
 """
 
@@ -24,9 +24,9 @@ from typing import Any
 import yaml
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.processes import Process
+from tests.contract.install import rights
 
 ROOT = Path(__file__).parents[2]
-RBAC = ROOT / "manifests" / "operator" / "rbac.yaml"
 DEFINITION = ROOT / "manifests" / "crds" / "tradingbots.yaml"
 ACCOUNT = "tradewind-operator"
 RESOURCE = "/apis/tradewind.dev/v1alpha1/namespaces/{}/tradingbots"
@@ -254,9 +254,9 @@ def define(plane: ControlPlane) -> None:
 
 
 def grant(plane: ControlPlane, namespace: str, home: str | None = None) -> None:
-    """What `rbac.yaml` grants, for the account of `home` in `namespace` (where the Lease lies, if it is home)."""
+    """What `install.yaml` grants, for the account of `home` in `namespace` (where the Lease lies, if it is home)."""
     home = home or namespace
-    for document in yaml.safe_load_all(RBAC.read_text()):
+    for document in rights():
         metadata = document["metadata"]
         if "namespace" in metadata:
             metadata["namespace"] = home if metadata["namespace"] == "tradewind-system" else namespace

@@ -90,6 +90,39 @@ METRICS_SERVER = Tool(
     minutes=2,
 )
 TOOLS = (KUBE, ETCD, KWOK, METRICS_SERVER)
+"""What a control plane consists of."""
+
+HELM = Tool(
+    name="helm",
+    module="helm.sh/helm/v3",
+    packages={"helm": "helm.sh/helm/v3/cmd/helm"},
+    stamps=("helm.sh/helm/v3/internal/version.version",),
+    minutes=1,
+)
+HELM4 = Tool(
+    name="helm4",
+    module="helm.sh/helm/v4",
+    packages={"helm4": "helm.sh/helm/v4/cmd/helm"},
+    stamps=("helm.sh/helm/v4/internal/version.version",),
+    minutes=1,
+)
+KUBECONFORM = Tool(
+    name="kubeconform",
+    module="github.com/yannh/kubeconform",
+    packages={"kubeconform": "github.com/yannh/kubeconform/cmd/kubeconform"},
+    stamps=("main.version",),
+    minutes=1,
+)
+# Debian's package will not do: it is built without the discovery of pods.
+PROMETHEUS = Tool(
+    name="prometheus",
+    module="github.com/prometheus/prometheus",
+    packages={name: f"github.com/prometheus/prometheus/cmd/{name}" for name in ("prometheus", "promtool")},
+    stamps=("github.com/prometheus/common/version.Version",),
+    minutes=3,
+)
+CHART_TOOLS = (HELM, HELM4, KUBECONFORM, PROMETHEUS)
+"""What the tests of the chart need."""
 
 
 def cache_directory() -> Path:

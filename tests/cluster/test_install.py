@@ -16,6 +16,7 @@ import pytest
 import yaml
 from tests.cluster.clients import KubectlError
 from tests.cluster.operators import ACCOUNT, KINDS, ROOT, Cluster, Operator, bot, volumes
+from tests.contract import install as granting
 from tests.contract.install import IMAGE
 
 from tradewind.contracts.api.document import load_bot
@@ -49,7 +50,8 @@ def at_work(installed, tmp_path):
         namespaces=("default",),
         home=HOME,
         directory=tmp_path,
-        variables={"image": IMAGE, "storage_directory": str(folder), "release_timeout": "10"},
+        # Live too, because one of the samples is a rehearsal of it.
+        variables={"image": IMAGE, "storage_directory": str(folder), "release_timeout": "10", "allow_live": "true"},
     ).lead()
     yield Cluster(installed, "default")
     for found in bots(installed):
@@ -117,9 +119,9 @@ def test_every_sample_runs_as_it_was_rendered(installed, at_work, sample):
 
 
 def printed(sample):
-    """What `tradewind render FILE -o yaml --image ...` prints."""
+    """What `tradewind render FILE -o yaml --image ... --live` prints."""
     program = Path(sys.executable).with_name("tradewind")
-    command = [program, "render", str(sample), "-o", "yaml", "--image", IMAGE]
+    command = [program, "render", str(sample), "-o", "yaml", "--image", IMAGE, "--live"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return list(yaml.safe_load_all(done.stdout))
 
@@ -190,10 +192,10 @@ def test_each_right_is_needed_and_seen_in_use(installed, at_work, proxy, tmp_pat
     cluster.wait("the key is back", lambda: "api-key" in cluster.get("Secret", "busy-keys")["data"])
     cluster.delete("TradingBot", "busy")
     cluster.wait("a Job has ended it", lambda: cluster.get("TradingBot", "busy") is None)
-    installed.kubectl("apply", "--server-side", "-n", "default", "-f", "manifests/samples/paper.yaml")
-    cluster.wait_for("paper", "Ready", "True")
-    cluster.patch("TradingBot", "paper", {"spec": {"profile": "Standard"}})
-    cluster.wait_for("paper", "Ready", "True")
+    installed.kubectl("apply", "--server-side", "-n", "default", "-f", "manifests/samples/full.yaml")
+    cluster.wait_for("full", "Ready", "True")
+    cluster.patch("TradingBot", "full", {"spec": {"profile": "Standard"}})
+    cluster.wait_for("full", "Ready", "True")
     # A change that no watch tells of is read as soon as a list shows that there is one.
     second = Operator(
         installed,
@@ -204,7 +206,7 @@ def test_each_right_is_needed_and_seen_in_use(installed, at_work, proxy, tmp_pat
         variables={"resync_interval": "1"},
     ).start()
     proxy.hold_events()
-    cluster.patch("TradingBot", "paper", {"metadata": {"annotations": {"untold": "true"}}})
+    cluster.patch("TradingBot", "full", {"metadata": {"annotations": {"untold": "true"}}})
     got = ("tradingbots.tradewind.dev", "get")
     cluster.wait("the bot is read", lambda: got in {(one.resource, one.verb) for one in installed.requests_of(USER)})
     second.stop()
@@ -215,7 +217,7 @@ def test_each_right_is_needed_and_seen_in_use(installed, at_work, proxy, tmp_pat
             used.add((request.resource, "create"))
     granted = {
         (f"{resource.partition('/')[0]}.{group}".rstrip(".") + "".join(resource.partition("/")[1:]), verb)
-        for document in yaml.safe_load_all((ROOT / "manifests" / "operator" / "rbac.yaml").read_text())
+        for document in granting.rights()
         for rule in document.get("rules", ())
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -281,31 +283,6 @@ def test_without_the_right_to_hold_a_bot_up_nothing_can_be_made(installed, tmp_p
 def test_samples_need_no_setting_that_the_installation_lacks():
     """All of them are for the namespace that the installation watches."""
     assert {load_bot(sample).metadata.namespace for sample in SAMPLES} == {"default"}
-
-
-def test_the_page_does_what_it_says(installed, at_work, programs, tmp_path):
-    """Every command of `docs/kubernetes.md`, in order, in one shell; pods are played, all else is real."""
-    page = (ROOT / "docs" / "kubernetes.md").read_text()
-    blocks = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
-    assert len(blocks) >= 8
-    volumes(installed, 1)
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    (folder / "kubectl").symlink_to(programs["kubectl"])
-    environment = {
-        "KUBECONFIG": str(installed.kubeconfig),
-        "PATH": f"{folder}:/usr/bin:/bin",
-        "HOME": str(tmp_path),
-        "NO_COLOR": "1",
-    }
-    script = "set -eux\n" + "\n".join(blocks)
-    done = subprocess.run(
-        ["bash", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "tradingbot.tradewind.dev/minimal restarted" in done.stdout
-    assert "next: " in done.stdout
-    assert at_work.get("TradingBot", "minimal") is None
 
 
 def test_the_page_knows_every_reason_that_the_operator_gives():

@@ -80,7 +80,7 @@ def test_the_namespace_would_refuse_a_pod_that_is_not_restricted(control_plane, 
     assert "violates PodSecurity" in answer["message"]
 
 
-@pytest.mark.parametrize("sample", ["paper", "standard"])
+@pytest.mark.parametrize("sample", ["full", "standard"])
 def test_pods_come_up(control_plane, restricted, sample):
     """Deployments, autoscalers and budgets agree: every workload becomes available."""
     for one in children(sample):

@@ -24,7 +24,10 @@ import sys
 from pathlib import Path
 
 from tests.cluster.go_build import build, built
-from tests.cluster.pins import TOOLS, Progress, Tool, ToolchainError
+from tests.cluster.pins import CHART_TOOLS, TOOLS, Progress, Tool, ToolchainError
+
+_ASKED = {"kubectl": ["version", "--client"], "helm": ["version"], "helm4": ["version"], "kubeconform": ["-v"]}
+"""How a program is asked for its version, where it is not by `--version`."""
 
 
 def say(line: str) -> None:
@@ -83,9 +86,10 @@ def _on_path(name: str, tool: Tool, progress: Progress) -> Path | None:
 
 
 def _fits(path: Path, tool: Tool) -> bool:
-    arguments = ["version", "--client"] if path.name == "kubectl" else ["--version"]
     try:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            [path, *_ASKED.get(path.name, ["--version"])], capture_output=True, text=True, timeout=30, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     shown = re.search(r"v?(\d+\.\d+\.\d+)", done.stdout + done.stderr)
@@ -99,7 +103,7 @@ def _release(version: str) -> str:
 def main() -> int:
     """Builds what is missing, prints a line `NAME FILE` for each program; 1 and a sentence when that is impossible."""
     try:
-        programs = find_programs()
+        programs = find_programs((*TOOLS, *CHART_TOOLS))
     except ToolchainError as error:
         say(f"error: {error}")
         return 1

@@ -1,26 +1,27 @@
-"""`manifests/install.yaml`: all that a cluster needs before the first bot, in one file; `make generate` makes it.
+"""`manifests/install.yaml`: all that a cluster needs before the first bot, in one file.
 
-Put together from `manifests/operator` and the resource definition, in the order in which one needs the other.
+It is rendered from the chart (`tests/charts/generated.py`); here it is read.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import yaml
+
 from tradewind import __version__
 
-MANIFESTS = Path(__file__).parents[2] / "manifests"
-PARTS = ("operator/namespace.yaml", "crds/tradingbots.yaml", "operator/rbac.yaml", "operator/deployment.yaml")
+INSTALL = Path(__file__).parents[2] / "manifests" / "install.yaml"
 IMAGE = f"tradewind:{__version__}"
 """The same that `tradewind render` assumes."""
-HEADER = "# Made by `make generate` from manifests/operator and manifests/crds; change those instead.\n"
+RIGHTS = ("ServiceAccount", "ClusterRole", "RoleBinding", "Role")
 
 
-def install():
-    """The text of the file."""
-    parts = [(MANIFESTS / part).read_text() for part in PARTS]
-    return HEADER + "".join(f"---\n{part}" for part in parts).replace(": IMAGE", f": {IMAGE}")
+def installation():
+    """The objects of the file."""
+    return list(yaml.safe_load_all(INSTALL.read_text()))
 
 
-if __name__ == "__main__":
-    (MANIFESTS / "install.yaml").write_text(install())
+def rights():
+    """Those of them that give the operator its rights."""
+    return [one for one in installation() if one["kind"] in RIGHTS]

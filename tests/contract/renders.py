@@ -19,7 +19,7 @@ from tradewind_operator.manifests import Site, release_job, render, template_has
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "manifests"
 HASHES = FOLDER / "pod-templates.json"
-SAMPLES = ("paper", "standard", "minimal")
+SAMPLES = ("full", "standard", "minimal")
 SITE = Site(
     image="registry.example/tradewind:1",
     image_pull_secrets=("registry",),

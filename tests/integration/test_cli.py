@@ -278,6 +278,24 @@ def test_render_prints_the_objects_that_the_operator_applies(tradewind):
     assert f"tradewind:{__version__}" in tradewind("render", QUICKSTART, "-o", "yaml")[1]
 
 
+def test_a_rehearsal_of_live_trading_is_rendered_on_request(tradewind):
+    """As an installation applies it that allows it; without the word it says who could."""
+    live = str(ROOT / "manifests" / "samples" / "live.yaml")
+    code, _, err = tradewind("render", live, "-o", "yaml")
+    assert code != 0
+    assert "allowLive" in err
+    code, out, err = tradewind("render", live, "-o", "yaml", "--live")
+    assert code == 0
+    assert "bots of mode Live may run" in err
+    (execution,) = [
+        one
+        for one in yaml.safe_load_all(out)
+        if one["metadata"]["name"] == "live-execution" and one["kind"] == "Deployment"
+    ]
+    (container,) = execution["spec"]["template"]["spec"]["containers"]
+    assert "--live" in container["args"]
+
+
 def test_what_needs_a_cluster_is_said_where_there_is_none(tradewind, monkeypatch):
     """A field that does nothing here is named in one line, but not in a pod, where it has done its work."""
     wide = (*MARCH, "--set", "spec.services=[{name: gateway}]", "--set", "spec.deletionPolicy=Flatten")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradewind.cli.options import Bot, Output, OutputOption, Overrides
+from tradewind.cli.options import Bot, Live, Output, OutputOption, Overrides
 
 if TYPE_CHECKING:
     from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -23,6 +23,7 @@ def render(
     image: Annotated[
         str | None, typer.Option(help="The image of the pods; without it, tradewind of this version.")
     ] = None,
+    live: Live = False,
 ) -> None:
     """Print the workloads of a bot in its profile; as yaml or json the Kubernetes objects that the operator applies.
 
@@ -34,7 +35,7 @@ def render(
     if output is Output.TEXT:
         _print_plan(model)
         return
-    site = _site(image)
+    site = _site(image, live=live)
     _print_objects(_objects(model, site), output)
     print(_note(model, site), file=sys.stderr)
 
@@ -48,8 +49,8 @@ def _print_plan(bot: TradingBot) -> None:
     print_table(title, ["workload", "services", "replicas", "scalable"], rows)
 
 
-def _site(image: str | None) -> Site:
-    """An installation as the chart makes it by default."""
+def _site(image: str | None, *, live: bool) -> Site:
+    """An installation as the chart makes it by default; with `live`, one that allows bots of mode Live."""
     from tradewind import __version__  # noqa: PLC0415
     from tradewind_operator.manifests import Site  # noqa: PLC0415
 
@@ -57,6 +58,7 @@ def _site(image: str | None) -> Site:
         image=image or f"tradewind:{__version__}",
         operator_namespace=OPERATOR_NAMESPACE,
         storage_wired=True,
+        allow_live=live,
         version=__version__,
     )
 
@@ -83,8 +85,9 @@ def _print_objects(objects: list[dict[str, Any]], output: Output) -> None:
 
 def _note(bot: TradingBot, site: Site) -> str:
     name = bot.metadata.name
+    money = "that bots of mode Live may run" if site.allow_live else "no real money"
     return (
         f"note: the operator adds an owner to each object, and the Secrets {name}-keys (made once) and, where it is"
         f" used, {name}-storage (copied from the installation); assumed are image {site.image}, an operator in"
-        f" namespace {site.operator_namespace}, the cluster's default storage class, and no real money"
+        f" namespace {site.operator_namespace}, the cluster's default storage class, and {money}"
     )

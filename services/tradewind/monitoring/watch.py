@@ -129,6 +129,8 @@ class Watch:
         self.conditions.update(conditions_of(facts, parts), now)
         score = health_score(parts)
         self._score.set(score)
+        if resources.disk_free_bytes is not None:
+            self._context.metrics.disk_free.labels(self._context.key).set(resources.disk_free_bytes)
         return Picture(now, facts, parts, score, services, trading, resources)
 
     async def _services(self) -> dict[str, Mapping[str, Any]]:

@@ -159,6 +159,7 @@ async def test_resources_are_those_of_this_process(bot):
 
     assert 10**7 < resources.memory_bytes < 10**11
     assert 0 < resources.disk_free_bytes <= resources.disk_total_bytes
+    assert bot.metrics.disk_free.labels("default/x")._value.get() == resources.disk_free_bytes
     assert resources.cpu_ratio >= 0
     assert resources.open_files > 2
     assert resources.threads >= 1
@@ -171,4 +172,6 @@ async def test_a_disk_that_is_gone_is_not_known(tmp_path):
     picture = await bot.watch.look()
 
     assert picture.facts.disk_free is None
+    # Not a room of 0 bytes, which would be an alarm.
+    assert not [sample for metric in bot.metrics.disk_free.collect() for sample in metric.samples]
     assert picture.score == 90

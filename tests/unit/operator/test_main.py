@@ -43,6 +43,15 @@ async def start(api, monkeypatch):
     await asyncio.gather(*running.values(), return_exceptions=True)
 
 
+async def test_bots_reach_the_stores_where_they_are():
+    """The ports of a PostgreSQL and a Redis of the house go into the network policies of bots."""
+    operator = Operator(OperatorSettings(postgres_port=6432, redis_port=6380), ApiClient(lambda: None))
+    site = operator.site()
+    await operator.client.close()
+
+    assert (site.postgres_port, site.redis_port) == (6432, 6380)
+
+
 def noting(what, done):
     async def noted():
         await what()

@@ -90,3 +90,4 @@ class Metrics:
 
         # monitoring
         self.health_score = gauge("health_score", "0 to 100, the weighted health of the bot.")
+        self.disk_free = gauge("disk_free_bytes", "Room on the disk that holds the bot's state, where it is known.")

@@ -1,0 +1,39 @@
+"""The programs that render and judge the chart. Where they cannot be had the tests are skipped with the reason.
+
+`TRADEWIND_REQUIRE_CLUSTER=1` makes that a failure: a check that silently did not happen is none.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.charts.rendering import chart_programs
+from tests.cluster.pins import ToolchainError
+
+
+@pytest.fixture(scope="session")
+def programs():
+    """Program -> file."""
+    try:
+        return chart_programs()
+    except ToolchainError as error:
+        if os.environ.get("TRADEWIND_REQUIRE_CLUSTER") == "1":
+            pytest.fail(f"TRADEWIND_REQUIRE_CLUSTER=1, and a program is missing: {error}", pytrace=False)
+        pytest.skip(f"a program is missing: {error}")
+
+
+@pytest.fixture(params=["helm", "helm4"])
+def helm(request, programs):
+    """Helm 3, then Helm 4."""
+    return programs[request.param]
+
+
+@pytest.fixture(scope="session")
+def helm3(programs):
+    return programs["helm"]
+
+
+@pytest.fixture(scope="session")
+def promtool(programs):
+    return programs["promtool"]
