@@ -135,7 +135,7 @@ async def decided(bot, ticks):
 
     waiting = [asyncio.create_task(bot.wait(count)), asyncio.create_task(enough.wait())]
     try:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(240):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         assert enough.is_set(), waiting[0].result()
     finally:

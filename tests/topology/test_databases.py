@@ -55,7 +55,7 @@ async def run(embedded, manifest, tmp_path, postgres_url):
         if not sqlite:
             await database.migrate()
             options["wrap"] = wrap
-        async with asyncio.timeout(120), embedded(sample=manifest, directory=tmp_path / str(sqlite), **options) as bot:
+        async with asyncio.timeout(240), embedded(sample=manifest, directory=tmp_path / str(sqlite), **options) as bot:
             assert await bot.wait(on_tick)
             assert await bot.ask("portfolio", "trades")
             return await everything(bot._store)

@@ -26,7 +26,7 @@ async def market(tmp_path):
 async def told(bot, state):
     """Until the feed has told of this state for every pair."""
     pairs = set()
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(240):
         while pairs != set(PAIRS):
             messages = await bot.feed.take(1000)
             pairs |= {one.pair for one in messages if isinstance(one, FeedStateChanged) and one.state == state}

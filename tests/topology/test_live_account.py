@@ -213,7 +213,7 @@ class Served:
             )
             stop = self._market.venue.exchange.on_user_event(lambda _: self._strike(child, left, how))
             try:
-                async with asyncio.timeout(120):
+                async with asyncio.timeout(240):
                     return await child.wait()
             finally:
                 stop()

@@ -47,7 +47,7 @@ def handled(connection):
 
 async def run(embedded, manifest, directory):
     rows = Rows()
-    async with asyncio.timeout(120), embedded(sample=manifest, directory=directory, after=rows.after) as bot:
+    async with asyncio.timeout(240), embedded(sample=manifest, directory=directory, after=rows.after) as bot:
         rows.bot = bot
         assert await bot.wait()
         orders = dict(await bot.ask("execution", "summary"))

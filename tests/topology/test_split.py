@@ -44,7 +44,7 @@ async def expected(embedded, manifest, tmp_path):
 
 
 async def until_ended(bot):
-    async with asyncio.timeout(100):
+    async with asyncio.timeout(240):
         while True:
             with contextlib.suppress(TemporaryError):
                 if (await bot.ask("market-data", "progress"))["ended"]:
@@ -160,7 +160,7 @@ async def nothing():
 
 async def traded_with_restarts(split, service, while_down=nothing):
     """All trade to the end; `service` is ended and begun again twice, and `while_down` happens in between."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         await asyncio.gather(*(split.begin(name) for name in TRADING))
         watcher = await split.begin("monitoring")
         async with halfway_points(watcher) as points:
@@ -174,7 +174,7 @@ async def traded_with_restarts(split, service, while_down=nothing):
 
 async def test_they_find_each_other_in_whatever_order_they_begin(split, expected):
     """And store row for row what one process stores."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         await asyncio.gather(
             *(split.begin(name) for name in ("engine", "strategy", "execution", "portfolio", "market-data"))
         )
@@ -186,7 +186,7 @@ async def test_three_strategy_replicas_share_the_candles(split, expected):
     """One of them is ended in the middle: every candle is evaluated once, and nothing is decided differently."""
     replicas = [f"strategy-{number}" for number in range(3)]
     others = [name for name in TRADING if name != "strategy"]
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         await asyncio.gather(
             *(split.begin("strategy", name=name) for name in replicas), *(split.begin(name) for name in others)
         )
@@ -240,7 +240,7 @@ async def test_what_is_trimmed_and_comes_again_changes_nothing(split, expected, 
 async def test_servers_may_be_killed_and_be_away(split, expected, server, servers):
     """Twice for seconds: no process ends, nothing is lost or done twice, and all goes on by itself."""
     servers = [one for name, one in servers.items() if server in {name, "both"}]
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         await asyncio.gather(*(split.begin(name) for name in TRADING))
         async with halfway_points(await split.begin("monitoring")) as points:
             for _ in range(2):

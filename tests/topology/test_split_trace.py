@@ -48,7 +48,7 @@ def parents_exist(spans):
 
 async def test_one_trade_is_one_trace_over_every_process(traced: Split):
     """From the candle of market-data to the position in portfolio, each request to the venue below its order."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         await traced.begin_traced(*TRADING, "sim-exchange")
         await until_ended(traced.processes["engine"])
         trades = await traced.processes["engine"].ask("portfolio", "trades")
@@ -77,7 +77,7 @@ async def test_one_trade_is_one_trace_over_every_process(traced: Split):
 async def test_a_request_from_outside_is_one_trace_through_every_process_that_it_leads_to(traced: Split):
     """The caller's trace goes on in the gateway, in the engine, and in market-data, which the engine asks for it."""
     above = f"00-{'a' * 32}-{'b' * 16}-01"
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         await traced.begin_traced(*TRADING, "sim-exchange")
         await traced.begin_traced("gateway")
         gateway = traced.processes["gateway"]
