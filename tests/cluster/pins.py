@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 PINS = Path(__file__).parent / "toolchain"
 
-Progress = Callable[[str], None]
+Progress = Callable[[str], object]
 """Takes one line about something that takes long."""
 
 
@@ -32,6 +32,8 @@ class Tool:
         packages: program name -> Go package.
         stamps: the Go variables that hold the version, which a build from a module does not know by itself.
         minutes: how long a build takes on two cores with empty caches.
+        needs_c: whether parts of it are in C, so that a C compiler is needed as well.
+        placeholder: a file that the build embeds and the module lacks (its path below `vendor/`), and what it holds.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Tool:
     packages: dict[str, str]
     stamps: tuple[str, ...]
     minutes: int
+    needs_c: bool = False
+    placeholder: tuple[str, str] | None = None
 
     @property
     def pins(self) -> Path:
@@ -123,6 +127,34 @@ PROMETHEUS = Tool(
 )
 CHART_TOOLS = (HELM, HELM4, KUBECONFORM, PROMETHEUS)
 """What the tests of the chart need."""
+
+KUBE_NODE = replace(KUBE, packages={name: f"k8s.io/kubernetes/cmd/{name}" for name in ("kubelet", "kube-proxy")})
+COREDNS = Tool("coredns", "github.com/coredns/coredns", {"coredns": "github.com/coredns/coredns"}, (), 2)
+JAEGER = Tool(
+    name="jaeger",
+    module="github.com/jaegertracing/jaeger",
+    packages={"jaeger": "github.com/jaegertracing/jaeger/cmd/jaeger"},
+    stamps=("github.com/jaegertracing/jaeger/internal/version.latestVersion",),
+    minutes=5,
+)
+NODE_TOOLS = (KUBE_NODE, COREDNS, JAEGER)
+"""What a real node (`tests/node`) needs besides."""
+
+TILT = Tool(
+    name="tilt",
+    module="github.com/tilt-dev/tilt",
+    packages={"tilt": "github.com/tilt-dev/tilt/cmd/tilt"},
+    stamps=("main.version",),
+    minutes=4,
+    needs_c=True,  # parsers of several languages, of which each is a C library
+    # Its web pages are not in the module, and it does not start without one.
+    placeholder=(
+        "github.com/tilt-dev/tilt/pkg/assets/build/index.html",
+        "<!doctype html><title>Tilt</title>This build has no web interface: use the command line.\n",
+    ),
+)
+DEVELOPMENT_TOOLS = (TILT,)
+"""What checks the set-up for development."""
 
 
 def cache_directory() -> Path:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ if [ -p "$HERE/begun" ]; then echo begun > "$HERE/begun"; read -r line < "$HERE/
 if [ -e "$HERE/broken" ]; then echo "tool.go:7: undefined: price" >&2; exit 1; fi
 while [ "$1" != -o ]; do shift; done
 printf '#!/bin/sh\\necho example v1.2.3\\n' > "$2"
+chmod +x "$2"
+"""
+
+PUTS_BESIDE = """#!/bin/sh
+# Stands for Go, and for a program that is nothing but the page it embeds.
+if [ "$1" = env ]; then echo go1.99.1; exit 0; fi
+if [ "$1" = mod ]; then mkdir -p vendor/example.org/tool; exit 0; fi
+while [ "$1" != -o ]; do shift; done
+cat vendor/example.org/tool/pages/index.html > "$2" 2> /dev/null || echo without > "$2"
 chmod +x "$2"
 """
 
@@ -69,6 +79,22 @@ def begin(machine):
 
 def builds(machine):
     return len((machine / "builds").read_text().split())
+
+
+def test_what_a_module_lacks_is_put_beside_its_sources(machine, monkeypatch):
+    """A program that embeds pages which are not in its module is built from a copy that has one."""
+    program(machine / "bin" / "go", PUTS_BESIDE)
+    tool = replace(TOOL, placeholder=("example.org/tool/pages/index.html", "a page"))
+
+    found = find_programs((tool,), lambda _: None)["example"]
+
+    assert found.read_text() == "a page"
+    assert found.parent != find_place_without(tool)
+
+
+def find_place_without(tool):
+    """Where the program would be without the file: another content has another place."""
+    return find_programs((replace(tool, placeholder=None),), lambda _: None)["example"].parent
 
 
 def find(said=None):
@@ -203,7 +229,7 @@ def test_without_a_control_plane_its_tests_are_skipped_unless_required(no_way, m
 
 def test_every_pin_is_complete():
     """Each real tool names its version and its Go, and has the hashes of what it is built from."""
-    for tool in (*pins.TOOLS, *pins.CHART_TOOLS):
+    for tool in (*pins.TOOLS, *pins.CHART_TOOLS, *pins.NODE_TOOLS, *pins.DEVELOPMENT_TOOLS):
         assert tool.version.startswith("v")
         assert tool.needs_go >= (1, 25)
         assert f"{tool.module} {tool.version} h1:" in (tool.pins / "go.sum").read_text()

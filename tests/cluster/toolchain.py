@@ -26,7 +26,12 @@ from pathlib import Path
 from tests.cluster.go_build import build, built
 from tests.cluster.pins import CHART_TOOLS, TOOLS, Progress, Tool, ToolchainError
 
-_ASKED = {"kubectl": ["version", "--client"], "helm": ["version"], "helm4": ["version"], "kubeconform": ["-v"]}
+_ASKED = {
+    "kubectl": ["version", "--client"],
+    "kubeconform": ["-v"],
+    "coredns": ["-version"],
+    **{name: ["version"] for name in ("helm", "helm4", "jaeger", "tilt")},
+}
 """How a program is asked for its version, where it is not by `--version`."""
 
 

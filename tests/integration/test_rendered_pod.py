@@ -183,7 +183,9 @@ SHARED = Site(image="tradewind:1", operator_namespace="tradewind-system", storag
 async def pods(request, tmp_path, postgres_url, redis_server):
     """Every pod of a bot in several, by name, with the Secret that names the installation's database and bus."""
     await Postgres(postgres_url).migrate()
-    bot = load_bot(ROOT / "manifests" / "samples" / "minimal.yaml", [f"spec.profile={request.param}"])
+    # With an exchange of the bot's own, whose pod has an API that is none of ours.
+    changes = [f"spec.profile={request.param}", "spec.exchanges[0].venue=Simulated"]
+    bot = load_bot(ROOT / "manifests" / "samples" / "minimal.yaml", changes)
     children = render(bot, SHARED)
     addresses = {DATABASE_URL_FILE: postgres_url, BUS_URL_FILE: redis_server.url}
     data = {name: base64.b64encode(text.encode()).decode() for name, text in addresses.items()}

@@ -116,7 +116,7 @@ def environment(bot: TradingBot, site: Site, workload: Workload) -> list[Manifes
     variables |= credentials_environment(bot, workload)
     variables |= storage_environment(storage_use(bot, workload))
     plain = [{"name": name, "value": value} for name, value in variables.items()]
-    return [*plain, *_tracing(bot, site, workload)]
+    return [*plain, *_own_address(bot), *_tracing(bot, site, workload)]
 
 
 def otlp_endpoint(bot: TradingBot, site: Site) -> str | None:
@@ -161,6 +161,13 @@ def _probe(path: str, service: str) -> Manifest:
 
 def _own(options: WorkloadOptions) -> list[Manifest]:
     return [{"name": name, "value": value} for name, value in options.environment.items()]
+
+
+def _own_address(bot: TradingBot) -> list[Manifest]:
+    """What a pod tells the others of the bot: it listens on every address, which is none that one could go to."""
+    if bot.spec.profile is Profile.MINIMAL:
+        return []
+    return [{"name": "TRADEWIND_ADVERTISED_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
 
 
 def _tracing(bot: TradingBot, site: Site, workload: Workload) -> list[Manifest]:

@@ -228,6 +228,11 @@ class Dependencies:
                 _measure(self._known[name], self._bot, self._metrics)
         return self._known[name]
 
+    def trouble(self, name: str) -> str:
+        """Why one of them is not asked now, in words; empty while it is, and where nobody ever named it."""
+        known = self._known.get(name)
+        return known.trouble() if known is not None else ""
+
     def describe(self) -> Mapping[str, DependencyState]:
         """How it stands with each."""
         return {name: one.describe() for name, one in sorted(self._known.items())}

@@ -28,7 +28,7 @@ from tradewind.kernel.delivery import Delivery, NothingStored
 from tradewind.kernel.resilience import vital
 from tradewind.kernel.sequences import GapError, Place, Sequences
 from tradewind.kernel.service import Build, Context, Service, ServiceState
-from tradewind.kernel.store.base import FencedError
+from tradewind.kernel.store.base import DATABASE, FencedError
 from tradewind.kernel.telemetry.tracing import stand_under
 from tradewind.kernel.unit import UnitOfWork
 
@@ -112,7 +112,9 @@ class ServiceRunner:
         if self.state is not ServiceState.RUNNING:
             waiting = {"work": self._waits_for} if self.state is ServiceState.STARTING and self._waits_for else {}
             return {"service": self.state.value, **waiting}
-        waits = {"bus": self._bus.trouble(), "work": self._waits_for}
+        # Who only reads caches for now would not notice, and could not keep what comes next.
+        store = self.context.dependencies.trouble(DATABASE) if self._spec.stores else ""
+        waits = {"bus": self._bus.trouble(), "store": store, "work": self._waits_for}
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
 
     async def describe(self) -> dict[str, Any]:

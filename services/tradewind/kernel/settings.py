@@ -110,6 +110,7 @@ class Settings(BaseSettings):
 
     `key_directory` has the keys that the services of a bot share, where they are given and not made beside its state.
     `peer_address` is where the services of other processes are, with `{service}` and `{port}` in it.
+    `advertised_host` is the address at which other processes reach this one, where `host` is every address of a pod.
     `outgoing_address` names the address by which exchanges see this process: processes of one name share what it is
     allowed, and without a name all who have one Redis do.
     `database_url` and `bus_url`, or the files that `..._file` names, are addresses (`kernel.addresses` reads them).
@@ -128,6 +129,7 @@ class Settings(BaseSettings):
     bus_url: SecretStr | None = None
     bus_url_file: Path | None = None
     peer_address: str | None = None
+    advertised_host: str | None = None
     outgoing_address: str = "shared"
     host: str = "127.0.0.1"
     ports: dict[str, Port] = Field(default_factory=dict)
@@ -174,7 +176,7 @@ class Settings(BaseSettings):
         from tradewind.kernel.http.server import Listener  # noqa: PLC0415  (a process that serves nothing loads none)
 
         ports = {name: self.ports.get(name, spec.port) for name, spec in by_name().items()}
-        return Listener(self.host, ports, documented=self.documented)
+        return Listener(self.host, ports, documented=self.documented, advertised_host=self.advertised_host)
 
 
 def variable(*names: str) -> str:

@@ -149,7 +149,7 @@ class EmbeddedBot:
     async def _join(self, shared: Shared, store: Store) -> None:
         """Be found by the other processes, find them, and learn where the run goes on."""
         assert self.servers is not None, "who shares a bus is asked over HTTP"
-        shared.registry.own.update(self.servers.addresses)
+        shared.registry.own.update(self.servers.advertised())
         self.answers.elsewhere = await shared.start(self._peers(), self.tracing.tracer)
         if self._stores():
             await patiently(self._log, "the database", lambda: self._find_resume_time(store))

@@ -12,6 +12,7 @@ from tradewind.kernel.ask import Answers
 from tradewind.kernel.bus.memory import MemoryBus
 from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.service import Context, Service, ServiceState
+from tradewind.kernel.store.base import DATABASE
 from tradewind.kernel.store.migration import migrate
 from tradewind.kernel.store.sqlite import SqliteStore, sqlite_engine
 from tradewind.kernel.telemetry.logging import logger_for
@@ -34,25 +35,25 @@ async def store():
 def make(store, tmp_path):
     """Make a runner of a service with what a test gives it, and the mailbox of the topic health."""
 
-    def runner(**service):
+    def runner(name=NAME, **service):
         async def nothing(message, unit):
             """Handle nothing."""
 
         bus = MemoryBus()
         context = Context(
             bot=SimpleNamespace(key="default/x"),
-            service=NAME,
+            service=name,
             clock=SimpleNamespace(now=lambda: 12.5),
             store=store,
-            ask=Answers().port(NAME),
-            log=logger_for(NAME, "default/x"),
+            ask=Answers().port(name),
+            log=logger_for(name, "default/x"),
             tracer=Tracer(None, None),
             metrics=Metrics(),
             data_directory=tmp_path,
         )
         one = ServiceRunner(context, bus)
-        handlers = {MESSAGES[kind]: nothing for kind in catalog.service(NAME).handles}
-        one.compose(lambda _: Service(name=NAME, handlers=handlers, **service))
+        handlers = {MESSAGES[kind]: nothing for kind in catalog.service(name).handles}
+        one.compose(lambda _: Service(name=name, handlers=handlers, **service))
         return one, bus.subscribe("test", ("health",))
 
     return runner
@@ -120,3 +121,20 @@ async def test_every_service_answers_for_its_state(make):
     await runner.stop()
     assert runner.state is ServiceState.TERMINATED
     assert runner.unready() == {"service": "Terminated"}
+
+
+@pytest.mark.parametrize(("name", "unready"), [("market-data", {"store"}), ("strategy", set())])
+async def test_who_stores_is_not_ready_while_the_database_does_not_answer(make, name, unready):
+    """What comes next could not be kept, even where nothing is written at the moment."""
+    runner, _ = make(name)
+    await runner.start()
+    database = runner.context.dependencies.of(DATABASE)
+    for _ in range(database.limits.failures):
+        database.failed("no connection")
+
+    assert unready == runner.unready().keys()
+    assert all("postgresql has not answered 5 times" in reason for reason in runner.unready().values())
+
+    database.succeeded()
+    assert runner.unready() == {}
+    await runner.stop()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
 import itertools
 import json
 import threading
@@ -138,6 +139,17 @@ async def test_it_is_begun_when_bots_can_be_listed(monkeypatch):
         await asyncio.sleep(0.1)
         assert told.empty()
         defined.set()
+        await until_told(told, "after")
+
+
+async def test_it_watches_as_a_user_without_a_name(monkeypatch):
+    """The user of a pod is a number that stands in no list."""
+
+    def unknown():
+        raise KeyError("getpwuid(): uid not found: 10001")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+    async with watching(Server(event("after", 7)), monkeypatch, nothing) as told:
         await until_told(told, "after")
 
 

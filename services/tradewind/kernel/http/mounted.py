@@ -8,7 +8,7 @@ from typing import Any
 from tradewind.kernel.runner import ServiceRunner
 from tradewind.kernel.service import ServiceState
 
-KERNEL_PATHS = frozenset({"/healthz", "/readyz", "/health", "/metrics"})
+KERNEL_PATHS = frozenset({"/healthz", "/readyz", "/processz", "/health", "/metrics"})
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]

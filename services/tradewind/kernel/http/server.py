@@ -13,6 +13,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -31,11 +32,15 @@ KEEP_ALIVE = 75
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where services listen. A port of 0 is any free one; a service that is not named gets its port of the catalog."""
+    """Where services listen. A port of 0 is any free one; a service that is not named gets its port of the catalog.
+
+    `advertised_host` is where other processes reach what listens here, if that is not `host`.
+    """
 
     host: str = "127.0.0.1"
     ports: Mapping[str, int] = field(default_factory=dict)
     documented: bool = True
+    advertised_host: str | None = None
 
     def port(self, service: str) -> int:
         """The port of `service`."""
@@ -96,6 +101,13 @@ class ServiceServers:
         if address is None:
             raise TemporaryError(f"{service} does not run here", retry_after=5.0)
         return address
+
+    def advertised(self) -> dict[str, str]:
+        """Service -> the base URL at which other processes, perhaps on other machines, ask it."""
+        host = self._listener.advertised_host
+        if host is None:
+            return dict(self.addresses)
+        return {name: _url(host, urlsplit(address).port) for name, address in self.addresses.items()}
 
 
 class _Server(uvicorn.Server):
@@ -163,4 +175,8 @@ def _address(one: socket.socket) -> str:
     host, port = one.getsockname()[:2]
     # What listens everywhere is reached here.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+    return _url(host, port)
+
+
+def _url(host: str, port: int | None) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

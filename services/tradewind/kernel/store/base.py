@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+DATABASE = "postgresql"
+"""What a database over the network is called among the dependencies of a process."""
+
 
 class FencedError(TradewindError):
     """A guarded write found that somebody else is the writer now: stop, and touch nothing more."""

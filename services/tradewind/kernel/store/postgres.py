@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.resilience import Dependencies
 from tradewind.kernel.resilience import Limits as Bounds
-from tradewind.kernel.store.base import UnknownOutcomeError, Write
+from tradewind.kernel.store.base import DATABASE, UnknownOutcomeError, Write
 from tradewind.kernel.store.postgres_connection import Backend, Limits, postgres_engine
 from tradewind.kernel.store.postgres_failures import NothingChangedError, as_told, is_away, is_lost, may_be_true, words
 from tradewind.kernel.store.postgres_writes import execute_batched
@@ -46,7 +46,7 @@ class PostgresStore:
     def __init__(self, address: str, limits: Limits | None = None, dependencies: Dependencies | None = None) -> None:
         self._limits = limits or Limits()
         bounds = Bounds(at_once=self._limits.connections, queued=True, timeout=self._limits.patience)
-        self._dependency = (dependencies or Dependencies()).of("postgresql", bounds)
+        self._dependency = (dependencies or Dependencies()).of(DATABASE, bounds)
         self._engine: AsyncEngine = postgres_engine(address, self._limits)
         self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._doubts: list[Backend] = []

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -44,6 +45,15 @@ async def test_every_service_answers_on_a_port_of_its_own(make_runner):
         assert servers.address("strategy") == servers.addresses["strategy"]
         with pytest.raises(TemporaryError, match="engine does not run here"):
             servers.address("engine")
+
+
+@pytest.mark.parametrize(("host", "shown"), [("10.244.0.9", "10.244.0.9"), ("fd00::9", "[fd00::9]")])
+async def test_what_listens_everywhere_is_told_to_others_by_the_address_of_its_machine(make_runner, host, shown):
+    """Where a process listens on every address of a pod, another pod that is told 127.0.0.1 would ask itself."""
+    listener = Listener("0.0.0.0", {"strategy": 0}, advertised_host=host)
+    async with listening({"strategy": make_runner("strategy")}, listener) as servers:
+        port = urlsplit(servers.address("strategy")).port
+        assert servers.advertised() == {"strategy": f"http://{shown}:{port}"}
 
 
 async def test_a_port_in_use_is_said_by_name_and_nothing_is_taken(make_runner):

@@ -1,0 +1,71 @@
+"""Which images the node has, under which names, and of what each is made.
+
+The names are those that the chart and the operator ask for, and stand here once for all tests. There is no registry to
+take them from where these tests run, so each is made of what package sources give: Debian's packages for the base and
+the servers, the Go module proxy for Jaeger, this checkout for Tradewind. What a stand-in does not promise (the exact
+patch version, entry points that the chart does not use) stands in its Dockerfile below `images/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind import __version__
+
+RECIPES = Path(__file__).parent / "images"
+CHECKOUT = Path(__file__).parents[2]
+
+BASE = "localhost/python:3.12-slim"
+"""What `FROM python:3.12-slim` means to buildah here."""
+
+PAUSE = "localhost/pause:1"
+TRADEWIND = f"docker.io/library/tradewind:{__version__}"
+
+REDIS = "docker.io/library/redis:7"
+POSTGRES = "docker.io/library/postgres:15"
+PROMETHEUS = "quay.io/prometheus/prometheus:v2.42.0"
+JAEGER = "docker.io/jaegertracing/jaeger:2.13.0"
+"""Version 2.13.0 of the program is version 1.76.0 of its Go module."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image.
+
+    Attributes:
+        name: as pods ask for it.
+        context: the folder with its Dockerfile.
+        sources: what of that folder decides its content, files and folders.
+        program: a program of the toolchain that is put beside the Dockerfile.
+    """
+
+    name: str
+    context: Path
+    sources: tuple[str, ...] = (".",)
+    program: str | None = None
+
+
+IMAGES = (
+    Image(PAUSE, RECIPES / "pause"),
+    Image(REDIS, RECIPES / "redis"),
+    Image(POSTGRES, RECIPES / "postgres"),
+    Image(PROMETHEUS, RECIPES / "prometheus"),
+    Image(JAEGER, RECIPES / "jaeger", program="jaeger"),
+    Image(
+        TRADEWIND,
+        CHECKOUT,
+        (
+            "Dockerfile",
+            ".dockerignore",
+            "LICENSE",
+            "NOTICE",
+            "README.md",
+            "operator",
+            "pyproject.toml",
+            "requirements.lock",
+            "services",
+        ),
+    ),
+)
+"""All of them but the base, which each is made on."""

@@ -1,0 +1,68 @@
+"""What the machine, the network and people do to pods: the bot is ready again, and no order is lost or doubled."""
+
+from __future__ import annotations
+
+import pytest
+from tests.node.audit import orders_agree
+from tests.node.installing import HOME, POSTGRES_POD, REDIS_POD
+
+WORKLOADS = ("door", "trading", "market-data", "execution", "operations", "sim-exchange")
+STORES = {"redis": REDIS_POD, "postgres": POSTGRES_POD}
+ALWAYS_AT_IT = "execution"
+"""It renews its hold on the account every few seconds; a service that asks nothing at the moment cannot know."""
+
+
+@pytest.mark.parametrize("component", WORKLOADS)
+def test_a_killed_container_comes_back_and_no_order_is_lost_or_doubled(churning, component):
+    """SIGKILL from the node, as of a kernel that runs out of memory."""
+    sent = orders_agree(churning)
+
+    churning.kill(component)
+
+    churning.wait_until_ready()
+    assert orders_agree(churning, more_than=sent) > sent
+
+
+@pytest.mark.parametrize("store", sorted(STORES))
+def test_a_killed_store_comes_back_and_no_order_is_lost_or_doubled(node, churning, store):
+    """Its container is killed: it comes back on its volume."""
+    sent = orders_agree(churning)
+    _, pod = node.request("GET", f"/api/v1/namespaces/{HOME}/pods/{STORES[store]}")
+    (status,) = pod["status"]["containerStatuses"]
+
+    node.kill_container(status["containerID"])
+
+    node.wait_until(f"{store} was started again", lambda: _restarts(node, STORES[store]) > status["restartCount"])
+    churning.wait_until_ready()
+    assert orders_agree(churning, more_than=sent) > sent
+
+
+def _restarts(node, pod):
+    _, answer = node.request("GET", f"/api/v1/namespaces/{HOME}/pods/{pod}")
+    return sum(one["restartCount"] for one in answer["status"].get("containerStatuses", ()))
+
+
+def _readiness(bot):
+    """Workload -> whether its pod is ready."""
+    found = {}
+    for component in WORKLOADS:
+        conditions = bot.pod(component)["status"].get("conditions", ())
+        found[component] = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return found
+
+
+@pytest.mark.parametrize("store", sorted(STORES))
+def test_without_a_store_pods_are_not_ready_and_not_restarted(node, churning, store):
+    """Readiness of who needs it says so, and the bot's; liveness does not: a restart would mend nothing."""
+    sent, before = orders_agree(churning), churning.restarts()
+
+    node.kubectl("scale", "-n", HOME, f"statefulset/{store}", "--replicas=0")
+    try:
+        churning.wait_until("unready", lambda: not _readiness(churning)[ALWAYS_AT_IT])
+        churning.wait_until("not Ready", lambda: not churning.is_ready())
+    finally:
+        node.kubectl("scale", "-n", HOME, f"statefulset/{store}", "--replicas=1")
+
+    churning.wait_until_ready()
+    assert churning.restarts() == before
+    assert orders_agree(churning, more_than=sent) > sent
