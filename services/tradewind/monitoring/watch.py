@@ -82,8 +82,14 @@ class Watch:
         self._wake.set()
 
     async def on_service(self, message: ServiceStateChanged, unit: UnitOfWork) -> None:  # noqa: ARG002
-        """A service moved; for those that are not asked, this is all there is."""
-        self.seen.states[message.service] = message.state
+        """A service moved; for those that are not asked, this is all there is.
+
+        One that has ended in order, such as a replica too many, says nothing of the others of its name.
+        """
+        if message.state == ServiceState.TERMINATED.value:
+            self.seen.states.pop(message.service, None)
+        else:
+            self.seen.states[message.service] = message.state
         self._wake.set()
 
     async def on_trading(self, message: TradingStateChanged, unit: UnitOfWork) -> None:  # noqa: ARG002

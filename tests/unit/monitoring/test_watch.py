@@ -119,6 +119,14 @@ async def test_a_service_that_is_not_asked_is_known_by_its_messages(bot):
     assert picture.services["gateway"]["reasons"] == {"service": "Failed"}
 
 
+async def test_a_replica_too_many_that_has_ended_says_nothing_of_the_others(bot):
+    """Else a gateway that an autoscaler made smaller would count as down for good."""
+    await candle(bot)
+    for state in ("Running", "Stopping", "Terminated"):
+        await bot.watch.on_service(ServiceStateChanged(id=state, time=0, service="gateway", state=state), None)
+    assert "gateway" not in (await bot.watch.look()).facts.down
+
+
 async def test_failures_count_for_five_minutes(bot):
     """Batches that failed lower the score, and are forgiven when it stays calm."""
     await candle(bot)
