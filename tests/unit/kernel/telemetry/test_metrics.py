@@ -11,6 +11,7 @@ from tradewind.kernel.telemetry.metrics import Metrics
 UNITS = (
     "_total",
     "_seconds",
+    "_bytes",
     "_ratio",
     "_usd",
     "_info",
