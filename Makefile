@@ -150,7 +150,7 @@ bench-memory: setup ## memory of each process of a bot of profile Full (two minu
 	$(BIN)/python -m bench.processes
 
 .PHONY: bench-operator
-bench-operator: setup tools ## the operator on a real control plane, beside a bare client that writes the same (15 minutes)
+bench-operator: setup tools ## the operator on a real control plane, beside a bare client that writes the same (nine minutes)
 	$(BIN)/python bench/operator_reconcile.py
 
 .PHONY: generate

@@ -1,6 +1,6 @@
 """How fast the operator is, on a real control plane, beside a bare client that writes the same objects.
 
-    make bench-operator                                    all of it, about ten minutes
+    make bench-operator                                    all of it, about nine minutes
     python bench/operator_reconcile.py cold --bots 300     one of it
 
 cold      N bots of profile Minimal are there when the operator starts: objects a second until all children exist,
