@@ -11,6 +11,7 @@ import sys
 import typer
 
 from tradewind.cli import (
+    backtest,
     config,
     deadletters,
     logs,
@@ -47,6 +48,7 @@ app = typer.Typer(
     " 130 interrupted.",
 )
 app.command("run")(run.run)
+app.command("backtest")(backtest.backtest)
 app.command("serve")(serve.serve)
 app.command("up")(up.up)
 app.command("status")(status.status)

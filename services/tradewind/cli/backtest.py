@@ -1,0 +1,147 @@
+"""`tradewind backtest`: freqtrade strategies over recorded candles, by freqtrade's rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradewind.cli.options import Output, OutputOption
+from tradewind.domain.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tradewind.research.freqtrade.case import Case
+
+
+def backtest(
+    *,
+    strategy: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The strategy, a Python file.", show_default=False)
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder of candle files, BASE-QUOTE-TIMEFRAME or BASE_QUOTE-TIMEFRAME.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A configuration of freqtrade, JSON.", show_default=False)
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PAIR", help="A pair to trade; may be repeated. All of the folder.", show_default=False),
+    ] = None,
+    timerange: Annotated[
+        str | None, typer.Option(metavar="START-STOP", help="As in 20220101-20220301.", show_default=False)
+    ] = None,
+    fee: Annotated[
+        float | None,
+        typer.Option(metavar="RATIO", help="Per side; else the configuration's, else 0.001.", show_default=False),
+    ] = None,
+    case: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A case in place of all that: strategy.py, config.json with its key reference.",
+            show_default=False,
+        ),
+    ] = None,
+    data_root: Annotated[
+        Path, typer.Option(metavar="DIR", help="What the data files of a case are relative to.")
+    ] = Path(),
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the closed trades: .jsonl, .json, .csv or .parquet.", show_default=False
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with the case's expected.jsonl and summary.json; exit 1 if unlike.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Backtest a strategy written for freqtrade, by freqtrade's own rules.
+
+    Needs pip install 'tradewind[freqtrade]'.
+    """
+    _needed()
+    from tradewind.research.freqtrade.case import Case, read_case  # noqa: PLC0415
+    from tradewind.research.freqtrade.export import check_ending, export_trades  # noqa: PLC0415
+    from tradewind.research.freqtrade.given import given_by  # noqa: PLC0415
+    from tradewind.research.freqtrade.lines import trade_lines  # noqa: PLC0415
+    from tradewind.research.freqtrade.run import backtest as run  # noqa: PLC0415
+    from tradewind.research.freqtrade.summary import summary  # noqa: PLC0415
+
+    if export is not None:
+        check_ending(export)
+    if case is not None:
+        read = read_case(case, data_root)
+    elif strategy is None or data is None:
+        raise ConfigError("tradewind backtest", "no --case", "--case, or --strategy and --data", "name what to run")
+    elif check:
+        raise ConfigError("--check", "no --case", "a case, which says what is expected", "remove --check")
+    else:
+        given = given_by(strategy, data, config=config, pairs=pair or (), timerange=timerange, fee=fee)
+        read = Case(given, None, None)
+    result = run(read.given)
+    lines, found = trade_lines(result.result.closed), summary(result)
+    if export is not None:
+        export_trades(export, lines)
+    _print(found, output)
+    if check:
+        _check(read, lines, found)
+
+
+def _needed() -> None:
+    """Say what to install before a traceback would."""
+    try:
+        import pandas  # noqa: F401, ICN001, PLC0415
+        import talib  # noqa: F401, PLC0415
+    except ImportError as error:
+        fix = "pip install 'tradewind[freqtrade]'"
+        raise ConfigError("tradewind backtest", f"no {error.name}", "the extra freqtrade", fix) from error
+
+
+def _print(found: dict[str, Any], output: Output) -> None:
+    from tradewind.cli.printing import print_document, print_table  # noqa: PLC0415
+
+    if output is not Output.TEXT:
+        print_document(found, output)
+        return
+    rows = [[name, _text(value)] for name, value in found.items() if not isinstance(value, dict | list)]
+    print_table(None, ["figure", "value"], rows)
+    print_table(None, ["exit reason", "trades"], [[name, str(count)] for name, count in found["exit_reasons"].items()])
+
+
+def _text(value: Any) -> str:
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
+
+
+def _check(case: Case, lines: list[dict[str, Any]], found: dict[str, Any]) -> None:
+    from tradewind.research.freqtrade.check import (  # noqa: PLC0415
+        not_compared,
+        shown,
+        summary_differences,
+        trade_differences,
+    )
+
+    if case.expected_lines is None and case.expected_summary is None:
+        raise ConfigError("--check", "a case that expects nothing", "expected.jsonl or summary.json", "add one of them")
+    told = []
+    if case.expected_lines is not None:
+        told += shown(trade_differences(lines, case.expected_lines))
+    if case.expected_summary is not None:
+        told += shown(summary_differences(found, case.expected_summary))
+    for line in told:
+        typer.echo(line, err=True)
+    unknown = not_compared(case.expected_lines or ())
+    if unknown:
+        typer.echo(f"not compared, because no such field of an order is known: {', '.join(unknown)}", err=True)
+    if told:
+        raise typer.Exit(1)
+    parts = [f"{len(lines)} trades"] * (case.expected_lines is not None)
+    parts += ["the summary"] * (case.expected_summary is not None)
+    typer.echo(f"as expected: {', and '.join(parts)}", err=True)

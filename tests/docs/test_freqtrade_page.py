@@ -1,0 +1,67 @@
+"""The page for people who come from freqtrade: its strategy and its commands are run as they stand there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tradewind.cli.main import app
+from tradewind.strategies.freqtrade.interface import CALLBACKS
+from tradewind.strategies.freqtrade.loading import METHODS_REFUSED
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "freqtrade.md").read_text()
+STRATEGY = "".join(re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+LINES = [
+    line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
+]
+FIRST, SECOND, CASE = (line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind "))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a command of the page in a clone: the strategy stands where the page has it, paths are the clone's."""
+    (tmp_path / "dip.py").write_text(STRATEGY)
+    for folder in ("services", "tests"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    monkeypatch.chdir(tmp_path)
+    return lambda words: CliRunner().invoke(app, words)
+
+
+def test_the_first_backtest_trades(run):
+    """As a table that people read."""
+    done = run(FIRST)
+
+    assert 0 == done.exit_code, done.output
+    assert re.search(r"total_trades +[1-9]", done.output)
+
+
+def test_a_backtest_of_one_pair_writes_its_trades(run, tmp_path):
+    """One JSON object on stdout, and as many lines of CSV as it has trades."""
+    done = run(SECOND)
+
+    assert 0 == done.exit_code, done.output
+    found = json.loads(done.stdout)
+    assert ["BTC/EUR"] == list(found["trades_per_pair"])
+    assert found["total_trades"] + 1 == len((tmp_path / "trades.csv").read_text().splitlines())
+
+
+def test_the_case_is_as_expected(run):
+    """And says so."""
+    done = run(CASE)
+
+    assert 0 == done.exit_code, done.output
+    assert "as expected: 59 trades" in done.stderr
+
+
+def test_the_page_names_what_loads_and_what_is_refused():
+    """Every callback, and every method that is refused but those of version 2 and of FreqAI, which it names as such."""
+    assert [] == [name for name in CALLBACKS if f"`{name}`" not in PAGE]
+    others = ("buy", "sell", "feature", "freqai")
+    assert [] == [
+        name for name in METHODS_REFUSED if f"`{name}`" not in PAGE and not any(part in name for part in others)
+    ]
