@@ -64,7 +64,7 @@ LASTING = {
 
 def manifest_with(directory, faults):
     """The bot of gaps on a simulated venue that does wrong what `faults` says."""
-    path = gappy_bot(directory, candles=130)
+    path = gappy_bot(directory, candles=90)
     document = yaml.safe_load(path.read_text())
     document["spec"]["exchanges"][0].update(venue="Simulated", faults=faults)
     path.write_text(yaml.safe_dump(document))

@@ -22,7 +22,7 @@ from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import HOUR
 from tradewind.kernel.backoff import Backoff
 from tradewind.market_data import gathering
-from tradewind.market_data.ports import FeedState, StateChange, StreamKey
+from tradewind.market_data.ports import FeedHealth, FeedState, StateChange, StreamHealth, StreamKey
 
 START = 1_646_092_800_000
 BTC, ETH = PAIRS = ("BTC/EUR", "ETH/EUR")
@@ -53,6 +53,7 @@ class Script:
         self.hour, self.pairs, self.since, self.errors = 600, list(PAIRS), {}, []
         self.history_of = {pair: [candle(pair, hour) for hour in range(600)] for pair in PAIRS}
         self.asked = []
+        self.refused = {}
         self._orders = asyncio.Queue()
 
     def now(self):
@@ -95,6 +96,10 @@ class Script:
             raise error
 
         self._orders.put_nowait(order)
+
+    def health(self):
+        streams = {StreamKey(pair, "1h"): StreamHealth(quarantined=dict(self.refused)) for pair in self.pairs}
+        return FeedHealth("script", None, streams, {})
 
     async def close(self):
         """Nothing is held."""
@@ -312,6 +317,19 @@ async def test_a_market_that_goes_on_while_it_is_asked_is_known_to_one_moment(li
 
     assert asked == [(BTC, 600), (ETH, 600), (BTC, 600)]
     assert (len(series), series.candle(499)) == (500, candle(BTC, 599))
+
+
+async def test_rows_that_the_feed_refuses_are_counted(live, script):
+    """Each once: it tells how many there were so far."""
+    async with live() as bot:
+        script.refused = {"OutOfOrder": 2}
+        for hour in (600, 601):
+            script.tell(BTC, hour)
+            script.tell(ETH, hour)
+            await ticks(bot, hour)
+            script.refused = {"OutOfOrder": 5}
+        labels = {"bot": bot.runners["engine"].context.key, "pair": BTC, "reason": "OutOfOrder"}
+        assert bot.metrics.registry.get_sample_value("tradewind_candles_quarantined_total", labels) == 5
 
 
 async def test_a_feed_in_trouble_says_so(live, script):

@@ -6,11 +6,12 @@ import functools
 from itertools import pairwise
 
 import pytest
+from tests.topology.conftest import TRADING
 
 from tradewind.contracts.messages import FeedStateChanged
 from tradewind.domain.errors import NotFoundError, PermanentError
 from tradewind.domain.exits import ExitReason
-from tradewind.domain.money import ZERO
+from tradewind.domain.money import ZERO, decimal_of
 from tradewind.domain.order import OrderState
 
 # Both pairs hold a position on 26 March 2022; it is the day these tests interfere.
@@ -257,3 +258,46 @@ async def test_one_voter_is_enough_with_its_own_rule(embedded):
                 for order in await bot.ask("execution", "orders")
             )
             bot.directory.database.unlink()
+
+
+@pytest.mark.parametrize(("venue", "services"), [("Paper", TRADING), ("Simulated", (*TRADING, "sim-exchange"))])
+async def test_a_pair_taken_off_the_manifest_can_still_be_sold(embedded, venue, services):
+    """The bot starts with what it holds of it, goes on with the others, and a person gets rid of the rest."""
+    embedded = functools.partial(embedded, f"spec.exchanges[0].venue={venue}", services=services)
+    async with embedded(*INTERFERE, until_end=False) as bot:
+        await until_used_up(bot)
+        held = {position.pair for position in (await bot.ask("portfolio", "snapshot"))["positions"]}
+    assert held == {"BTC/EUR", "ETH/EUR"}
+
+    async with embedded(*LATER, 'spec.pairs.include=["ETH/EUR"]', until_end=False) as bot:
+        await until_used_up(bot)
+        assert await bot.ask("engine", "force_exit", pair="BTC/EUR", actor="test") == ["BTC/EUR"]
+        status = await bot.ask("engine", "status")
+
+    assert "BTC/EUR" in status["pendingOrders"]
+
+
+async def test_a_pair_taken_off_the_manifest_counts_at_its_last_close(embedded):
+    """Else the equity would fall by what is held of it, to the drawdown limit; and each restart folds the same."""
+    async with embedded(*INTERFERE, until_end=False) as bot:
+        await until_used_up(bot)
+        first = await bot.ask("portfolio", "equity")
+
+    curves, worths = [], set()
+    for _ in range(2):
+        async with embedded(*LATER, 'spec.pairs.include=["ETH/EUR"]', until_end=False) as bot:
+            curves.append(await bot.ask("portfolio", "equity"))
+            await until_used_up(bot)
+            held = (await bot.ask("portfolio", "snapshot"))["balances"]["BTC"]
+            worths.add(held * decimal_of((await bot.ask("portfolio", "closes"))["BTC/EUR"]))
+            curves.append(await bot.ask("portfolio", "equity"))
+
+    assert len(worths) == 1
+    assert min(worths) > 1_000
+    begun, ended, again, _ = curves
+    # The last ticks, in which nothing happened, are played again: without the pair.
+    assert begun == first[: len(begun)]
+    assert len(begun) > 500
+    assert again == ended[: len(again)]
+    assert len(again) > len(first)
+    assert min(equity for _, equity in ended[len(begun) :]) > begun[-1][1] - 500, "no jump"

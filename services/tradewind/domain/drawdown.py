@@ -13,11 +13,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Drawdown:
-    """`absolute` in money; `ratio` of the peak at that same moment; `largest_ratio` the largest share anywhere."""
+    """`absolute` in money; `ratio` of the peak at that same moment; `largest_ratio` the largest share anywhere.
+
+    `peak_at` and `low_at` are the places, among the balances, between which the largest fall in money lies.
+    """
 
     absolute: float = 0.0
     ratio: float = 0.0
     largest_ratio: float = 0.0
+    peak_at: int = 0
+    low_at: int = 0
 
 
 def maximum_drawdown(balances: Sequence[float]) -> Drawdown:
@@ -26,12 +31,14 @@ def maximum_drawdown(balances: Sequence[float]) -> Drawdown:
     The ratios are between 0 and 1 as long as no balance is negative; a peak of 0 or less gives a ratio of 0.
     """
     absolute = ratio = largest_ratio = 0.0
+    highest_at = peak_at = low_at = 0
     peak = -math.inf
-    for balance in balances:
-        peak = max(peak, balance)
+    for place, balance in enumerate(balances):
+        if balance > peak:
+            peak, highest_at = balance, place
         fall = float(peak - balance)
         share = fall / peak if peak > 0 else 0.0
         largest_ratio = max(largest_ratio, share)
         if fall > absolute:
-            absolute, ratio = fall, share
-    return Drawdown(absolute, ratio, largest_ratio)
+            absolute, ratio, peak_at, low_at = fall, share, highest_at, place
+    return Drawdown(absolute, ratio, largest_ratio, peak_at, low_at)

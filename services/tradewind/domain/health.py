@@ -81,6 +81,11 @@ def health_score(parts: Sequence[HealthPart]) -> int:
     return int(sum(part.weight * part.score for part in parts) / sum(part.weight for part in parts))
 
 
+def late_after(interval: float | None) -> float:
+    """After how many seconds without a candle data is late, where `interval` is between two (None: full speed)."""
+    return FULL_SPEED_SECONDS if interval is None else max(LATE_INTERVALS * interval, LEAST_LATE_SECONDS)
+
+
 def health_status(score: int) -> str:
     """Healthy, Degraded (a person should look) or Critical (at once)."""
     if score >= HEALTHY_FROM:
@@ -111,9 +116,7 @@ def _data(facts: HealthFacts) -> _Graded:
         return 1.0, "the recording has been played to its end"
     if facts.data_age is None:
         return 0.0, "no candle yet"
-    late = FULL_SPEED_SECONDS
-    if facts.data_interval is not None:
-        late = max(LATE_INTERVALS * facts.data_interval, LEAST_LATE_SECONDS)
+    late = late_after(facts.data_interval)
     detail = f"last candle {facts.data_age:.0f} s ago, late after {late:.0f} s"
     return _falling(facts.data_age, late, 2 * late), detail
 

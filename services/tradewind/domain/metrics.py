@@ -97,11 +97,11 @@ def trade_metrics(trades: Sequence[ClosedTrade], start_balance: Decimal, days: i
         profit_factor=math.fsum(wins) / math.fsum(losses) if losses else 0.0,
         expectancy=expectancy,
         expectancy_ratio=expectancy_ratio,
-        sharpe=_annual_ratio(per_day, deviation(shares)),
-        sortino=_annual_ratio(per_day, deviation([share for share in shares if share < 0])),
-        calmar=_annual_ratio(per_day * 100, fall.ratio),
+        sharpe=annual_ratio(per_day, deviation(shares)),
+        sortino=annual_ratio(per_day, deviation([share for share in shares if share < 0])),
+        calmar=annual_ratio(per_day * 100, fall.ratio),
         sqn=_system_quality(total, shares),
-        cagr=_annual_growth(float(balances[-1] / start_balance), days),
+        cagr=annual_growth(float(balances[-1] / start_balance), days),
         max_drawdown_absolute=fall.absolute,
         max_drawdown_ratio=fall.ratio,
         largest_drawdown_ratio=fall.largest_ratio,
@@ -118,13 +118,28 @@ def wallet_metrics(daily_balances: Sequence[float]) -> WalletMetrics:
     fall = maximum_drawdown(daily_balances)
     per_day = _growth(daily_balances[0], daily_balances[-1]) / len(returns)
     return WalletMetrics(
-        sharpe=_annual_ratio(mean(returns), deviation(returns)),
-        sortino=_annual_ratio(mean(returns), deviation(losing)),
-        calmar=_annual_ratio(per_day * 100, fall.ratio),
+        sharpe=annual_ratio(mean(returns), deviation(returns)),
+        sortino=annual_ratio(mean(returns), deviation(losing)),
+        calmar=annual_ratio(per_day * 100, fall.ratio),
         max_drawdown_absolute=fall.absolute,
         max_drawdown_ratio=fall.ratio,
         largest_drawdown_ratio=fall.largest_ratio,
     )
+
+
+def annual_ratio(per_day: float, divisor: float) -> float:
+    """What is earned per day over what is risked, for a year; `UNDEFINED` when the divisor is 0."""
+    return per_day / divisor * _ANNUAL if divisor else UNDEFINED
+
+
+def annual_growth(ratio: float, days: int) -> float:
+    """Compound growth per year of a balance that became `ratio` times itself in `days`; 0 when it went below 0."""
+    if ratio < 0:
+        return 0.0
+    try:
+        return math.pow(ratio, _YEAR / days) - 1
+    except OverflowError:
+        return math.inf
 
 
 def exposure(trades: Sequence[ClosedTrade], start: int, end: int, pairs: Sequence[str]) -> float:
@@ -166,10 +181,6 @@ def concentration(weights: Sequence[float]) -> float:
     return math.fsum((size / total) ** 2 for size in sizes) if total else 0.0
 
 
-def _annual_ratio(per_day: float, divisor: float) -> float:
-    return per_day / divisor * _ANNUAL if divisor else UNDEFINED
-
-
 def _expectancy(wins: list[float], losses: list[float], count: int) -> tuple[float, float]:
     """What a trade brings on average, and per unit risked; trades that broke even count in `count` alone."""
     win_rate, average_win, average_loss = len(wins) / count, mean(wins), mean(losses)
@@ -182,16 +193,6 @@ def _expectancy(wins: list[float], losses: list[float], count: int) -> tuple[flo
 def _system_quality(total: float, shares: list[float]) -> float:
     spread = deviation(shares, 1)
     return round(total / math.sqrt(len(shares)) / spread, 4) if spread else UNDEFINED
-
-
-def _annual_growth(ratio: float, days: int) -> float:
-    """Compound growth per year of a balance that became `ratio` times itself in `days`; 0 when it went below 0."""
-    if ratio < 0:
-        return 0.0
-    try:
-        return math.pow(ratio, _YEAR / days) - 1
-    except OverflowError:
-        return math.inf
 
 
 def _growth(before: float, after: float) -> float:

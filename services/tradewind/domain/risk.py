@@ -47,6 +47,7 @@ class RiskLimits:
 class RiskView:
     """What the gates look at. Money in the bot's currency; `health`, `data_age` and `connected` None in a replay.
 
+    `named` is whether the manifest names the pair: one that it names no longer is left, and never entered again.
     `open_positions` and `exposure` include entries on their way, also those decided earlier in the same cycle.
     `data_age` is in seconds, infinite where the market has gone on since the candle.
     """
@@ -59,6 +60,7 @@ class RiskView:
     equity_peak: Decimal
     day_start_equity: Decimal
     balance_drift: Decimal
+    named: bool = True
     health: int | None = None
     data_age: float | None = None
     connected: bool | None = None
@@ -69,6 +71,17 @@ HEALTH_LIMIT = 60
 DATA_AGE_LIMIT = 300.0
 
 
+def limits_used(view: RiskView, limits: RiskLimits) -> dict[str, Decimal]:
+    """How much of each limit is used, by the name of its gate, as a ratio: from 1 on it refuses; 0 without a limit."""
+    exposure = view.exposure / view.equity if view.equity > ZERO else ONE
+    return {
+        "open_positions": _share(Decimal(view.open_positions), Decimal(limits.max_open_positions)),
+        "exposure": _share(exposure, limits.max_total_exposure),
+        "drawdown": _share(_below(view.equity, view.equity_peak), limits.max_drawdown),
+        "daily_loss": _share(_below(view.equity, view.day_start_equity), limits.max_daily_loss),
+    }
+
+
 def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
     """Every gate's verdict, in a fixed order."""
     drawdown = _below(view.equity, view.equity_peak)
@@ -76,6 +89,7 @@ def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
     exposure = view.exposure / view.equity if view.equity > ZERO else ONE
     return (
         _gate("trading_state", view.trading_state == "Running", view.trading_state, "Running"),
+        _gate("pair", view.named, "named" if view.named else "not named", "named by spec.pairs"),
         _gate(
             "confidence", view.score >= limits.min_confidence, _ratio(view.score), f">= {plain(limits.min_confidence)}"
         ),
@@ -128,6 +142,12 @@ def _optional(name: str, value: object, limit: str, passes: bool) -> Gate:
     if value is None:
         return Gate(name, Verdict.NOT_APPLICABLE, "replay", limit)
     return _gate(name, passes, str(value), limit)
+
+
+def _share(value: Decimal, limit: Decimal | None) -> Decimal:
+    if limit is None:
+        return ZERO
+    return value / limit if limit > ZERO else ONE
 
 
 def _below(value: Decimal, reference: Decimal) -> Decimal:

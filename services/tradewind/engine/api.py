@@ -210,7 +210,7 @@ class EngineApi:
     ) -> DecisionList:
         """The latest decisions, newest first, with what every gate said."""
         if pair is not None:
-            existing("pair", pair, await self._context.ask("market-data", "instruments"))
+            existing("pair", pair, await self._context.ask("market-data", "known_instruments"))
         rows = await self._list(limit, pair)
         return DecisionList(decisions=[Decision.model_validate(row) for row in rows])
 

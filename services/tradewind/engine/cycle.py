@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time as wall
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import lru_cache, partial
 from math import inf
 from typing import Any
 
@@ -17,7 +18,7 @@ from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.money import ONE, ZERO, decimal_of
 from tradewind.domain.order import Leg
-from tradewind.domain.risk import RiskView, refusals
+from tradewind.domain.risk import RiskView, limits_used, refusals
 from tradewind.domain.sizing import Funds
 from tradewind.domain.timeframe import close_time
 from tradewind.engine import commands
@@ -49,6 +50,8 @@ class Cycle:
     def __init__(self, context: Context, view: AccountView, trading: TradingState) -> None:
         bot = context.bot
         self.instruments: Mapping[str, Instrument] = {}
+        self.known_instruments: Mapping[str, Instrument] = {}
+        """Also of pairs that the bot no longer trades: what it holds of one can still be sold by a person."""
         self.stances = Stances(voters_of(bot))
         self.journal = Journal(context)
         self.rules = rules_of(bot)
@@ -61,11 +64,16 @@ class Cycle:
         self._live = bot.spec.mode is Mode.LIVE
         self.feed_trouble: Mapping[str, str] = {}
         """What is wrong with the candles of an exchange, by pair; looked at where entries go out with money."""
+        self._named = lru_cache(bot.spec.pairs.names)
+        """The market of an exchange goes on with every pair with which the run began."""
         self.closes: dict[str, Decimal] = {}
         metrics, key = context.metrics, context.key
         self._cycles = metrics.cycles.labels(key)
         self._symbols = metrics.cycle_symbols.labels(key)
         self._seconds = metrics.cycle_seconds.labels(key)
+        for name in limits_used(self._account_risk(), self.rules.limits):
+            # Looked up when somebody reads the metrics, so that a cycle costs nothing more.
+            metrics.limit_used.labels(key, name).set_function(partial(self._limit_used, name))
 
     def run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> CycleReport:
         """One cycle over the base candles of tick `time`, in whitelist order."""
@@ -137,11 +145,21 @@ class Cycle:
         return decide(pair_view, self._risk(trading, tick), self._funds(), self.rules)
 
     def _risk(self, trading: str, tick: CandleClosed) -> RiskView:
-        view = self._view
         age = inf if tick.missed else max(self._context.clock.now() - tick.occurred_at, 0.0)
+        return replace(
+            self._account_risk(),
+            trading_state=trading,
+            named=self._named(tick.pair),
+            data_age=round(age, 1) if self._live else None,
+            connected=tick.pair not in self.feed_trouble if self._live else None,
+        )
+
+    def _account_risk(self) -> RiskView:
+        """What of it the account alone says."""
+        view = self._view
         entering = sum(1 for pending in view.pending.values() if pending.leg is Leg.ENTRY)
         return RiskView(
-            trading_state=trading,
+            trading_state="",
             score=ZERO,
             open_positions=len(view.positions) + entering,
             exposure=self._exposure(),
@@ -149,9 +167,10 @@ class Cycle:
             equity_peak=view.equity_peak,
             day_start_equity=view.day_start_equity,
             balance_drift=view.drift,
-            data_age=round(age, 1) if self._live else None,
-            connected=tick.pair not in self.feed_trouble if self._live else None,
         )
+
+    def _limit_used(self, name: str) -> float:
+        return float(limits_used(self._account_risk(), self.rules.limits)[name])
 
     def _exposure(self) -> Decimal:
         positions = self._view.positions.items()
@@ -260,7 +279,7 @@ class Cycle:
             identity,
             pair,
             time,
-            amount=self.instruments[pair].amount(position.amount),
+            amount=self.known_instruments[pair].amount(position.amount),
             position_id=position.position_id,
             tag=reason.value,
         )

@@ -40,6 +40,8 @@ class Journal:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        for action, verdict in (("Enter", "GO"), ("Enter", "NO-GO"), ("Exit", "GO")):
+            context.metrics.decisions.labels(context.key, action, verdict)
         self._made: set[str] = set()
 
     def load(self, connection: Connection) -> None:

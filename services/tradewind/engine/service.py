@@ -41,6 +41,7 @@ def build(context: Context) -> Service:
 
     async def load() -> None:
         cycle.instruments = await context.ask("market-data", "instruments")
+        cycle.known_instruments = await context.ask("market-data", "known_instruments")
         if handlers.time < 0 and context.resume_time is not None:
             # What exposure and reservations are valued at: also pairs that have no candle in the ticks to come.
             closes = await context.ask("market-data", "closes", time=context.resume_time)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, get_args
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -151,7 +151,10 @@ class TradingState:
             unit.write(_INSERT, {**values, "bot": self._context.key})
 
     def _show(self) -> None:
-        self._context.metrics.trading_enabled.labels(self._context.key).set(int(self.trading == "Running"))
+        metrics, key = self._context.metrics, self._context.key
+        metrics.trading_enabled.labels(key).set(int(self.trading == "Running"))
+        for name in get_args(Trading):
+            metrics.trading_state.labels(key, name).set(int(self.trading == name))
 
 
 def _read_latch(text: bytes) -> tuple[str, str]:

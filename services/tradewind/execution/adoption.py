@@ -89,6 +89,7 @@ class Adoption:
             present = self._ledger.records[client_id].order
             if present.state is OrderState.SUBMITTED:
                 self._ledger.move(client_id, OrderState.REJECTED, unit, reason)
+                self._context.metrics.rejections.labels(self._context.key, reason).inc()
                 self._context.log.warning(
                     "order rejected",
                     client_order_id=client_id,

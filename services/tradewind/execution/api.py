@@ -125,7 +125,7 @@ class ExecutionApi:
     ) -> Orders:
         """Orders, newest first: those that may still fill, or all."""
         if pair is not None:
-            existing("pair", pair, await self._context.ask("market-data", "instruments"))
+            existing("pair", pair, await self._context.ask("market-data", "known_instruments"))
         query = select(orders).where(*self._mine(orders)).order_by(orders.c.number.desc()).limit(limit)
         if state == "open":
             query = query.where(orders.c.state.not_in(_OVER))

@@ -6,14 +6,14 @@ and, where others may act on it, a message. Applying the same fill twice changes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import replace
 from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tradewind.contracts.messages import OrderFilled, OrderStateChanged
-from tradewind.domain.errors import TemporaryError
+from tradewind.domain.errors import ConfigError, TemporaryError
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument, split_pair
 from tradewind.domain.money import ZERO
@@ -25,6 +25,7 @@ from tradewind.execution.records import OrderRecord, record_from, row_of
 from tradewind.execution.tables import fills as fills_table
 from tradewind.execution.tables import leases, order_states, orders
 from tradewind.kernel.service import Context
+from tradewind.kernel.telemetry.tracing import exemplar_of
 from tradewind.kernel.unit import UnitOfWork
 
 _KEY = ("bot", "account", "client_order_id")
@@ -60,7 +61,10 @@ class OrderLedger:
         self.loads = 0
         """How often this was read from the store."""
         self.records: dict[str, OrderRecord] = {}
+        self.traded: tuple[str, ...] = ()
+        """The pairs of the manifest."""
         self.instruments: dict[str, Instrument] = {}
+        """Of every pair that the account may hold: one that has left the manifest is looked after like any other."""
         self._context = context
         self._metrics = context.metrics
         self._timeframe = context.bot.spec.timeframe
@@ -69,13 +73,42 @@ class OrderLedger:
         self._number = 0
         self._open: dict[str, None] = {}
         self._positions: dict[str, list[str]] = {}
+        self._unfinished: dict[str, None] = {}
+        """Positions that may still hold something or have an order; those that do not are forgotten when looked at."""
+        metrics, key = context.metrics, context.key
+        for state in OrderState:
+            metrics.orders.labels(key, state.value)
+        for side in Side:
+            metrics.fills.labels(key, side.value)
+        self._fill_seconds = metrics.fill_seconds.labels(key)
+        self._loading = False
+        metrics.open_orders.labels(key).set_function(self._shown(self.open))
+        metrics.unknown_orders.labels(key).set_function(self._shown(self.unknown))
+        metrics.unprotected.labels(key).set_function(self._shown(self.bare))
+
+    def _shown(self, found: Callable[[], Sized]) -> Callable[[], float]:
+        """How many there are, for the metrics. While another thread loads, as many as there were before."""
+        before = 0
+
+        def shown() -> float:
+            nonlocal before
+            if not self._loading:
+                before = len(found())
+            return before
+
+        return shown
 
     def load(self, connection: Connection) -> None:
         """Read everything; closed orders too, because a late fill names its order."""
+        self._loading = True
+        self._read(connection)
+        self._loading = False  # after a failure it is loaded again, before anybody goes on
+
+    def _read(self, connection: Connection) -> None:
         mine = (orders.c.bot == self._context.key, orders.c.account == self.account)
         rows = connection.execute(select(orders).where(*mine).order_by(orders.c.number))
         self.loads += 1
-        self.records, self._open, self._positions = {}, {}, {}
+        self.records, self._open, self._positions, self._unfinished = {}, {}, {}, {}
         for row in rows:
             self._keep(record_from(row))
         self._number = max((record.number for record in self.records.values()), default=0)
@@ -106,6 +139,10 @@ class OrderLedger:
         records = (self.records[client_id] for client_id in self._open)
         return [r for r in records if not r.external and pair in (None, r.order.pair)]
 
+    def unknown(self) -> list[OrderRecord]:
+        """Those of which it is not known what became of them."""
+        return [record for record in self.open() if record.order.state is OrderState.UNKNOWN]
+
     def protective(self, position_id: str) -> list[OrderRecord]:
         """Open protective legs of a position, oldest first."""
         return [r for r in self.open() if r.is_protective and r.position_id == position_id]
@@ -121,7 +158,23 @@ class OrderLedger:
     def staying(self, position_id: str) -> Decimal:
         """What a position holds and no exit is selling, in steps: what its legs are to cover."""
         leaving = sum((r.order.remaining for r in self.exits(position_id)), ZERO)
-        return self.instruments[self.records[position_id].order.pair].amount(self.held(position_id) - leaving)
+        left = self.held(position_id) - leaving
+        return self.instrument(self.records[position_id].order.pair).amount(left) if left > ZERO else ZERO
+
+    def watched(self) -> list[str]:
+        """The pairs of which the venue has to tell: those that are traded, and those of which something is left."""
+        entries = (self.records[position_id] for position_id in self._positions)
+        left = {r.order.pair for r in entries if not r.external and self.staying(r.position_id)}
+        return [*self.traded, *sorted((left | {r.order.pair for r in self.open()}).difference(self.traded))]
+
+    def instrument(self, pair: str) -> Instrument:
+        """The filters of a pair of the account; `ConfigError` where they were never known."""
+        known = self.instruments.get(pair)
+        if known is None:
+            allowed = f"{pair} among them, for the account has orders in it and this bot never learnt its filters"
+            received = ", ".join(self.traded)
+            raise ConfigError("spec.pairs.include", received, allowed, f"add {pair}; start once; remove it after that")
+        return known
 
     def exits(self, position_id: str) -> list[OrderRecord]:
         """Open exits of a position, oldest first."""
@@ -129,15 +182,21 @@ class OrderLedger:
 
     def bare(self) -> list[str]:
         """The pairs of positions that should have a stop, have none, and are sold by nobody."""
-        return [
-            entry.order.pair
-            for position_id in self._positions
-            if (entry := self.records[position_id]).bracket is not None
-            and entry.bracket.stop_loss is not None
-            and not any(leg.order.leg is Leg.STOP for leg in self.protective(position_id))
-            and not self.exits(position_id)
-            and self.staying(position_id) > 0
-        ]
+        found = []
+        for position_id in tuple(self._unfinished):
+            entry = self.records[position_id]
+            staying = ZERO if entry.external else self.staying(position_id)
+            if not staying:
+                if not any(client_id in self._open for client_id in self._positions[position_id]):
+                    del self._unfinished[position_id]
+            elif (
+                entry.bracket is not None
+                and entry.bracket.stop_loss is not None
+                and not any(leg.order.leg is Leg.STOP for leg in self.protective(position_id))
+                and not self.exits(position_id)
+            ):
+                found.append(entry.order.pair)
+        return found
 
     def is_ours(self, client_id: str) -> bool:
         """Whether the order was created here."""
@@ -286,9 +345,12 @@ class OrderLedger:
         )
         unit.publish(filled)
         self._metrics.fills.labels(self._context.key, fill.side.value).inc()
+        if record.signed_at is not None and not record.is_protective:
+            seconds = max(self._context.clock.now() - record.signed_at, 0.0)
+            self._fill_seconds.observe(seconds, exemplar_of(traceparent))
         self.change(replace(record, order=order), unit, "" if record.order.is_open else "ToldAfterItsEnd")
         if order.leg is Leg.ENTRY:
-            levels = bracket_levels(self.records[fill.client_order_id], self.instruments[fill.pair])
+            levels = bracket_levels(self.records[fill.client_order_id], self.instrument(fill.pair))
             self._protect(record.position_id, levels, f"filled-{order.version}", traceparent, unit)
 
     def _protect(
@@ -316,6 +378,7 @@ class OrderLedger:
         if client_id not in self.records:
             self._positions.setdefault(record.position_id, []).append(client_id)
         self.records[client_id] = record
+        self._unfinished[record.position_id] = None
         if record.order.is_open:
             self._open[client_id] = None
         else:

@@ -53,7 +53,8 @@ class PaperMarket:
         """Where no order can meet the candles there is nothing to match."""
         for one in candles:
             self._closes[one.pair] = one.candle.close
-        if self._to_match or not quiet or not all(self._venue.is_idle(one.pair) for one in candles):
+        met = (*self._left(), *(one.pair for one in candles))
+        if self._to_match or not quiet or not all(map(self._venue.is_idle, met)):
             self._to_match.append((time, candles))
             return False
         for one in candles:
@@ -69,8 +70,10 @@ class PaperMarket:
         """Match what waits, in its order."""
         while self._to_match:
             time, candles = self._to_match[0]
+            met = [(one.pair, one.candle) for one in candles]
+            met += [(pair, _still(time, self._closes[pair])) for pair in self._left()]
             for phase in ("Open", "Path"):
-                if await self._phase([(one.pair, one.candle) for one in candles], phase):
+                if await self._phase(met, phase):
                     # The protective legs of what was entered: before the path, and before anybody decides on this tick.
                     await self._sender.drain(legs_only=True)
             async with self._context.unit() as unit:
@@ -80,8 +83,11 @@ class PaperMarket:
 
     async def finish(self, time: int) -> None:
         """What was decided from the last close acts on it."""
-        closing = [(pair, Candle(time, close, close, close, close, 0.0)) for pair, close in self._closes.items()]
-        await self._phase(closing, "Close")
+        await self._phase([(pair, _still(time, close)) for pair, close in self._closes.items()], "Close")
+
+    def _left(self) -> list[str]:
+        """Pairs that have left the manifest: no candle of theirs comes, and who sells one does so at its last close."""
+        return [pair for pair in self._closes if pair not in self._ledger.traded]
 
     async def _phase(self, candles: list[tuple[str, Candle]], phase: str) -> bool:
         async with self._context.unit() as unit:
@@ -98,3 +104,8 @@ class PaperMarket:
     def _note(self, time: int, prices: dict[str, float]) -> None:
         known = self._walked[1] if self._walked else {}
         self._walked = time, {**known, **prices}
+
+
+def _still(time: int, close: float) -> Candle:
+    """A market that stands where it closed: nobody trades, and what takes any price is taken."""
+    return Candle(time, close, close, close, close, 0.0)

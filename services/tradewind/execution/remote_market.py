@@ -61,7 +61,7 @@ class RemoteMarket:
 
     async def connect(self) -> None:
         """Learn the venue's markets and clock, or its clock again."""
-        start = partial(self._venue.start, list(self._ledger.instruments))
+        start = partial(self._venue.start, self._ledger.watched())
         await call_venue(start, CONNECT_TIMEOUT, circuit=circuit_of(self._context, self._venue))
 
     async def close(self) -> None:

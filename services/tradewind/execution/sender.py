@@ -29,7 +29,7 @@ from tradewind.execution.records import OrderRecord
 from tradewind.execution.venue_call import Result, VenueSilentError, call_venue, circuit_of
 from tradewind.kernel.resilience import Circuit, vital
 from tradewind.kernel.service import Context
-from tradewind.kernel.telemetry.tracing import under
+from tradewind.kernel.telemetry.tracing import exemplar_of, under
 from tradewind.kernel.unit import UnitOfWork
 
 Answered = Answer | VenueRefusalError | VenueSilentError
@@ -49,6 +49,8 @@ class Sender:
         self._tries: dict[str, int] = {}
         self._blocked: set[str] = set()
         self._bare_since: dict[str, float] = {}
+        self._acknowledge_seconds = context.metrics.order_seconds.labels(context.key)
+        self._unprotected_seconds = context.metrics.unprotected_seconds.labels(context.key)
         self._held_until = 0.0
         """Wall time before which the venue wants no question."""
         self._working = asyncio.Lock()
@@ -62,7 +64,7 @@ class Sender:
 
     def doubts(self) -> bool:
         """Whether the outcome of anything sent is not known."""
-        return any(record.order.state is OrderState.UNKNOWN for record in self._ledger.open())
+        return bool(self._ledger.unknown())
 
     async def drain(self, *, legs_only: bool = False) -> None:
         """Work until nothing can be done now; orders whose outcome is unknown stay, and are asked for again.
@@ -242,7 +244,7 @@ class Sender:
 
     def _left(self, record: OrderRecord) -> Decimal:
         """What an exit may still sell: at most what was asked, and no more than the position's fills leave."""
-        instrument = self._ledger.instruments[record.order.pair]
+        instrument = self._ledger.instrument(record.order.pair)
         return instrument.amount(min(record.order.remaining, self._ledger.held(record.position_id)))
 
     async def _send(self, record: OrderRecord) -> None:
@@ -270,10 +272,10 @@ class Sender:
             answered = await self._ask(create, partial(self._created, sent), signed_at)
             spans.outcome = _outcome(answered)
         if isinstance(answered, Answer):
-            now, metrics = self._context.clock.now(), self._context.metrics
-            metrics.order_seconds.labels(self._context.key).observe(now - signed_at)
+            now, exemplar = self._context.clock.now(), exemplar_of(sent[0].traceparent)
+            self._acknowledge_seconds.observe(now - signed_at, exemplar)
             if record.is_protective and (since := self._bare_since.pop(record.position_id, None)) is not None:
-                metrics.unprotected_seconds.labels(self._context.key).observe(now - since)
+                self._unprotected_seconds.observe(now - since, exemplar)
 
     async def _answers(self) -> bool:
         """Whether an entry may go out. While the venue is silent each would only be one more unknown outcome.

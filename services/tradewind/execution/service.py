@@ -54,7 +54,8 @@ def build(context: Context) -> Service:
     async def load() -> None:
         if isinstance(venue, ExchangeVenue):
             venue.hold()
-        ledger.instruments = dict(await context.ask("market-data", "instruments"))
+        ledger.traded = tuple(await context.ask("market-data", "instruments"))
+        ledger.instruments = dict(await context.ask("market-data", "known_instruments"))
         await market.load()
 
         def read(connection: Connection) -> None:

@@ -67,13 +67,15 @@ class Budget:
         self.waited, self.refused = 0.0, 0
         self._counts, self._now, self._sleep = counts, waiting.now, waiting.sleep
         self._used: tuple[float, ...] = ()
+        self._used_at = 0.0
         self._pause_ends = 0.0
 
     @property
     def used_ratio(self) -> float:
-        """How full the fullest window was when something was taken last."""
+        """How full the fullest window was when something was taken last; one that has passed since is empty."""
+        since = self._now() - self._used_at
         pairs = zip(self._used, self.windows, strict=False)
-        return max((used / window.limit for used, window in pairs), default=0.0)
+        return max((used / window.limit for used, window in pairs if since < window.seconds), default=0.0)
 
     @property
     def pause(self) -> float:
@@ -86,7 +88,8 @@ class Budget:
         need = Need(self.windows, cost, purpose.value, vital)
         while True:
             taken = await self._counts.take(self.key, need)
-            self._used = taken.used or self._used
+            if taken.used:
+                self._used, self._used_at = taken.used, self._now()
             self._pause_ends = max(self._pause_ends, self._now() + taken.pause) if taken.pause else self._pause_ends
             waited = self._now() - began
             if taken.wait <= 0:

@@ -75,6 +75,7 @@ class Trading(TypedDict, total=False):
 
 ANSWERS: dict[tuple[str, str], Any] = {
     ("market-data", "instruments"): dict[str, Instrument],
+    ("market-data", "known_instruments"): dict[str, Instrument],
     ("market-data", "series"): "tradewind.domain.series:CandleSeries",
     ("market-data", "closes"): dict[str, float],
     ("market-data", "closes_by_tick"): list[tuple[int, dict[str, float]]],

@@ -75,6 +75,7 @@ class ServiceRunner:
         self._transactions_metric = context.metrics.transactions.labels(*labels)
         self._seconds_metric = context.metrics.transaction_seconds.labels(*labels)
         self._failures_metric = context.metrics.failures.labels(*labels)
+        context.metrics.mailbox.labels(*labels).set_function(self._mailbox.__len__)
         context.unit = self.unit
         context.seen = lambda topic: self._sequences.seen(topic)  # noqa: PLW0108 - they are replaced at each load
         context.published = lambda topic: self._published.get(topic, 0)

@@ -42,6 +42,8 @@ class Answers:
 
     def __init__(self, market: Market) -> None:
         self._market = market
+        self.known: Mapping[str, Instrument] = {}
+        """What `known_instruments` answers."""
 
     @property
     def recording(self) -> Recording:
@@ -57,6 +59,7 @@ class Answers:
         """Every answer, by its question."""
         return {
             "instruments": self.instruments,
+            "known_instruments": self.known_instruments,
             "series": self.series,
             "closes": self.closes,
             "closes_by_tick": self.closes_by_tick,
@@ -70,9 +73,15 @@ class Answers:
         """Every instrument of the bot, in the order in which pairs are decided."""
         return self.recording.instruments
 
+    async def known_instruments(self) -> Mapping[str, Instrument]:
+        """Those, and of every pair that the bot traded before and may still hold."""
+        return self.known
+
     async def series(self, pair: str, timeframe: str) -> CandleSeries:
-        """All candles of a pair."""
-        return self.recording.series[pair, timeframe]
+        """All candles of a pair; of one that is traded no more what was seen of it, in the bot's timeframe."""
+        if pair in self.recording.instruments:
+            return self.recording.series[pair, timeframe]
+        return self.recording.left.get(pair) or CandleSeries.of(pair, timeframe, [])
 
     async def closes(self, time: int) -> dict[str, float]:
         """The latest closes at a tick."""

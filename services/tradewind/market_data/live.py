@@ -55,6 +55,7 @@ class LiveMarket:
         self._feed: Feed | None = None
         self._gathering: Gathering | None = None
         self._states: dict[str, StateChange] = {}
+        self._refused: dict[tuple[StreamKey, str], int] = {}
         self._news = asyncio.Event()
 
     @property
@@ -110,6 +111,8 @@ class LiveMarket:
             tick = await self._next(recording)
             base = {pair: [candle] for pair, timeframe, candle in tick.candles if timeframe == recording.timeframe}
             kept = candles_write(self._context.key, base, traded=True)
+            if self._context.bot.spec.exchanges[0].endpoint is None:  # the time of a simulation is not that of the wall
+                self.sender.delayed(self._context.clock.now() - self._closed_at(tick.time))
             await self._send(tick, [kept], missed=self._is_late(tick.time))
 
     async def quote(self, pair: str) -> Quote:
@@ -147,7 +150,11 @@ class LiveMarket:
             return True
         if spec.exchanges[0].endpoint is not None:
             return False  # the time of a simulation is not that of the wall
-        return self._context.clock.now() - close_time(spec.timeframe, time) / 1000 > PATIENCE + GRACE
+        return self._context.clock.now() - self._closed_at(time) > PATIENCE + GRACE
+
+    def _closed_at(self, time: int) -> float:
+        """When, in wall seconds, the base candles of the tick `time` closed."""
+        return close_time(self._context.bot.spec.timeframe, time) / 1000
 
     async def _send(self, tick: Tick, writes: list[Write], *, missed: bool) -> None:
         async def send() -> None:
@@ -172,6 +179,7 @@ class LiveMarket:
 
     async def _deliver(self, stream: StreamKey, candles: Sequence[Candle]) -> None:
         assert self._gathering is not None
+        self._count_refused(stream)
         late = self._gathering.take(stream.pair, candles, asyncio.get_running_loop().time())
         if late:
             context = self._context
@@ -183,6 +191,7 @@ class LiveMarket:
 
     async def _report(self, change: StateChange) -> None:
         pair = change.stream.pair
+        self._count_refused(change.stream)
         self._states[pair] = change
         self._news.set()
         log = self._context.log.warning if change.state in _TROUBLE else self._context.log.info
@@ -200,6 +209,14 @@ class LiveMarket:
                         reason=change.reason,
                     )
                 )
+
+    def _count_refused(self, stream: StreamKey) -> None:
+        """Tell the metrics of the rows that the feed has refused since it was asked last."""
+        health = self._asked().health().streams.get(stream)
+        for reason, count in health.quarantined.items() if health is not None else ():
+            fresh = count - self._refused.get((stream, reason), 0)
+            self._context.metrics.quarantined.labels(self._context.key, stream.pair, reason).inc(fresh)
+            self._refused[stream, reason] = count
 
     def _state(self, pair: str) -> FeedState:
         return self._states[pair].state if pair in self._states else FeedState.STARTING

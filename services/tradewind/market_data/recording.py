@@ -6,6 +6,7 @@ of longer timeframes made from them. A pair that has a gap is simply not in the 
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from tradewind.contracts.api.v1alpha1 import DataSource, Spec, TradingBot
 from tradewind.domain.candle import Candle
 from tradewind.domain.candle_checks import CheckedCandles, iso_time, resample
+from tradewind.domain.errors import ConfigError
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import close_time
@@ -38,7 +40,8 @@ class Recording:
     """All candles of one bot. `series` by (pair, timeframe); `checked` by pair.
 
     `begin` is the first moment of the run (milliseconds UTC) where there are candles from before it, as of an
-    exchange; None where the first candle begins the run.
+    exchange; None where the first candle begins the run. `left` is what the bot saw of pairs that it no longer trades:
+    what it holds of one counts at the last close of these.
     """
 
     timeframe: str
@@ -48,6 +51,7 @@ class Recording:
     series: dict[tuple[str, str], CandleSeries] = field(default_factory=dict)
     ticks: list[Tick] = field(default_factory=list)
     begin: int | None = None
+    left: Mapping[str, CandleSeries] = field(default_factory=dict)
 
     @property
     def candles(self) -> int:
@@ -57,18 +61,24 @@ class Recording:
     def closes(self, time: int) -> dict[str, float]:
         """The latest close of every pair that has one, at the close of the tick `time`."""
         found: dict[str, float] = {}
-        for pair, checked in self.checked.items():
-            index = bisect_right(checked.series.open_time, time) - 1
+        for pair, series in (*self.left.items(), *((pair, one.series) for pair, one in self.checked.items())):
+            index = bisect_right(series.open_time, time) - 1
             if index >= 0:
-                found[pair] = float(checked.series.close[index])
+                found[pair] = float(series.close[index])
         return found
 
     def closes_by_tick(self, until: int) -> list[tuple[int, dict[str, float]]]:
         """The closes of every tick up to and including `until`."""
-        return [
+        found = [
             (tick.time, {pair: candle.close for pair, timeframe, candle in tick.candles if timeframe == self.timeframe})
             for tick in self.ticks[: self.index_after(until)]
         ]
+        for pair, series in self.left.items():
+            latest = series.open_time.searchsorted([time for time, _ in found], side="right") - 1
+            for (_, closes), index in zip(found, latest.tolist(), strict=True):
+                if index >= 0:
+                    closes[pair] = float(series.close[index])
+        return found
 
     def index_after(self, time: int) -> int:
         """The index of the first tick after `time`."""
@@ -96,7 +106,7 @@ class Recording:
 def load_recording(bot: TradingBot) -> Recording:
     """Read, validate and arrange; raises `ConfigError` for what the user must mend."""
     spec = bot.spec
-    checked, dropped = _source(bot)
+    checked, dropped = _source(bot, spec.pairs.include, spec.pairs.exclude)
     by_pair = {pair: one.series for pair, one in checked.items()}
     overrides = {one.pair: one.model_dump(exclude={"pair"}, exclude_none=True) for one in spec.exchanges[0].instruments}
     recording = Recording(
@@ -112,18 +122,33 @@ def load_recording(bot: TradingBot) -> Recording:
     return recording
 
 
+def load_left(bot: TradingBot, left: Mapping[str, int]) -> dict[str, CandleSeries]:
+    """The base candles of pairs that are not traded any more, up to a tick of each; without those that are not there.
+
+    Of an exchange none: there a run keeps the pairs with which it began.
+    """
+    found: dict[str, CandleSeries] = {}
+    for pair, time in left.items() if bot.spec.data.source is not DataSource.EXCHANGE else ():
+        with contextlib.suppress(ConfigError):
+            series = _source(bot, [pair], [])[0][pair].series
+            found[pair] = series.slice(0, bisect_right(series.open_time, time))
+    return found
+
+
 def timeframes_of(spec: Spec) -> tuple[str, ...]:
     """The timeframes that somebody looks at: the bot's first, then those of its strategies."""
     looked_at = (timeframe for strategy in spec.strategies for timeframe in strategy.timeframes)
     return tuple(dict.fromkeys((spec.timeframe, *looked_at)))
 
 
-def _source(bot: TradingBot) -> tuple[Mapping[str, CheckedCandles], Mapping[str, str]]:
+def _source(
+    bot: TradingBot, include: Sequence[str], exclude: Sequence[str]
+) -> tuple[Mapping[str, CheckedCandles], Mapping[str, str]]:
     spec, data = bot.spec, bot.spec.data
     if data.source is DataSource.SYNTHETIC:
         assert data.synthetic is not None
         market = data.synthetic
-        pairs = [pair for pair in spec.pairs.include if not set("*?") & set(pair)]
+        pairs = [pair for pair in include if not set("*?") & set(pair)]
         return {
             pair: CheckedCandles(
                 synthetic_series(
@@ -141,7 +166,7 @@ def _source(bot: TradingBot) -> tuple[Mapping[str, CheckedCandles], Mapping[str,
     span = data.span
     start = int(span.start.timestamp() * 1000) if span and span.start else None
     end = int(span.end.timestamp() * 1000) if span and span.end else None
-    replay = load_replay(data.path, spec.pairs.include, spec.pairs.exclude, spec.timeframe, (start, end))
+    replay = load_replay(data.path, include, exclude, spec.timeframe, (start, end))
     return replay.series, replay.dropped
 
 

@@ -65,6 +65,7 @@ class Replay:
             tick = recording.ticks[self.position]
             if self._speed is not None:
                 await asyncio.sleep(max(due - loop.time(), 0))
+                self.sender.delayed(loop.time() - due)
                 pause = self._pause(recording, self.position)
                 if loop.time() - due > pause:
                     # What took longer than a candle (a venue that was not there yet) makes time late, not fast.

@@ -8,6 +8,7 @@ own, has not seen the tick, and gets it at once.
 from __future__ import annotations
 
 import asyncio
+import time as wall
 from collections.abc import Awaitable, Callable, Sequence
 
 from prometheus_client import Counter, Gauge
@@ -78,6 +79,10 @@ class TickSender:
         self._ticks, self._openings = Repeated(context, "tick"), Repeated(context, "opening")
         self._timeframe = context.bot.spec.timeframe
         self._metrics: dict[str, tuple[Counter, Gauge]] = {}
+        self._delay = context.metrics.candle_delay.labels(context.key)
+        self._seconds = context.metrics.tick_seconds.labels(context.key)
+        self._began: float | None = None
+        context.metrics.tick_waiting.labels(context.key).set_function(self._waiting)
 
     def first_position(self, recording: Recording) -> int:
         """The place among the ticks of `recording` at which to go on."""
@@ -105,7 +110,12 @@ class TickSender:
 
     async def until_settled(self, time: int, send: Callable[[], Awaitable[None]]) -> None:
         """Call `send` for the tick `time`, again and again, until the bot is done with it."""
-        await self._ticks.until_settled(time, send)
+        self._began = wall.perf_counter()
+        try:
+            await self._ticks.until_settled(time, send)
+            self._seconds.observe(self._waiting())
+        finally:
+            self._began = None
         self.settled = time
 
     async def until_opening_settled(self, time: int, send: Callable[[], Awaitable[None]]) -> None:
@@ -139,6 +149,13 @@ class TickSender:
                         traceparent=span("candle", None, {"pair": pair, "timeframe": timeframe}),
                     )
                 )
+
+    def delayed(self, seconds: float) -> None:
+        """Tell the metrics how long after its time a tick goes out."""
+        self._delay.observe(max(seconds, 0.0))
+
+    def _waiting(self) -> float:
+        return 0.0 if self._began is None else wall.perf_counter() - self._began
 
     def count(self, candles: Sequence[Closed]) -> None:
         """Tell the metrics of the base candles of a tick that is settled."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tradewind.contracts.api.v1alpha1 import DataSource, Venue
@@ -10,9 +11,10 @@ from tradewind.kernel.service import Context, Service
 from tradewind.market_data.adapters.ccxt.exchange_feed import exchange_feed
 from tradewind.market_data.adapters.venue_clock import VenueClock
 from tradewind.market_data.answers import Answers
+from tradewind.market_data.instrument_store import keep_instruments
 from tradewind.market_data.live import LiveMarket
 from tradewind.market_data.ports import Feed
-from tradewind.market_data.recording import Recording
+from tradewind.market_data.recording import Recording, load_left
 from tradewind.market_data.replay import Replay
 from tradewind.market_data.shared_feed import SharedFeed
 
@@ -33,6 +35,12 @@ def build(context: Context) -> Service:
         else:
             # Loaded again, because of a failure or because the bus may have lost something: a tick perhaps.
             market.sender.again()
+        if not answers.known:
+            # The store may have failed when the market was there already.
+            recording = answers.recording
+            known = await keep_instruments(context.store, context.key, recording.instruments, context.resume_time)
+            recording.left = await asyncio.to_thread(load_left, context.bot, known.left)
+            answers.known = known.instruments
 
     def routes() -> APIRouter:
         from tradewind.market_data.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)

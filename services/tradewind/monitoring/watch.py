@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import nan
 from typing import Any
 
 from tradewind import catalog
@@ -17,7 +18,7 @@ from tradewind.contracts.messages import (
     TradingStateChanged,
 )
 from tradewind.domain.errors import TradewindError
-from tradewind.domain.health import HealthFacts, HealthPart, health_parts, health_score
+from tradewind.domain.health import HealthFacts, HealthPart, health_parts, health_score, late_after
 from tradewind.kernel.service import Context, ServiceState
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.monitoring.conditions import ConditionLog, conditions_of
@@ -135,9 +136,18 @@ class Watch:
         self.conditions.update(conditions_of(facts, parts), now)
         score = health_score(parts)
         self._score.set(score)
-        if resources.disk_free_bytes is not None:
-            self._context.metrics.disk_free.labels(self._context.key).set(resources.disk_free_bytes)
+        self._show(facts)
         return Picture(now, facts, parts, score, services, trading, resources)
+
+    def _show(self, facts: HealthFacts) -> None:
+        """Tell the metrics what the score is made of; an age that nothing depends on is not a number."""
+        metrics, key = self._context.metrics, self._context.key
+        age = None if facts.feed_ended else facts.data_age
+        metrics.data_age.labels(key).set(nan if age is None else age)
+        metrics.data_late.labels(key).set(late_after(facts.data_interval))
+        metrics.disturbed.labels(key).set(len(facts.feed_trouble))
+        if facts.disk_free is not None:
+            metrics.disk_free.labels(key).set(facts.disk_free)
 
     async def _services(self) -> dict[str, Mapping[str, Any]]:
         found = {name: await self._ask(name, "state") or _SILENT for name in self._asked}

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tradewind.contracts.messages import BalanceChanged, OrderFilled, PositionChanged, PositionClosed, PositionOpened
 from tradewind.domain.equity import EquityCurve, equity_of
+from tradewind.domain.exits import ExitReason
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import Fill, Side
 from tradewind.domain.position import Position, balance_changes
@@ -55,6 +56,8 @@ class Account:
         self.drift: dict[str, Decimal] = {}
         self._context = context
         self._number = 0
+        for reason in ExitReason:
+            context.metrics.trades_closed.labels(context.key, reason.value)
 
     def load(self, connection: Connection) -> None:
         """Read the tables."""

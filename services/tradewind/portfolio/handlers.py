@@ -31,9 +31,14 @@ class PortfolioHandlers:
         self._marking = False
         self.marked: int | None = None
         """The last tick whose mark was committed."""
-        key = context.key
-        self._value = context.metrics.portfolio_value.labels(key, account.currency)
-        self._active = context.metrics.active_trades.labels(key)
+        metrics, key = context.metrics, context.key
+        # Looked up when somebody reads the metrics: known from the start, and a tick costs nothing more.
+        metrics.portfolio_value.labels(key, account.currency).set_function(lambda: float(account.curve.equity))
+        metrics.active_trades.labels(key).set_function(lambda: len(account.open))
+        metrics.drawdown.labels(key).set_function(lambda: float(account.curve.drawdown()))
+        metrics.realised_profit.labels(key, account.currency).set_function(
+            lambda: float(sum((trade.profit for trade in account.trades), ZERO))
+        )
 
     async def on_order_filled(self, message: OrderFilled, unit: UnitOfWork) -> None:
         """Positions and balances change by fills only."""
@@ -98,8 +103,6 @@ class PortfolioHandlers:
             # Market data and execution were started again together, and play what was marked here.
             account.curve = account.curve.before(matched.time)
         account.curve.mark(matched.time, equity_of(account.balances, self.closes, account.currency))
-        self._value.set(float(account.curve.equity))
-        self._active.set(len(account.open))
         unit.publish(
             PortfolioMarked(
                 id=f"marked:{matched.time}:{matched.final}",

@@ -21,7 +21,7 @@ def build(context: Context) -> Service:
     async def load() -> None:
         handlers.reload()
         await context.store.read(account.load)
-        handlers.instruments = await context.ask("market-data", "instruments")
+        handlers.instruments = await context.ask("market-data", "known_instruments")
         # Up to the last tick marked here, or (after a restart) that any stored row names; that one comes again.
         until = handlers.marked if handlers.marked is not None else context.resume_time
         if until is not None:

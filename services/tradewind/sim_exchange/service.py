@@ -39,11 +39,14 @@ class _Venue:
         if self._application is not None:
             return  # what it holds is made durable, or made anew, by its own journal
         context, spec = self._context, self._context.bot.spec
-        instruments = await context.ask("market-data", "instruments")
-        series = {
-            pair: await context.ask("market-data", "series", pair=pair, timeframe=spec.timeframe)
-            for pair in instruments
+        # A pair that left the manifest has orders and balances here, and can still be sold, at its last close.
+        traded = await context.ask("market-data", "instruments")
+        known = await context.ask("market-data", "known_instruments")
+        asked = {
+            pair: await context.ask("market-data", "series", pair=pair, timeframe=spec.timeframe) for pair in known
         }
+        series = {pair: one for pair, one in asked.items() if pair in traded or len(one)}
+        instruments = {pair: known[pair] for pair in series}
         faults = fault_table(context.bot)
         exchange = SimulatedExchange(
             instruments=instruments,

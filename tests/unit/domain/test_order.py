@@ -21,6 +21,7 @@ from tradewind.domain.order import (
     OrderType,
     Side,
     client_order_id,
+    is_bot_order_id,
 )
 
 S = OrderState
@@ -73,6 +74,13 @@ def test_a_client_order_id_fits_every_venue_and_is_always_the_same(bot, decision
     made = client_order_id(bot, decision, leg, attempt)
     assert re.fullmatch("[a-z2-7]{18}", made)
     assert made == client_order_id(bot, decision, leg, attempt)
+
+
+@pytest.mark.parametrize("foreign", ["", "x-web-1", "A" * 18, "a" * 17, "a" * 19, "0" * 18])
+def test_what_others_call_their_orders_is_told_from_ours(foreign):
+    """An account may be shared with a person, or with another program."""
+    assert is_bot_order_id(client_order_id("default/bot", "decision", Leg.ENTRY))
+    assert not is_bot_order_id(foreign)
 
 
 def test_a_hundred_thousand_ids_are_a_hundred_thousand():

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tradewind.domain.risk import Gate, RiskLimits, RiskView, Verdict, gates, refusals
+from tradewind.domain.risk import Gate, RiskLimits, RiskView, Verdict, gates, limits_used, refusals
 
 D = Decimal
 LIMITS = RiskLimits(
@@ -41,6 +41,7 @@ def test_everything_at_its_limit_goes():
     answers = gates(FINE, LIMITS)
     assert [one.name for one in answers] == [
         "trading_state",
+        "pair",
         "confidence",
         "open_positions",
         "exposure",
@@ -60,6 +61,7 @@ def test_everything_at_its_limit_goes():
     [
         ("trading_state", {"trading_state": "Paused"}, "Paused", "Running"),
         ("trading_state", {"trading_state": "EmergencyStopped"}, "EmergencyStopped", "Running"),
+        ("pair", {"named": False}, "not named", "named by spec.pairs"),
         ("confidence", {"score": D("0.7999")}, "0.7999", ">= 0.8"),
         ("open_positions", {"open_positions": 2}, "2", "< 2"),
         ("exposure", {"exposure": D(500)}, "0.5000", "< 0.5"),
@@ -106,3 +108,19 @@ def test_a_gain_is_no_loss():
     """Above the peak and above the start of the day, and where there is nothing to compare with."""
     view = replace(FINE, equity=D(2000), day_start_equity=D(0))
     assert [gate(name, view).value for name in ("drawdown", "daily_loss")] == ["0.0000", "0.0000"]
+
+
+def test_how_much_of_each_limit_is_used():
+    """1 is where the gate of that name begins to refuse; what has no limit is never used."""
+    at_the_limit = replace(
+        FINE, open_positions=2, exposure=D("425"), equity=D(850), equity_peak=D(1000), day_start_equity=D("873.78")
+    )
+    used = limits_used(at_the_limit, LIMITS)
+    refusing = {name for name in used if gate(name, at_the_limit).verdict is Verdict.NO_GO}
+
+    assert used["open_positions"] == used["exposure"] == used["drawdown"] == 1
+    assert D("0.9") < used["daily_loss"] < 1
+    assert refusing == {"open_positions", "exposure", "drawdown"} == {name for name in used if used[name] >= 1}
+    assert limits_used(at_the_limit, replace(LIMITS, max_drawdown=None))["drawdown"] == 0
+    assert limits_used(replace(FINE, equity=D(0)), LIMITS)["exposure"] == 2
+    assert limits_used(FINE, replace(LIMITS, max_drawdown=D(0)))["drawdown"] == 1

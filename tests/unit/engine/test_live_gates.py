@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,8 +26,8 @@ LIVE = [
 NOW = 1_700_000_000.0
 
 
-def verdicts(*overrides, trouble=(), **fields):
-    """The verdict and value of the gates that look at the market, for one candle of BTC/EUR."""
+def answers_of(*overrides, trouble=(), **fields):
+    """Gate -> verdict and value, for one candle of BTC/EUR."""
     bot = load_bot(QUICKSTART, overrides)
     context = SimpleNamespace(bot=bot, key=bot.key, metrics=Metrics(), clock=SimpleNamespace(now=lambda: NOW))
     cycle = Cycle(context, AccountView(context), SimpleNamespace(trading="Running"))
@@ -34,8 +35,27 @@ def verdicts(*overrides, trouble=(), **fields):
     candle = Candle(0, 1.0, 1.0, 1.0, 1.0, 1.0)
     tick = CandleClosed(id="c", time=0, pair="BTC/EUR", timeframe="1h", candle=candle, tick_size=1, **fields)
     answers = gates(cycle._risk("Running", tick), cycle.rules.limits)
-    named = {gate.name: (gate.verdict.value, gate.value) for gate in answers}
-    return named["data_freshness"], named["exchange_connectivity"]
+    return {gate.name: (gate.verdict.value, gate.value) for gate in answers}
+
+
+def verdicts(*overrides, **fields):
+    """Those of the gates that look at the market."""
+    answers = answers_of(*overrides, **fields)
+    return answers["data_freshness"], answers["exchange_connectivity"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "verdict"),
+    [
+        ("{include: [BTC/EUR]}", "GO"),
+        ("{include: ['*/EUR']}", "GO"),
+        ("{include: [ETH/EUR]}", "NO-GO"),
+        ("{include: ['*/EUR'], exclude: ['BTC/*']}", "NO-GO"),
+    ],
+)
+def test_a_pair_that_the_manifest_names_no_longer_is_not_entered(pairs, verdict):
+    """Its candles go on to come, because what is held of it may still be left."""
+    assert answers_of(*LIVE, f"spec.pairs={pairs}")["pair"][0] == verdict
 
 
 def test_a_candle_that_was_told_in_time_passes():
@@ -61,3 +81,16 @@ def test_on_paper_they_have_no_meaning():
     """A replay has no freshness, and what was missed is traded there in its turn."""
     paper = ("NotApplicable", "replay")
     assert verdicts(occurred_at=0.0, missed=True, trouble=["BTC/EUR"]) == (paper, paper)
+
+
+def test_the_use_of_limits_is_told_when_somebody_reads_it():
+    """As the account stands then, without a cycle between."""
+    bot = load_bot(QUICKSTART)
+    context = SimpleNamespace(bot=bot, key=bot.key, metrics=Metrics(), clock=SimpleNamespace(now=lambda: NOW))
+    view = AccountView(context)
+    Cycle(context, view, SimpleNamespace(trading="Running"))
+    labels = {"bot": bot.key, "limit": "drawdown"}
+    view.equity_peak, view.equity = Decimal(1000), Decimal(1000)
+    assert context.metrics.registry.get_sample_value("tradewind_risk_limit_used_ratio", labels) == 0
+    view.equity = 1000 * (1 - bot.spec.risk.max_drawdown)
+    assert context.metrics.registry.get_sample_value("tradewind_risk_limit_used_ratio", labels) == 1

@@ -292,6 +292,7 @@ class World:
         METADATA.create_all(self.engine)
         self.store = CrashingStore(self.engine)
         self.instruments = {pair: instrument(pair) for pair in (BTC, ETH)}
+        self.known = dict(self.instruments)
         self.candles = {
             0: {BTC: Candle(0, 100.0, 100.0, 100.0, 100.0, volume), ETH: Candle(0, 10.0, 10.0, 10.0, 10.0, volume)}
         }
@@ -364,8 +365,8 @@ class World:
 
     async def _start(self):
         async def ask(service, question, **parameters):
-            if question == "instruments":
-                return self.instruments
+            if question in ("instruments", "known_instruments"):
+                return self.instruments if question == "instruments" else self.known
             known = max(time for time in self.candles if time <= parameters["time"])
             return {pair: candle.close for pair, candle in self.candles[known].items()}
 

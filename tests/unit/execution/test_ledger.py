@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from tradewind.domain.errors import ConfigError
 from tradewind.domain.order import Fill, OrderState, Side
 from tradewind.execution.adoption import Adoption
 from tradewind.execution.ports import Answer, VenueEnd, VenueFill, VenueOrder, VenueResize
@@ -176,3 +177,74 @@ def test_a_submit_that_an_emergency_stop_overtook_sends_nothing(remote):
     assert remote.state(client_id) == "Canceled"
     assert remote.venue.calls["create"] == 0
     remote.sender._working.release()
+
+
+def without(world, pair):
+    """A new process, after `pair` was taken off the manifest."""
+    del world.instruments[pair]
+    world.restart()
+    world.let(1)
+
+
+@pytest.mark.parametrize("held", ["protected", "dust"])
+def test_a_pair_that_left_the_manifest_is_looked_after(worlds, held):
+    """Its position is no error to anybody, its stop is heard of, and what is left of it is known to the step."""
+    remote = worlds(remote=True, settings=("spec.exchanges[0].fees.currency=Base",))
+    entry = remote.enter(amount="1.5")
+    remote.let(1)
+    remote.candle()
+    before = remote.ledger.staying(entry)
+    if held == "dust":
+        remote.exit(entry)
+        remote.let(1)
+        remote.candle()
+        assert 0 < remote.ledger.held(entry) < D("0.001")
+    without(remote, "BTC/EUR")
+
+    assert remote.run(remote.runner.answers["open_orders"]())["bare"] == []
+    assert remote.ledger.staying(entry) == (before if held == "protected" else 0)
+    assert remote.ledger.watched() == (["ETH/EUR", "BTC/EUR"] if held == "protected" else ["ETH/EUR"])
+
+
+def test_a_position_whose_stop_is_gone_is_told_of_also_without_its_pair(remote):
+    """A position in a pair that nobody trades any more is the last that may be forgotten."""
+    entry = remote.enter(amount="2")
+    remote.let(1)
+    remote.candle()
+    for leg in remote.ledger.protective(entry):
+        apply(remote, VenueEnd(leg.order.client_order_id, S.CANCELED, "ByHand"))
+    without(remote, "BTC/EUR")
+
+    assert remote.run(remote.runner.answers["open_orders"]())["bare"] == ["BTC/EUR"]
+
+
+def test_a_pair_whose_filters_nobody_knows_is_asked_for_by_name(remote):
+    """Of before they were kept: the sentence says which pair to add, and that it may go again."""
+    remote.enter(amount="2")
+    remote.let(1)
+    remote.candle()
+    del remote.known["BTC/EUR"]
+    without(remote, "BTC/EUR")
+
+    with pytest.raises(ConfigError, match=r"received ETH/EUR; allowed: BTC/EUR among them.*fix: add BTC/EUR"):
+        remote.ledger.watched()
+
+
+def test_what_is_left_of_a_pair_is_sold_at_its_last_close_on_paper(world):
+    """No candle of it comes any more: the order would wait for ever, and the position be without its stop."""
+    entry = world.enter()
+    world.let(1)
+    world.candle()
+    held = world.ledger.staying(entry)
+    without(world, "BTC/EUR")
+    sold = world.exit(entry, held)
+    world.let(1)
+    world.time += 3_600_000
+    world.publish_candles(world.time, ["ETH/EUR"], tick_size=1)
+    world.let(1)
+    world.decided(world.time)
+    world.let(1)
+
+    assert world.state(sold) == "Filled"
+    assert world.ledger.held(entry) == 0
+    assert world.time in world.settled

@@ -95,6 +95,16 @@ async def test_what_is_vital_is_counted_and_told_when_it_goes_beyond(budgets, me
     assert budgets.describe()["kraken requests"]["used_ratio"] == pytest.approx(1.2)
 
 
+async def test_a_window_that_has_passed_is_used_no_more(budgets, passing, metrics):
+    """A bot that sent its last order a day ago has not used up what may be sent in ten seconds."""
+    with vital():
+        await budgets.requests("kraken", LIMITS).take(10, Purpose.ACCOUNT, patience=0)
+    labels = {"bot": "a/b", "budget": "kraken requests"}
+    assert metrics.registry.get_sample_value("tradewind_budget_used_ratio", labels) == pytest.approx(1)
+    passing.now += 10
+    assert metrics.registry.get_sample_value("tradewind_budget_used_ratio", labels) == 0
+
+
 def test_accounts_and_addresses_have_budgets_of_their_own():
     here, there = Budgets(address="a"), Budgets(address="b")
     keys = [budgets.requests("binance", EXCHANGE_LIMITS["binance"]).key for budgets in (here, there)]

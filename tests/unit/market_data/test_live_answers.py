@@ -15,6 +15,7 @@ from tradewind.domain.errors import NotFoundError, TemporaryError
 from tradewind.domain.order import Side
 from tradewind.domain.order_book import Depth, Level
 from tradewind.domain.series import CandleSeries
+from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.market_data.api import MarketDataApi
 from tradewind.market_data.growing import recording_since
 from tradewind.market_data.live import LiveMarket
@@ -109,7 +110,7 @@ async def test_what_the_bot_does_not_trade_is_not_asked_for(ask, name, pair):
 
 async def test_an_exchange_that_has_not_answered_yet_is_temporary_trouble():
     """503 with a time to try again, and not a lie about the pair."""
-    market = LiveMarket(SimpleNamespace(tracer=None, bot=BOT), None)
+    market = LiveMarket(SimpleNamespace(tracer=None, bot=BOT, key=BOT.key, metrics=Metrics()), None)
     for question in (market.quote(PAIR), market.order_book(PAIR, 5), market.trades(PAIR, 5)):
         with pytest.raises(TemporaryError, match="has not answered yet"):
             await question

@@ -226,3 +226,22 @@ def test_time_that_was_lost_is_not_made_up_for():
     loop.run_until_complete(Bus(Late(), ticks=4, speed="3600").replay.play())
     loop.close()
     assert sent == {0: 10.4, 1: 10.4, 2: 11.4, 3: 12.4}
+
+
+async def test_a_tick_that_nobody_is_done_with_is_seen_to_wait():
+    """Its candles are not counted before, so that of a bot that hangs nothing else tells."""
+    bus = Bus(Venue(), ticks=1)
+    bus.answering = False
+
+    def waiting():
+        registry = bus.replay.sender._context.metrics.registry
+        return registry.get_sample_value("tradewind_tick_waiting_seconds", {"bot": "default/quickstart"})
+
+    assert waiting() == 0
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(bus.replay.play())
+        await bus.heard.wait()
+        assert waiting() > 0
+        bus.answering = True
+        await bus.answer(next(message for message in bus.sent if isinstance(message, CandleClosed)))
+    assert waiting() == 0

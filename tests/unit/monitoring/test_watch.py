@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -183,3 +184,20 @@ async def test_a_disk_that_is_gone_is_not_known(tmp_path):
     # Not a room of 0 bytes, which would be an alarm.
     assert not [sample for metric in bot.metrics.disk_free.collect() for sample in metric.samples]
     assert picture.score == 90
+
+
+async def test_the_age_of_the_data_is_shown_beside_when_it_is_late(bot):
+    """So one alert holds for bots on minutes and on days; where no candle is due the age is not a number."""
+
+    def shown(name):
+        return bot.metrics.registry.get_sample_value(f"tradewind_{name}", {"bot": "default/x"})
+
+    bot.answers["market-data", "progress"] |= {"interval": 60.0, "trouble": {"BTC/EUR": "Silent: 40 s"}}
+    await candle(bot)
+    bot.now += 200
+    await bot.watch.look()
+    assert (shown("data_age_seconds"), shown("data_late_seconds"), shown("disturbed_pairs")) == (200, 180, 1)
+
+    bot.answers["market-data", "progress"] |= {"ended": True}
+    await bot.watch.look()
+    assert math.isnan(shown("data_age_seconds"))

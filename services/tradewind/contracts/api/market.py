@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, model_validator
@@ -134,6 +135,11 @@ class Pairs(Part):
     """The pairs to trade, in order of preference, each as BASE/QUOTE or as a pattern such as */EUR."""
     exclude: Annotated[tuple[PairPattern, ...], Field(max_length=100), ListSet()] = ()
     """The pairs to leave out of those included, each as BASE/QUOTE or as a pattern."""
+
+    def names(self, pair: str) -> bool:
+        """Whether `pair` is one that the bot may trade."""
+        included = any(fnmatchcase(pair, pattern) for pattern in self.include)
+        return included and not any(fnmatchcase(pair, pattern) for pattern in self.exclude)
 
 
 class DataSource(StrEnum):

@@ -18,7 +18,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from tradewind.contracts.messages import MESSAGES
-from tradewind.kernel.bus.redis_streams import Pace, marker_of, place, stream_of, topic_of
+from tradewind.kernel.bus.redis_streams import Pace, letters_of, marker_of, place, stream_of, topic_of
 from tradewind.kernel.telemetry.metrics import Metrics
 
 TOPICS = tuple(dict.fromkeys(kind.topic for kind in MESSAGES.values()))
@@ -93,6 +93,8 @@ class Housekeeping:
         if self._metrics is None:
             return
         for service, streams in self.groups.items():
+            letters = await self._client.hlen(letters_of(self._bot, service))
+            self._metrics.dead_letters.labels(self._bot, service).set(letters)
             for stream in streams:
                 for group in await self._groups_of(stream):
                     if group["name"] == service.encode():

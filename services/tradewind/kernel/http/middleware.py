@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradewind.kernel.http.problems import ProblemError, problem_of, respond
 from tradewind.kernel.service import Context
-from tradewind.kernel.telemetry.tracing import is_traceparent, under
+from tradewind.kernel.telemetry.tracing import exemplar_of, is_traceparent, under
 
 LARGEST_REQUEST = 1024 * 1024
 REQUEST_ID = "X-Request-Id"
@@ -81,7 +81,7 @@ class RequestMiddleware:
             status = status or HTTPStatus.INTERNAL_SERVER_ERROR
             route = getattr(scope.get("route"), "path", UNMATCHED)
             seconds = time.perf_counter() - started
-            self._count(route, status, seconds)
+            self._count(route, status, seconds, state["traceparent"] if self._tracer.enabled else None)
             self._log.debug("request", method=scope["method"], route=route, status=status, request_id=identity.decode())
             if self._tracer.enabled:
                 self._span(scope, route, status, parent, seconds)
@@ -98,7 +98,7 @@ class RequestMiddleware:
             receive = _counted(receive)
         await self._app(scope, receive, send)
 
-    def _count(self, route: str, status: int, seconds: float) -> None:
+    def _count(self, route: str, status: int, seconds: float, traceparent: str | None) -> None:
         counter = self._counters.get((route, status))
         if counter is None:
             counter = self._counters[route, status] = self._requests.labels(*self._labels, route, f"{status:d}")
@@ -106,7 +106,7 @@ class RequestMiddleware:
         histogram = self._histograms.get(route)
         if histogram is None:
             histogram = self._histograms[route] = self._seconds.labels(*self._labels, route)
-        histogram.observe(seconds)
+        histogram.observe(seconds, exemplar_of(traceparent))
 
     def _span(self, scope: Scope, route: str, status: int, parent: str | None, seconds: float) -> None:
         attributes = {

@@ -246,6 +246,13 @@ def is_traceparent(text: str) -> bool:
     return _TRACEPARENT.fullmatch(text) is not None
 
 
+def exemplar_of(traceparent: str | None) -> dict[str, str] | None:
+    """What a histogram notes beside a value, so that a dashboard leads to the trace; None where none is recorded."""
+    if traceparent is None or not int(traceparent[-2:], 16) & TraceFlags.SAMPLED:
+        return None
+    return {"trace_id": traceparent.split("-")[1]}
+
+
 def _traceparent(context: SpanContext) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 

@@ -44,7 +44,7 @@ def read_candles(path: str | Path, pair: str, timeframe: str) -> CheckedCandles:
     without a needed column, or with more than 5 % bad rows.
     """
     path = Path(path)
-    raw = _read(path, pair)
+    raw = read_raw(path, pair)
     own = _own_timeframe(path, raw.open_time, timeframe)
     checked = check_candles(pair, own, raw.open_time, *raw.values)
     quarantined = tuple(
@@ -63,7 +63,8 @@ def read_candles(path: str | Path, pair: str, timeframe: str) -> CheckedCandles:
     return CheckedCandles(series, quarantined, checked.gaps)
 
 
-def _read(path: Path, pair: str) -> RawCandles:
+def read_raw(path: Path, pair: str) -> RawCandles:
+    """The rows of the file as they are, unchecked. Raises `ConfigError` when they cannot be read."""
     end = ending(path)
     formats = f"a file ending in {', '.join(READERS)}"
     if path.is_dir():

@@ -12,7 +12,7 @@ from tests.unit.kernel.bus.test_bus import BOT, QUICK, candle, report, settled, 
 
 from tradewind.kernel.bus.dead_letters import dead_letters, give_again
 from tradewind.kernel.bus.redis import RedisBus
-from tradewind.kernel.bus.redis_streams import Pace, Sender, adding, connection, stream_of
+from tradewind.kernel.bus.redis_streams import Pace, Sender, adding, connection, letters_of, stream_of
 from tradewind.kernel.resilience import Circuit, Dependencies
 from tradewind.kernel.telemetry.metrics import Metrics
 
@@ -397,6 +397,7 @@ async def test_a_server_that_takes_no_scripts_is_no_trouble(process, client):
 async def test_how_far_behind_a_service_is_can_be_measured(process, client):
     """What it has not had, and what it has not done."""
     metrics = Metrics()
+    await client.hset(letters_of(BOT, "portfolio"), "some message", b"put aside")
     bus, mailbox = await process(("portfolio", EVENTS), metrics=metrics)
     await bus.publish([report(n) for n in range(1, 8)])
     got = await take(mailbox, 7)
@@ -407,6 +408,8 @@ async def test_how_far_behind_a_service_is_can_be_measured(process, client):
         return metrics.registry.get_sample_value("tradewind_bus_lag_messages", labels) == 4
 
     await until(behind)
+    labels = {"bot": BOT, "service": "portfolio"}
+    assert metrics.registry.get_sample_value("tradewind_dead_letter_messages", labels) == 1
 
 
 async def test_a_bus_cannot_be_joined_late(process):

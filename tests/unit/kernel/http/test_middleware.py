@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from fastapi.responses import StreamingResponse
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.openmetrics.exposition import generate_latest
 
 from tradewind.kernel.http.middleware import RequestMiddleware
 from tradewind.kernel.telemetry.logging import logger_for
@@ -35,9 +36,13 @@ async def nothing():
     return {"type": "http.request", "body": b""}
 
 
-def wrapped(tracer):
+def wrapped(tracer, metrics=None):
     context = SimpleNamespace(
-        log=logger_for("portfolio", "default/x"), tracer=tracer, service="portfolio", key="default/x", metrics=Metrics()
+        log=logger_for("portfolio", "default/x"),
+        tracer=tracer,
+        service="portfolio",
+        key="default/x",
+        metrics=metrics or Metrics(),
     )
     return RequestMiddleware(answer, context)
 
@@ -81,3 +86,14 @@ async def test_with_tracing_on_a_request_is_a_span_below_its_caller():
     assert span.attributes["http.response.status_code"] == 200
     assert f"{span.parent.span_id:016x}" == "b" * 16
     assert seen["state"]["traceparent"] == f"00-{'a' * 32}-{span.context.span_id:016x}-01"
+
+
+async def test_the_time_of_a_request_leads_to_its_trace():
+    """Where traces are recorded; where they are not there is nothing to lead to."""
+    tracing = Tracing(InMemorySpanExporter(), "0", "default")
+    for tracer, found in ((tracing.tracer("portfolio"), 1), (Tracing(None, "0", "default").tracer("portfolio"), 0)):
+        metrics = Metrics()
+        middleware = wrapped(tracer, metrics)
+        await middleware(scope([(b"traceparent", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01")]), nothing, ignore)
+        text = generate_latest(metrics.registry).decode()
+        assert text.count('{trace_id="' + "a" * 32 + '"}') == found

@@ -13,6 +13,7 @@ import yaml
 from tradewind import catalog
 from tradewind.contracts.api.document import parse_bot
 from tradewind.domain.errors import ConfigErrors
+from tradewind.domain.health import DISK_WARNING
 from tradewind.kernel.security import load_service_key, load_simulated_venue_key
 from tradewind.kernel.settings import GatewaySettings
 from tradewind_operator.manifests import (
@@ -157,6 +158,8 @@ def test_state_lies_on_a_volume_only_where_nothing_else_keeps_it(rendered, pods)
         found = rendered({"storage_wired": wired, "storage_class": "fast"}, profile="Minimal")
         claim = found["PersistentVolumeClaim", "momentum-state"]
         assert claim["spec"]["storageClassName"] == "fast"
+        size = claim["spec"]["resources"]["requests"]["storage"]
+        assert int(size.removesuffix("Gi")) * 2**30 > 1.5 * DISK_WARNING, "an empty volume is no alarm"
         pod = pods(profile="Minimal")["bot"]
         assert {"persistentVolumeClaim": {"claimName": "momentum-state"}, "name": "state"} in pod["volumes"]
         assert "initContainers" not in pod

@@ -73,7 +73,8 @@ class AccountTrades:
         """Every trade since the mark, oldest first in each pair; raises rather than to leave one out."""
         self._read = {}
         fills: list[Fill] = []
-        for pair in self._pairs:
+        # What a venue has taken off its list it tells nothing of, and would refuse the question.
+        for pair in (pair for pair in self._pairs if pair in self._client.markets):
             trades = await self._trades(pair)
             if not self._row.id_in_trades:
                 await self._learn_names(trades, pair)

@@ -5,6 +5,9 @@ The clients are ccxt's, unmodified, over a scripted session: what is not in `ses
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 from tests.unit.execution.adapters.ccxt.scripted import PAIR, Reply, a_stop, a_target, an_order, binance_order
 
@@ -12,7 +15,7 @@ from tradewind.domain.order import Leg, Side, client_order_id
 from tradewind.execution.adapters.ccxt.allowance import Allowance
 from tradewind.execution.live_venue import TOO_MANY_REQUESTS, NotTakenError
 from tradewind.kernel.budget_counts import Told
-from tradewind.kernel.budgets import Budgets, BudgetSpentError
+from tradewind.kernel.budgets import Budgets, BudgetSpentError, Waiting
 from tradewind.kernel.ccxt_client import ClientSettings
 from tradewind.kernel.resilience import Dependencies, vital
 from tradewind.kernel.shared_counts import SharedCounts
@@ -46,13 +49,19 @@ def join(open_venue):
 
 @pytest.fixture(params=["memory", "redis"])
 async def two_budgets(request):
-    """The budgets of two bots at one address: of one process without Redis, of two with it."""
+    """The budgets of two bots at one address: of one process without Redis, of two with it.
+
+    No window of ten seconds ends while a test counts in it: one clock stands still, and the server's is waited for.
+    """
     if request.param == "memory":
-        budgets = Budgets()
+        budgets = Budgets(waiting=Waiting(now=lambda: 1000.0))
         yield budgets, budgets
         return
     url = request.getfixturevalue("redis_server").url
     both = [Budgets(SharedCounts(url, name, Dependencies())) for name in ("one", "two")]
+    left = 10 - time.time() % 10
+    if left < 2:
+        await asyncio.sleep(left)
     yield both
     for budgets in both:
         await budgets.close()

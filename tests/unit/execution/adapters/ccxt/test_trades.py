@@ -21,6 +21,7 @@ class Exchange:
         self.asked: list[tuple[str, object]] = []
         self.questions: list[tuple[str, list[str]]] = []
         self.fail: str | None = None
+        self.markets: dict[str, object] = {BTC: {}, ETH: {}}
 
     async def run(self, request: Any) -> Any:
         return await request()
@@ -134,3 +135,14 @@ async def test_reading_that_fails_half_way_answers_nothing(exchange: Exchange, t
         await trades.read()
     exchange.fail = None
     assert await read(trades) == [(BTC, "1", "first")]
+
+
+async def test_a_pair_that_the_venue_no_longer_lists_is_not_asked_for(
+    exchange: Exchange, trades: AccountTrades
+) -> None:
+    """The question would be refused, and with it the account would never be known."""
+    exchange.add(BTC, 1, "7", "first")
+    del exchange.markets[ETH]
+
+    assert await read(trades) == [(BTC, "1", "first")]
+    assert [pair for pair, _ in exchange.asked] == [BTC]
