@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 from tests.charts.rendering import chart_programs
 from tests.cluster.pins import ToolchainError
+from tests.required import lacking
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +17,7 @@ def programs():
     try:
         return chart_programs()
     except ToolchainError as error:
-        if os.environ.get("TRADEWIND_REQUIRE_CLUSTER") == "1":
-            pytest.fail(f"TRADEWIND_REQUIRE_CLUSTER=1, and a program is missing: {error}", pytrace=False)
-        pytest.skip(f"a program is missing: {error}")
+        lacking("TRADEWIND_REQUIRE_CLUSTER", "a program is missing", error)
 
 
 @pytest.fixture(params=["helm", "helm4"])

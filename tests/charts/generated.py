@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.charts.dashboards import dashboards
+from tests.charts.objectives import objectives
 from tests.charts.reference import reference
 from tests.charts.rendering import chart_programs, template
 from tests.charts.schema import schema
@@ -30,8 +32,10 @@ def chart_files() -> dict[Path, str]:
     return {
         CHART / "files" / "tradingbots.yaml": (ROOT / "manifests" / "crds" / "tradingbots.yaml").read_text(),
         CHART / "files" / "services.yaml": services(),
+        CHART / "rules" / "objectives.yaml": objectives(),
         CHART / "values.schema.json": schema(described),
         ROOT / "docs" / "reference" / "chart-values.md": reference(described),
+        **dashboards(),
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from tests.charts.rendering import one, render
 from tests.cluster.processes import LOOPBACK, Process, reserved_ports
+from tests.required import lacking
 from tests.servers.programs import MissingServerError, redis_program
 
 from tradewind.kernel.addresses import shared_addresses
@@ -32,7 +33,7 @@ def server(rendered, tmp_path):
     try:
         program = redis_program()
     except MissingServerError as error:
-        pytest.skip(f"a server is missing: {error}")
+        lacking("TRADEWIND_REQUIRE_SERVERS", "a server is missing", error)
     arguments, secret = rendered
     (tmp_path / "redis.conf").write_text(secret["redis.conf"])
     places = {"/etc/redis/redis.conf": str(tmp_path / "redis.conf"), "/data": str(tmp_path)}

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from tests.charts.rendering import EVERYTHING, one, pods, render
+from tests.charts.rendering import EVERYTHING, RefusedError, one, pods, render
 from tests.charts.values import CHART, ROOT
 
 from tradewind import catalog
@@ -96,6 +96,26 @@ def test_both_ways_judge_by_the_same_rules(helm):
     ]
     assert one(objects, "PrometheusRule", "tradewind")["spec"]["groups"] == shipped
     assert len(shipped) >= 2
+
+
+def test_alerts_link_to_where_runbooks_can_be_read(helm):
+    """Whoever has the repository on a page of their own names it once, for both ways."""
+    options = ("alerts.runbooks=https://docs.example/runbooks",)
+    objects = render(helm, *options, api_versions=("monitoring.coreos.com/v1",))
+    data = one(objects, "ConfigMap", "tradewind-prometheus")["data"]
+    shipped = [yaml.safe_load(text)["groups"] for name, text in data.items() if name != "prometheus.yml"]
+    groups = [group for file in shipped for group in file] + one(objects, "PrometheusRule", "tradewind")["spec"][
+        "groups"
+    ]
+    found = {
+        rule["annotations"]["runbook_url"] == f"https://docs.example/runbooks/{rule['alert']}.md"
+        for group in groups
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert found == {True}
+    with pytest.raises(RefusedError, match="runbooks"):
+        render(helm, "alerts.runbooks=https://docs.example/runbooks/")
 
 
 def test_dashboards_reach_a_grafana_of_the_house_and_that_of_the_chart(helm):

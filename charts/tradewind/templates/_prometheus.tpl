@@ -1,3 +1,9 @@
+{{/* The text of a file of rules, given (list . PATH): alerts link to where their runbooks can be read. */}}
+{{- define "tradewind.rules" -}}
+{{- $root := first . -}}
+{{- $root.Files.Get (last .) | replace "runbook_url: docs/runbooks/" (printf "runbook_url: %s/" $root.Values.alerts.runbooks) -}}
+{{- end -}}
+
 {{/* Every port of a pod answers with the metrics of the whole process, so one port of each is read: that of the first
 service in it (files/services.yaml, made from the plan of each profile). The labels of targets are those that the
 Prometheus operator's monitors give, so that rules and dashboards hold for both. */}}

@@ -24,6 +24,9 @@ from tradewind_operator.manifests.site import Manifest, Site
 STATE = "state"
 STATE_DIRECTORY = "/var/lib/tradewind"
 STATE_SIZE = "1Gi"
+"""Of what a pod may write that is gone with it."""
+CLAIM_SIZE = "10Gi"
+"""Of the volume of a bot: with less than 5 GB left its health falls, below 1 GB it is an alarm (domain/health.py)."""
 STORAGE_DIRECTORY = "/run/tradewind/storage"
 
 
@@ -99,7 +102,7 @@ def state_claim(bot: TradingBot, site: Site) -> Manifest:
     """The PersistentVolumeClaim of a bot that keeps its state on a volume of its own."""
     claim: Manifest = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": STATE_SIZE}},
+        "resources": {"requests": {"storage": CLAIM_SIZE}},
     }
     if site.storage_class is not None:
         claim["storageClassName"] = site.storage_class
