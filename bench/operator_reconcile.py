@@ -15,17 +15,13 @@ The control plane plays the kubelets too (kwok), so Deployments become pods whil
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import math
 import os
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.measured import Figure, options, report  # noqa: E402
 from tests.cluster.control_plane import ControlPlane  # noqa: E402
 from tests.cluster.operators import Operator, bot, define, grant, resident_mebibytes  # noqa: E402
 
@@ -45,26 +42,6 @@ from tradewind_operator.reconciler import STATUS_MANAGER  # noqa: E402
 
 SITE = Site(image="bench", operator_namespace="bench", storage_wired=False, version="0")
 DEFAULT_LEASE = {"lease_duration": "9", "conditions_interval": "30"}
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A figure, and what is asked of it."""
-
-    figure: float
-    at_least: float = -math.inf
-    below: float = math.inf
-
-    @property
-    def reached(self) -> bool:
-        """Whether it is what is asked."""
-        return self.at_least <= self.figure < self.below
-
-    def __str__(self) -> str:
-        bounds = [f"at least {self.at_least:g}"] * math.isfinite(self.at_least)
-        bounds += [f"below {self.below:g}"] * math.isfinite(self.below)
-        asked = f" (goal {' and '.join(bounds)}{'' if self.reached else ': MISSED'})" if bounds else ""
-        return f"{self.figure}{asked}"
 
 
 class Bench:
@@ -133,7 +110,7 @@ class Bench:
             await asyncio.sleep(2)
 
 
-async def cold(bench: Bench, count: int) -> dict[str, Any]:
+async def cold(bench: Bench, count: int) -> list[Figure]:
     """Objects a second of the operator and of a bare client."""
     ours, theirs = bench.namespace("bench"), bench.namespace("bare")
     names = [f"bot-{number:04d}" for number in range(count)]
@@ -165,15 +142,15 @@ async def cold(bench: Bench, count: int) -> dict[str, Any]:
     await bench.quiet(ours)
     resident = resident_mebibytes(_pid(operator))
     operator.stop()
-    return {
-        "bots": count,
-        "objects": len(bare),
-        "operator objects per second": round(len(bare) / seconds, 1),
-        "bare client objects per second": round(len(bare) / bare_seconds, 1),
-        "ratio": Goal(round(bare_seconds / seconds, 3), at_least=0.7),
-        "children": wanted,
-        "resident MiB": Goal(round(resident, 1), below=250.0),
-    }
+    return [
+        Figure("bots", count),
+        Figure("objects", len(bare)),
+        Figure("operator", len(bare) / seconds, "objects/s"),
+        Figure("bare client", len(bare) / bare_seconds, "objects/s"),
+        Figure("ratio", bare_seconds / seconds, goal=0.7),
+        Figure("children", wanted),
+        Figure("resident", resident, "MiB", 250.0, at_most=True),
+    ]
 
 
 async def _bare_objects(bench: Bench, namespace: str) -> list[tuple[Resource, dict[str, Any]]]:
@@ -216,7 +193,7 @@ async def _note_status(bench: Bench, namespace: str, reported: set[str]) -> None
                 reported.add(event["object"]["metadata"]["name"])
 
 
-async def latency(bench: Bench, count: int) -> dict[str, Any]:
+async def latency(bench: Bench, count: int) -> list[Figure]:
     """Seconds from the apply of a Full bot to its last child."""
     namespace = bench.namespace("latency")
     operator = bench.operator(namespace).lead()
@@ -241,7 +218,7 @@ async def latency(bench: Bench, count: int) -> dict[str, Any]:
         task.cancel()
     operator.stop()
     seconds = [max(created[name].values()) - applied[name] for name in applied]
-    return {"bots": count, "children of each": wanted, **_percentiles(seconds, p99=1.0)}
+    return [Figure("bots", count), Figure("children of each", wanted), *_percentiles(seconds, p99=1.0)]
 
 
 async def _note(bench: Bench, resource: Resource, namespace: str, created: dict[str, dict[str, float]]) -> None:
@@ -255,7 +232,7 @@ async def _note(bench: Bench, resource: Resource, namespace: str, created: dict[
                 created.setdefault(name, {})[f"{resource.kind}/{metadata['name']}"] = time.monotonic()
 
 
-async def drift(bench: Bench, count: int) -> dict[str, Any]:
+async def drift(bench: Bench, count: int) -> list[Figure]:
     """Seconds until a child that was edited or deleted by hand is as it was."""
     namespace = bench.namespace("drift")
     operator = bench.operator(namespace).lead()
@@ -289,7 +266,7 @@ async def drift(bench: Bench, count: int) -> dict[str, Any]:
         await bench.until(f"{child['kind']} {name} is put right", right, 30)
         seconds.append(time.monotonic() - began)
     operator.stop()
-    return {"edits and deletions": count, **_percentiles(seconds, p99=2.0)}
+    return [Figure("edits and deletions", count), *_percentiles(seconds, p99=2.0)]
 
 
 async def _rendered(bench: Bench, namespace: str) -> dict[Any, Any]:
@@ -298,7 +275,7 @@ async def _rendered(bench: Bench, namespace: str) -> dict[Any, Any]:
     return manifests(model_of(example), example, SITE)
 
 
-async def steady(bench: Bench, count: int) -> dict[str, Any]:
+async def steady(bench: Bench, count: int) -> list[Figure]:
     """What the operator writes in a minute in which nothing happens."""
     namespace = bench.namespace("steady")
     operator = bench.operator(namespace).lead()
@@ -316,18 +293,18 @@ async def steady(bench: Bench, count: int) -> dict[str, Any]:
     after = {one["metadata"]["uid"]: one["metadata"]["resourceVersion"] for one in await bench.children(namespace)}
     mine = [one for one in bench.plane.writes(since) if one.user_agent.startswith("tradewind-operator")]
     operator.stop()
-    return {
-        "bots": count,
-        "seconds": 60,
-        "writes but the Lease": Goal(sum(not one.resource.startswith("leases") for one in mine), below=1),
-        "writes of the Lease": sum(one.resource.startswith("leases") for one in mine),
-        "children whose resourceVersion changed": Goal(
-            sum(after.get(uid) != version for uid, version in before.items()), below=1
-        ),
-    }
+    lease = [one for one in mine if one.resource.startswith("leases")]
+    changed = sum(after.get(uid) != version for uid, version in before.items())
+    return [
+        Figure("bots", count),
+        Figure("for", 60, "s"),
+        Figure("writes but the Lease", len(mine) - len(lease), goal=0, at_most=True),
+        Figure("writes of the Lease", len(lease)),
+        Figure("children whose resourceVersion changed", changed, goal=0, at_most=True),
+    ]
 
 
-async def failover(bench: Bench, count: int) -> dict[str, Any]:
+async def failover(bench: Bench, count: int) -> list[Figure]:
     """Seconds from SIGKILL of the leader until another one has reconciled a change."""
     namespace = bench.namespace("failover")
     leader = bench.operator(namespace, identity=f"first-{os.getpid()}").lead()
@@ -347,16 +324,18 @@ async def failover(bench: Bench, count: int) -> dict[str, Any]:
         seconds.append(time.monotonic() - began)
         leader = standby
     leader.stop()
-    return {"kills": count, **_percentiles(seconds, longest=15.0)}
+    return [Figure("kills", count), *_percentiles(seconds, longest=15.0)]
 
 
-def _percentiles(
-    seconds: Sequence[float], *, p99: float = math.inf, longest: float = math.inf
-) -> dict[str, float | Goal]:
+def _percentiles(seconds: Sequence[float], *, p99: float | None = None, longest: float | None = None) -> list[Figure]:
     """With what is asked of the 99th percentile and of the longest, in seconds."""
     ordered = sorted(seconds)
-    nth = {share: round(ordered[math.ceil(share * len(ordered)) - 1], 3) for share in (0.5, 0.99, 1.0)}
-    return {"p50 s": nth[0.5], "p99 s": Goal(nth[0.99], below=p99), "max s": Goal(nth[1.0], below=longest)}
+    nth = {share: ordered[math.ceil(share * len(ordered)) - 1] for share in (0.5, 0.99, 1.0)}
+    return [
+        Figure("p50", nth[0.5], "s"),
+        Figure("p99", nth[0.99], "s", p99, at_most=True),
+        Figure("longest", nth[1.0], "s", longest, at_most=True),
+    ]
 
 
 def _pid(operator: Operator) -> int:
@@ -365,7 +344,7 @@ def _pid(operator: Operator) -> int:
     return pid
 
 
-PARTS: dict[str, tuple[Callable[[Bench, int], Awaitable[dict[str, Any]]], int]] = {
+PARTS: dict[str, tuple[Callable[[Bench, int], Awaitable[list[Figure]]], int]] = {
     "cold": (cold, 1000),
     "latency": (latency, 100),
     "drift": (drift, 100),
@@ -374,19 +353,13 @@ PARTS: dict[str, tuple[Callable[[Bench, int], Awaitable[dict[str, Any]]], int]] 
 }
 
 
-async def main() -> None:
-    """Run the parts that were asked for and print what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+async def main() -> int:
+    """Run the parts that were asked for and print what was measured; 1 where a goal was not reached."""
+    parser = options(__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="which parts (default: all)")
     parser.add_argument("--bots", type=int, help="another number of bots, edits or kills than the part's own")
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
     chosen = parser.parse_args()
-    cores = os.cpu_count()
-    print(
-        f"machine: {platform.processor() or platform.machine()}, {cores} cores, load {os.getloadavg()[0]:.1f}",
-        file=sys.stderr,
-    )
-    found: dict[str, Any] = {}
+    code = 0
     for part in chosen.parts or PARTS:
         measure, count = PARTS[part]
         # One each, or a part would be measured beside the thousands of pods that another has left.
@@ -396,18 +369,11 @@ async def main() -> None:
         ):
             define(plane)
             bench = Bench(plane, Path(folder))
-            found[part] = await measure(bench, chosen.bots or count)
+            figures = await measure(bench, chosen.bots or count)
             await bench.client.close()
-        if chosen.output == "text":
-            print(part, *(f"  {name}: {value}" for name, value in found[part].items()), sep="\n", flush=True)
-    if chosen.output == "json":
-        print(json.dumps(found, indent=2, default=lambda goal: goal.figure))
-    missed = [
-        name for figures in found.values() for name, one in figures.items() if isinstance(one, Goal) and not one.reached
-    ]
-    if missed:
-        raise SystemExit(f"goals missed: {', '.join(missed)}")
+        code |= report(part, figures, chosen.output)
+    return code
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    sys.exit(asyncio.run(main()))

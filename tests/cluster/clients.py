@@ -6,15 +6,17 @@ would see.
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
+import select
 import ssl
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 from tests.cluster.components import API_SERVER, Layout
 from tests.cluster.processes import LOOPBACK
 
@@ -38,13 +40,15 @@ class KubectlError(Exception):
 
 
 class AdministratorClient:
-    """Requests by the certificate of the administrator, each on a connection of its own."""
+    """Requests by the certificate of the administrator, each thread on a connection that it keeps."""
 
     def __init__(self, layout: Layout) -> None:
         keys = layout.certificates
         self._port = layout.ports[API_SERVER]
         self._context = ssl.create_default_context(cafile=str(keys / "authority.crt"))
         self._context.load_cert_chain(keys / "admin.crt", keys / "admin.key")
+        self._of_thread = threading.local()
+        self._kept: list[http.client.HTTPSConnection] = []
 
     def request(self, method: str, path: str, body: object = None, kind: str = "application/json") -> tuple[int, Any]:
         """Status and content (decoded where it is JSON) of one request; `body` is sent as JSON of content type `kind`.
@@ -53,14 +57,34 @@ class AdministratorClient:
             OSError: the API server cannot be reached, or does not answer for 30 s.
             http.client.HTTPException: it went away before the answer was whole.
         """
-        connection = http.client.HTTPSConnection(LOOPBACK, self._port, context=self._context, timeout=30)
-        with contextlib.closing(connection):
+        connection = self._connection()
+        try:
             content = None if body is None else json.dumps(body)
             connection.request(method, path, content, {"Content-Type": kind, "Accept": "application/json"})
             answer = connection.getresponse()
             text = answer.read()
-            is_json = answer.headers.get_content_type() == "application/json"
-            return answer.status, json.loads(text) if is_json else text.decode()
+        except BaseException:
+            connection.close()
+            raise
+        is_json = answer.headers.get_content_type() == "application/json"
+        return answer.status, orjson.loads(text) if is_json else text.decode()
+
+    def _connection(self) -> http.client.HTTPSConnection:
+        """The connection of this thread; where the API server has ended it, the next request makes it anew."""
+        kept = getattr(self._of_thread, "connection", None)
+        if kept is None:
+            kept = http.client.HTTPSConnection(LOOPBACK, self._port, context=self._context, timeout=30)
+            self._of_thread.connection = kept
+            self._kept.append(kept)
+        # Between an answer and the next request an API server says nothing but that it ends the connection.
+        if kept.sock is not None and select.select([kept.sock], [], [], 0)[0]:
+            kept.close()
+        return kept
+
+    def close(self) -> None:
+        """Ends the connections of all threads."""
+        for connection in self._kept:
+            connection.close()
 
     def create(self, path: str, body: Mapping[str, object]) -> Any:
         """Creates an object at `path`; returns it as it was stored.

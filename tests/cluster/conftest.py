@@ -9,7 +9,6 @@ makes that a failure: a check that silently did not happen is none.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.cluster.operators import Cluster, Operator, define, grant, volumes
 from tests.cluster.pins import CHART_TOOLS, TOOLS, ToolchainError
 from tests.cluster.proxy import Proxy
 from tests.cluster.toolchain import find_programs, present_programs, say
+from tests.required import lacking
 
 HERE = Path(__file__).parent
 BUILD_PATIENCE = 2400
@@ -56,9 +56,7 @@ def _found(request, tools):
         with capture.global_and_fixture_disabled():
             return find_programs(tools, progress=say)
     except ToolchainError as error:
-        if os.environ.get("TRADEWIND_REQUIRE_CLUSTER") == "1":
-            pytest.fail(f"TRADEWIND_REQUIRE_CLUSTER=1, and there is no control plane: {error}", pytrace=False)
-        pytest.skip(f"no control plane: {error}")
+        lacking("TRADEWIND_REQUIRE_CLUSTER", "there is no control plane", error)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +71,7 @@ def namespace(control_plane):
     """A namespace of its own for one test; what is in it goes with it."""
     name = control_plane.create_namespace()
     yield name
-    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+    control_plane.delete_namespace(name)
 
 
 @pytest.fixture

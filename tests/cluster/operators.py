@@ -11,7 +11,6 @@ import os
 import re
 import signal
 import sys
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -24,6 +23,7 @@ from typing import Any
 import yaml
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.processes import Process
+from tests.cluster.waiting import tries
 from tests.contract.install import rights
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +45,14 @@ KINDS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "Job": "/apis/batch/v1/namespaces/{}/jobs",
 }
+_ROLES = "/apis/rbac.authorization.k8s.io/v1"
+_RIGHTS = {
+    "ServiceAccount": KINDS["ServiceAccount"],
+    "ClusterRole": f"{_ROLES}/clusterroles",
+    "Role": f"{_ROLES}/namespaces/{{}}/roles",
+    "RoleBinding": f"{_ROLES}/namespaces/{{}}/rolebindings",
+}
+_FORCED = "fieldManager=person&force=true"
 OURS = "labelSelector=app.kubernetes.io/managed-by%3Dtradewind-operator"
 
 
@@ -66,8 +74,7 @@ class Cluster:
     def apply(self, resource: Mapping[str, Any]) -> dict[str, Any]:
         """Server-side apply of a bot; what is stored."""
         path = f"{RESOURCE.format(resource['metadata']['namespace'])}/{resource['metadata']['name']}"
-        query = "?fieldManager=person&force=true&fieldValidation=Strict"
-        status, answer = self.plane.request("PATCH", path + query, resource, APPLY)
+        status, answer = self.plane.request("PATCH", f"{path}?{_FORCED}&fieldValidation=Strict", resource, APPLY)
         assert status in (200, 201), answer
         return dict(answer)
 
@@ -178,6 +185,8 @@ class Operator:
         tradewind = Path(sys.executable).with_name("tradewind")
         settings = [f"{name}={value}" for name, value in environment.items()]
         log = self.directory / f"operator-{self.identity}.log"
+        self._lines: list[dict[str, Any]] = []
+        self._position = 0
         self.process = Process("operator", ["/usr/bin/env", *settings, str(tradewind), "operator", "run"], log)
 
     def start(self) -> Operator:
@@ -202,14 +211,21 @@ class Operator:
 
     def lines(self, message: str | None = None, level: str | None = None) -> list[dict[str, Any]]:
         """The lines of its log, of one message or level."""
-        found = []
-        text = self.process.log.read_text() if self.process.log.exists() else ""
-        for line in text.splitlines():
+        self._read()
+        return [one for one in self._lines if message in (None, one["message"]) and level in (None, one["level"])]
+
+    def _read(self) -> None:
+        """Take in what the log has more of by now; its last line may be half written."""
+        if not self.process.log.exists():
+            return
+        with self.process.log.open("rb") as log:
+            log.seek(self._position)
+            text = log.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        self._position += len(whole)
+        for line in whole.splitlines():
             with suppress(json.JSONDecodeError):
-                one = json.loads(line)
-                if message in (None, one["message"]) and level in (None, one["level"]):
-                    found.append(one)
-        return found
+                self._lines.append(json.loads(line))
 
     def errors(self) -> list[str]:
         """What it logged as an error, or wrote without being asked (a traceback), and nobody expected."""
@@ -238,11 +254,11 @@ class Operator:
 
     def wait(self, holds: Callable[[], Any], patience: float = 90.0) -> None:
         """Until something holds of this process."""
-        end = time.monotonic() + patience
-        while not holds():
+        for _ in tries(patience):
+            if holds():
+                return
             assert self.process.pid is not None, f"the operator has ended:\n{self.process.tail(30)}"
-            assert time.monotonic() < end, f"the operator takes too long:\n{self.process.tail(30)}"
-            time.sleep(0.02)
+        raise AssertionError(f"the operator takes too long:\n{self.process.tail(30)}")
 
 
 def define(plane: ControlPlane) -> None:
@@ -258,11 +274,14 @@ def grant(plane: ControlPlane, namespace: str, home: str | None = None) -> None:
     home = home or namespace
     for document in rights():
         metadata = document["metadata"]
-        if "namespace" in metadata:
-            metadata["namespace"] = home if metadata["namespace"] == "tradewind-system" else namespace
         for subject in document.get("subjects", ()):
             subject["namespace"] = home
-        plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(document))
+        path = _RIGHTS[document["kind"]]
+        if "namespace" in metadata:
+            metadata["namespace"] = home if metadata["namespace"] == "tradewind-system" else namespace
+            path = path.format(metadata["namespace"])
+        status, answer = plane.request("PATCH", f"{path}/{metadata['name']}?{_FORCED}", document, APPLY)
+        assert status in (200, 201), answer
 
 
 def volumes(plane: ControlPlane, count: int) -> None:

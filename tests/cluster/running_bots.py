@@ -13,13 +13,13 @@ import re
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import ClientError, ClientSession, web
 from tests.cluster.operators import Cluster
 from tests.cluster.processes import Process
+from tests.cluster.waiting import tries
 
 
 class Names:
@@ -131,11 +131,12 @@ class RunningBot:
         command = ["/usr/bin/env", *variables, str(tradewind), "serve", str(manifest)]
         self.process = Process("bot", command, self._directory / "bot.log")
         self.process.start()
-        end = time.monotonic() + 60
-        while "state  " not in (text := self.process.log.read_text() if self.process.log.exists() else ""):
+        text = ""
+        for _ in tries(60):
+            if "state  " in (text := self.process.log.read_text() if self.process.log.exists() else ""):
+                break
             assert self.process.pid is not None, self.process.tail(30)
-            assert time.monotonic() < end, self.process.tail(30)
-            time.sleep(0.05)
+        assert "state  " in text, self.process.tail(30)
         for service, address in re.findall(r"^(\S+) +(http://\S+)$", text, re.MULTILINE):
             self._names.add(f"{name}-{service}", address)
         return self

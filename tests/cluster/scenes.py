@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.operators import ACCOUNT, KINDS, RESOURCE, Cluster, Operator, grant
 from tests.cluster.proxy import Proxy
+from tests.cluster.waiting import tries
 
 _OF_ONE_RUN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "namespace")
 INSTANCE = "app.kubernetes.io/instance"
@@ -30,7 +30,7 @@ def cluster_of_a_module(plane: ControlPlane) -> Iterator[Cluster]:
     namespace = plane.create_namespace()
     grant(plane, namespace)
     yield Cluster(plane, namespace)
-    plane.kubectl("delete", "namespace", namespace, "--wait=false")
+    plane.delete_namespace(namespace)
 
 
 @contextlib.contextmanager
@@ -133,14 +133,12 @@ def until(
     holds: Callable[[], bool],
     patience: float = 60.0,
     explain: Callable[[], object] = str,
-    pause: float = 0.05,
 ) -> float:
     """Waits until something holds; the seconds that took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < patience, f"after {patience:g} s it is not so that {what}: {explain()}"
-        time.sleep(pause)
-    return time.monotonic() - began
+    for waited in tries(patience):
+        if holds():
+            return waited
+    raise AssertionError(f"after {patience:g} s it is not so that {what}: {explain()}")
 
 
 def rolled_out(cluster: Cluster) -> bool:

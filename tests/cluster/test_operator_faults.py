@@ -72,7 +72,7 @@ class Scene:
 
     def recovers(self, patience=60.0):
         """Wait until everything is done, by the same process; the seconds that took."""
-        took = until("it has recovered", lambda: not self.missing(), patience, self.missing, pause=0.2)
+        took = until("it has recovered", lambda: not self.missing(), patience, self.missing)
         assert self.operator.process.pid == self.pid
         assert resident_mebibytes(self.pid) < MOST_MEBIBYTES
         return took
@@ -251,7 +251,7 @@ def test_a_namespace_that_is_being_deleted_ends_with_its_bots(cluster, proxy, tm
             cluster.wait_for(f"last-{number}", "Reconciled", "True", "Applied")
         # Its rights and its Lease are in there as well: what it is refused from now on is right.
         operator.expected_errors += ["forbidden", "not found"]
-        cluster.plane.kubectl("delete", "namespace", cluster.namespace, "--wait=false")
+        cluster.plane.delete_namespace(cluster.namespace)
         until("it is gone", lambda: _is_gone(cluster), 90, lambda: cluster.plane.kubectl("get", "namespaces"))
         before = proxy.requests
         threading.Event().wait(10)

@@ -133,7 +133,6 @@ def undisturbed(cluster, proxy, operator):
             f"turn {turn} is settled",
             lambda turn=turn: is_settled(cluster, turn),
             explain=lambda: states(cluster),
-            pause=0.25,
         )
         found = states(cluster)
         reference |= {(name, step_of(name, turn)): found.get(name, {}) for name in NAMES}
@@ -158,7 +157,6 @@ def test_after_a_kill_at_any_point_everything_is_as_if_nothing_had_been(cluster,
             "the point is reached",
             lambda turn=turn: proxy.stopped.wait(1.0) or not differences(cluster, turn, reference),
             explain=lambda turn=turn: "\n".join(differences(cluster, turn, reference)),
-            pause=0.25,
         )
         operator.kill()
         unfinished = {words.split(" ")[0] for words in differences(cluster, turn, reference)}
@@ -168,7 +166,6 @@ def test_after_a_kill_at_any_point_everything_is_as_if_nothing_had_been(cluster,
             f"turn {turn}, killed after {limit} writes, is as without a kill",
             lambda turn=turn: not differences(cluster, turn, reference),
             explain=lambda turn=turn: "\n".join(differences(cluster, turn, reference)),
-            pause=0.25,
         )
         for name in NAMES:
             if step_of(name, turn) not in ("made", "deleted"):

@@ -27,7 +27,7 @@ def restricted(control_plane):
     """A namespace that takes only pods that meet PodSecurity `restricted`."""
     name = control_plane.create_namespace("restricted", RESTRICTED)
     yield name
-    control_plane.kubectl("delete", "namespace", name, "--wait=false")
+    control_plane.delete_namespace(name)
 
 
 def apply(plane, child, namespace):

@@ -89,7 +89,7 @@ def settle(cluster):
             found, since = now, time.monotonic()
         return time.monotonic() - since > 2
 
-    until("nothing changes", quiet, pause=0.25)
+    until("nothing changes", quiet)
 
 
 def writes(cluster, since):
@@ -138,7 +138,6 @@ def test_what_somebody_edits_is_put_right_and_nothing_else_is_written(cluster, o
             lambda kind=kind, name=name, right=right: essence(cluster.get(kind, name)) == right,
             patience=60,
             explain=lambda kind=kind, name=name, right=right: f"{essence(cluster.get(kind, name))} is not {right}",
-            pause=0.01,
         )
     for kind, name in EDITS:
         if kind == "PersistentVolumeClaim":
@@ -149,7 +148,6 @@ def test_what_somebody_edits_is_put_right_and_nothing_else_is_written(cluster, o
             f"{kind} {name} is there again",
             lambda kind=kind, name=name, uid=uid, right=right: is_new(cluster.get(kind, name), uid, right),
             patience=60,
-            pause=0.01,
         )
     assert keys.keys() == keys_of(cluster, "full-0").keys()
     touched = {
@@ -289,7 +287,7 @@ def test_bots_elsewhere_are_left_alone(cluster, operator):
     look_at(cluster, "standard-1")
     path = f"/apis/tradewind.dev/v1alpha1/namespaces/{elsewhere}/tradingbots/stray"
     assert cluster.plane.request("GET", path)[1] == resource
-    cluster.plane.kubectl("delete", "namespace", elsewhere, "--wait=false")
+    cluster.plane.delete_namespace(elsewhere)
 
 
 def test_a_bot_that_is_taken_out_of_reconciliation_is_not_touched(cluster, operator):

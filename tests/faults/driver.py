@@ -58,6 +58,7 @@ class Market:
         handlers = {MESSAGES[name]: _ignore for name in catalog.service("market-data").handles}
         answers = {
             "instruments": self._instruments,
+            "known_instruments": self._instruments,
             "closes": self._closes,
             "closes_by_tick": self._none,
             "settled": self._nothing,

@@ -20,6 +20,7 @@ from tests.node.installing import install
 from tests.node.machine import MachineError, require_machine
 from tests.node.node import Node
 from tests.node.sandbox import disk_directory
+from tests.required import lacking
 
 HERE = Path(__file__).parent
 BUILD_PATIENCE = 3600
@@ -46,9 +47,7 @@ def means(request):
             require_machine(say)
             return find_programs((*TOOLS, *NODE_TOOLS), say), built_images(say)
     except (MachineError, ToolchainError, ImageError) as error:
-        if os.environ.get("TRADEWIND_REQUIRE_NODE") == "1":
-            pytest.fail(f"TRADEWIND_REQUIRE_NODE=1, and there is no node: {error}", pytrace=False)
-        pytest.skip(f"no node: {error}")
+        lacking("TRADEWIND_REQUIRE_NODE", "there is no node", error)
 
 
 @pytest.fixture(scope="session")

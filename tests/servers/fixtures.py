@@ -7,10 +7,10 @@ that a failure: a check that silently did not happen is none.
 from __future__ import annotations
 
 import itertools
-import os
 
 import asyncpg
 import pytest
+from tests.required import lacking
 from tests.servers.databases import Postgres, Sqlite, apart
 from tests.servers.programs import MissingServerError, postgres_programs, redis_program
 from tests.servers.running import PostgresServer, RedisServer
@@ -22,9 +22,7 @@ def _found(find):
     try:
         return find()
     except MissingServerError as error:
-        if os.environ.get("TRADEWIND_REQUIRE_SERVERS") == "1":
-            pytest.fail(f"TRADEWIND_REQUIRE_SERVERS=1, and a server is missing: {error}", pytrace=False)
-        pytest.skip(f"a server is missing: {error}")
+        lacking("TRADEWIND_REQUIRE_SERVERS", "a server is missing", error)
 
 
 @pytest.fixture(scope="session")

@@ -190,7 +190,8 @@ def compose_execution(process: BotProcess) -> None:
     """Execution alone, as in profile Standard."""
 
     async def ask(service: str, question: str) -> Any:
-        assert (service, question) == ("market-data", "instruments")
+        assert service == "market-data"
+        assert question in ("instruments", "known_instruments")
         return dict(INSTRUMENTS)
 
     process.add("execution", execution.build, ask)
@@ -200,7 +201,8 @@ def compose_trading(process: BotProcess, script: list[Step], closes: dict[str, f
     """Portfolio and, in the engine's place, who decides."""
 
     async def ask(service: str, question: str, **parameters: Any) -> Any:
-        return {"instruments": dict(INSTRUMENTS), "closes_by_tick": [], "closes": {**PRICES, **closes}}[question]
+        prices = {**PRICES, **closes}
+        return {"known_instruments": dict(INSTRUMENTS), "closes_by_tick": [], "closes": prices}[question]
 
     async def positions() -> Any:
         return await process.runners["portfolio"].answers["snapshot"]()
