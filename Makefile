@@ -55,8 +55,8 @@ render: setup ## print what the bot would run
 
 # --------------------------------------------------------------------------------------------------------- changing it
 
-# One more than the cores that it should be quick on: much of it waits for time or for programs.
-WORKERS ?= 3
+# Two more than the cores that it should be quick on: whole bots wait more than they compute.
+WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 WHOLE := tests/topology tests/cluster tests/faults tests/simulation
 
@@ -67,8 +67,7 @@ test: setup ## every test; each line of the domain is run by one of its own
 	@# The tracer makes all that runs under it twice as slow, so only the tests of the domain have it.
 	$(PYTEST) --cov=tradewind.domain --cov-report= tests/unit/domain
 	@$(BIN)/coverage report --fail-under=100 | sed -n 's/^TOTAL/domain/p'
-	$(PYTEST) $(addprefix --ignore=,tests/unit/domain $(WHOLE)) tests
-	$(PYTEST) $(WHOLE)
+	$(PYTEST) --ignore=tests/unit/domain tests
 
 .PHONY: coverage
 coverage: setup ## what no test runs, of everything (at least 90 % is run)

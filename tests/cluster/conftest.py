@@ -28,11 +28,10 @@ BUILD_PATIENCE = 2400
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Tests with a control plane come last: whoever broke something simple learns of it in seconds."""
+    """The first tests of all may have to wait for the programs."""
     ours = [item for item in items if item.path.is_relative_to(HERE)]
     if not ours:
         return
-    items.sort(key=lambda item: item.path.is_relative_to(HERE))
     missing = len(present_programs(TOOLS, lambda _: None)) < sum(len(tool.packages) for tool in TOOLS)
     for item in ours:
         if missing and item.get_closest_marker("timeout") is None:
