@@ -14,6 +14,20 @@ from enum import StrEnum
 from tradewind.domain.money import ZERO
 
 
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One (strategy, timeframe) with its share of the strategy's weight."""
+
+    strategy: str
+    timeframe: str
+    weight: Decimal
+
+    @property
+    def name(self) -> str:
+        """As it stands in a decision."""
+        return f"{self.strategy}/{self.timeframe}"
+
+
 class ConsensusRule(StrEnum):
     """How votes become one answer."""
 
@@ -72,6 +86,12 @@ def consensus(votes: Sequence[Vote], rule: ConsensusRule, minimum: Decimal, side
     return Consensus(
         score, enter=agreed and not missing and score >= minimum, leave=leave, missing=missing, since=since
     )
+
+
+def entry_tag(voters: Sequence[Voter], votes: Sequence[Vote], side: str = "Long") -> str:
+    """The strategies that are for `side`, joined by `+`: the tag of an entry. `votes` are in the order of `voters`."""
+    names = [voter.strategy for voter, vote in zip(voters, votes, strict=True) if vote.stance == side]
+    return "+".join(dict.fromkeys(names))
 
 
 def _sum(weights: Iterable[Decimal]) -> Decimal:

@@ -12,21 +12,21 @@ from typing import Any
 
 from tradewind.contracts.api.v1alpha1 import Mode
 from tradewind.contracts.messages import Bracket, CandleClosed, CycleCompleted
+from tradewind.contracts.rules import rules_of, voters_of
 from tradewind.domain.consensus import Consensus
 from tradewind.domain.decision import Amend, Decision, Enter, Exit, HeldPosition, PairView, decide, decision_id
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument
-from tradewind.domain.money import ONE, ZERO, decimal_of
+from tradewind.domain.money import decimal_of
 from tradewind.domain.order import Leg
 from tradewind.domain.risk import RiskView, limits_used, refusals
-from tradewind.domain.sizing import Funds
+from tradewind.domain.standing import Pending
 from tradewind.domain.timeframe import close_time
 from tradewind.engine import commands
 from tradewind.engine.journal import Entry, Journal
-from tradewind.engine.rules import rules_of, voters_of
 from tradewind.engine.stances import Stances
 from tradewind.engine.trading import TradingState
-from tradewind.engine.view import AccountView, Pending
+from tradewind.engine.view import AccountView
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 
@@ -58,20 +58,18 @@ class Cycle:
         target = bot.spec.risk.take_profit
         self._bracket = Bracket(bot.spec.risk.stop_loss, target.distance if target else None)
         self._context, self._view, self._trading = context, view, trading
-        view.reserve = self._reserve
-        self._currency = bot.spec.capital.currency
+        view.currency, view.fee = bot.spec.capital.currency, self.rules.stake.fee
         self._timeframe = bot.spec.timeframe
         self._live = bot.spec.mode is Mode.LIVE
         self.feed_trouble: Mapping[str, str] = {}
         """What is wrong with the candles of an exchange, by pair; looked at where entries go out with money."""
         self._named = lru_cache(bot.spec.pairs.names)
         """The market of an exchange goes on with every pair with which the run began."""
-        self.closes: dict[str, Decimal] = {}
         metrics, key = context.metrics, context.key
         self._cycles = metrics.cycles.labels(key)
         self._symbols = metrics.cycle_symbols.labels(key)
         self._seconds = metrics.cycle_seconds.labels(key)
-        for name in limits_used(self._account_risk(), self.rules.limits):
+        for name in limits_used(view.risk(), self.rules.limits):
             # Looked up when somebody reads the metrics, so that a cycle costs nothing more.
             metrics.limit_used.labels(key, name).set_function(partial(self._limit_used, name))
 
@@ -81,7 +79,7 @@ class Cycle:
         report = CycleReport(cycle_id=f"cycle:{time}")
         by_pair = {message.pair: message for message in candles}
         for pair, message in by_pair.items():
-            self.closes[pair] = decimal_of(message.candle.close)
+            self._view.closes[pair] = decimal_of(message.candle.close)
         sent_before = sum(map(commands.is_command, unit.messages))
         for pair in self.instruments:
             tick = by_pair.get(pair)
@@ -135,61 +133,27 @@ class Cycle:
         report.signals += sum(1 for vote in votes if vote.stance not in (None, "Flat"))
         pair_view = PairView(
             instrument=self.instruments[pair],
-            close=self.closes[pair],
+            close=view.closes[pair],
             high=decimal_of(tick.candle.high),
             votes=votes,
             position=position,
-            busy=pair in view.pending or view.closed_at.get(pair) == tick.time,
+            busy=view.busy(pair, tick.time),
             unprotected=pair in view.unprotected,
         )
-        return decide(pair_view, self._risk(trading, tick), self._funds(), self.rules)
+        return decide(pair_view, self._risk(trading, tick), view.funds(), self.rules)
 
     def _risk(self, trading: str, tick: CandleClosed) -> RiskView:
         age = inf if tick.missed else max(self._context.clock.now() - tick.occurred_at, 0.0)
         return replace(
-            self._account_risk(),
+            self._view.risk(),
             trading_state=trading,
             named=self._named(tick.pair),
             data_age=round(age, 1) if self._live else None,
             connected=tick.pair not in self.feed_trouble if self._live else None,
         )
 
-    def _account_risk(self) -> RiskView:
-        """What of it the account alone says."""
-        view = self._view
-        entering = sum(1 for pending in view.pending.values() if pending.leg is Leg.ENTRY)
-        return RiskView(
-            trading_state="",
-            score=ZERO,
-            open_positions=len(view.positions) + entering,
-            exposure=self._exposure(),
-            equity=view.equity,
-            equity_peak=view.equity_peak,
-            day_start_equity=view.day_start_equity,
-            balance_drift=view.drift,
-        )
-
     def _limit_used(self, name: str) -> float:
-        return float(limits_used(self._account_risk(), self.rules.limits)[name])
-
-    def _exposure(self) -> Decimal:
-        positions = self._view.positions.items()
-        return sum((p.amount * self.closes.get(pair, p.average_price) for pair, p in positions), self._reserved())
-
-    def _reserve(self, pair: str, amount: Decimal, price: Decimal | None) -> Decimal:
-        return amount * (price or self.closes.get(pair, ZERO)) * (ONE + self.rules.stake.fee)
-
-    def _reserved(self) -> Decimal:
-        return sum((pending.reserved for pending in self._view.pending.values()), ZERO)
-
-    def _funds(self) -> Funds:
-        view, reserved = self._view, self._reserved()
-        return Funds(
-            free=max(view.balances.get(self._currency, ZERO) - reserved, ZERO),
-            tied=sum((p.amount * p.average_price for p in view.positions.values()), reserved),
-            equity=view.equity,
-            exposure=self._exposure(),
-        )
+        return float(limits_used(self._view.risk(), self.rules.limits)[name])
 
     # -------------------------------------------------------------------------------------------------- carrying out
 
@@ -246,7 +210,7 @@ class Cycle:
                 tag=self.stances.agreeing(pair),
                 expires_at=expires_at,
             )
-            reserved = self._reserve(pair, enter.size.amount, None)
+            reserved = self._view.reserve(pair, enter.size.amount, None)
             self._view.pending[pair] = Pending(order.client_order_id, Leg.ENTRY, reserved)
             unit.publish(order)
         return True
