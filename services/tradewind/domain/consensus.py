@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 from tradewind.domain.money import ZERO
 
@@ -34,6 +35,18 @@ class ConsensusRule(StrEnum):
     WEIGHTED = "Weighted"
     MAJORITY = "Majority"
     UNANIMOUS = "Unanimous"
+
+
+StanceName = Literal["Long", "Short", "Flat"]
+
+LONG, FLAT, SHORT = 1, 0, -1
+
+_NAMES: dict[int, StanceName] = {LONG: "Long", FLAT: "Flat", SHORT: "Short"}
+
+
+def stance_name(side: int) -> StanceName:
+    """A side, 1, -1 or 0, as messages have it."""
+    return _NAMES[side]
 
 
 @dataclass(frozen=True, slots=True)

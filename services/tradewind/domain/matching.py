@@ -15,7 +15,7 @@ The functions change the `WorkingOrder`s they are given and return what happened
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -288,6 +288,24 @@ class CandleMatch:
     def _drain(self) -> list[MatchEvent]:
         events, self._events = self._events, []
         return events
+
+
+def calm_between(orders: Iterable[WorkingOrder]) -> tuple[Decimal | None, Decimal | None] | None:
+    """The prices strictly between which a whole candle may walk without any of `orders` acting; None is an open end.
+
+    None altogether where some order acts at any price, or has not yet come to rest: then every candle has to be met.
+    """
+    below: Decimal | None = None
+    above: Decimal | None = None
+    for order in orders:
+        level = order.stop_price if order.waits_for_stop else order.price
+        if level is None or not order.rested or not (order.waits_for_stop or _is_limit(order)):
+            return None
+        if (order.side is Side.SELL) is order.waits_for_stop:
+            below = level if below is None else max(below, level)
+        else:
+            above = level if above is None else min(above, level)
+    return below, above
 
 
 def acts_at(order: WorkingOrder, price: Decimal) -> bool:

@@ -31,6 +31,7 @@ from tradewind.domain.matching import (
     Matched,
     MatchEvent,
     WorkingOrder,
+    calm_between,
 )
 from tradewind.domain.money import DOWN, NEAREST, ZERO, decimal_of, round_to
 from tradewind.domain.order import Fill, OrderState, OrderType, Side
@@ -102,6 +103,10 @@ class SimulatedAccount(AccountFunds):
     def is_idle(self, pair: str) -> bool:
         """Whether a candle of `pair` can change nothing."""
         return not self._books.get(pair)
+
+    def calm_between(self, pair: str) -> tuple[Decimal | None, Decimal | None] | None:
+        """Between which prices a candle of `pair` can change nothing: see `matching.calm_between`."""
+        return calm_between(self._book(pair))
 
     def match(self, pair: str, candle: Candle, phase: str, at: int | None = None) -> Changes:
         """Meet one phase (`Open`, `Path`, `Close`) of a candle; one that was met before does nothing.

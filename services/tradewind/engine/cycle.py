@@ -14,6 +14,7 @@ from tradewind.contracts.api.v1alpha1 import Mode
 from tradewind.contracts.messages import Bracket, CandleClosed, CycleCompleted
 from tradewind.contracts.rules import rules_of, voters_of
 from tradewind.domain.consensus import Consensus
+from tradewind.domain.decided_orders import entry_decision, entry_expiry, entry_order, exit_decision, exit_order
 from tradewind.domain.decision import Amend, Decision, Enter, Exit, HeldPosition, PairView, decide, decision_id
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument
@@ -21,7 +22,6 @@ from tradewind.domain.money import decimal_of
 from tradewind.domain.order import Leg
 from tradewind.domain.risk import RiskView, limits_used, refusals
 from tradewind.domain.standing import Pending
-from tradewind.domain.timeframe import close_time
 from tradewind.engine import commands
 from tradewind.engine.journal import Entry, Journal
 from tradewind.engine.stances import Stances
@@ -105,8 +105,8 @@ class Cycle:
         if position is None or (pending is not None and pending.leg is Leg.EXIT and not again):
             return False
         # What was decided by the strategies at this tick may have come to nothing; a person may ask again.
-        attempt = 1
-        while self._exit_id(pair, time, position, attempt) in self.journal:
+        key, attempt = self._context.key, 1
+        while exit_decision(key, pair, time, position.position_id, attempt) in self.journal:
             attempt += 1
         return self._exit(pair, time, reason, None, unit, attempt=attempt)
 
@@ -171,7 +171,7 @@ class Cycle:
     def _enter(self, pair: str, time: int, enter: Enter, unit: UnitOfWork) -> bool:
         key = self._context.key
         if enter.go:
-            identity = decision_id(key, pair, time, "Enter")
+            identity = entry_decision(key, pair, time)
         else:
             # One refusal for one agreement of the strategies and one set of reasons, however many candles it lasts.
             names = refusals(enter.gates)
@@ -180,8 +180,7 @@ class Cycle:
                 self._context.metrics.gate_refusals.labels(key, name).inc()
         if identity in self.journal:
             return False
-        # The close of the candle after the next: an entry later than that is another trade.
-        expires_at = close_time(self._timeframe, close_time(self._timeframe, time)) if enter.go else None
+        expires_at = entry_expiry(self._timeframe, time) if enter.go else None
         unit.traceparent = self._span(pair, "Enter", enter.reason, None)
         self.journal.add(
             Entry(
@@ -200,24 +199,12 @@ class Cycle:
             unit,
         )
         if expires_at is not None:
-            order = commands.entry(
-                key,
-                identity,
-                pair,
-                time,
-                amount=enter.size.amount,
-                bracket=self._bracket,
-                tag=self.stances.agreeing(pair),
-                expires_at=expires_at,
-            )
+            decided = entry_order(key, identity, pair, time, amount=enter.size.amount, tag=self.stances.agreeing(pair))
+            order = commands.entry(decided, bracket=self._bracket, expires_at=expires_at)
             reserved = self._view.reserve(pair, enter.size.amount, None)
             self._view.pending[pair] = Pending(order.client_order_id, Leg.ENTRY, reserved)
             unit.publish(order)
         return True
-
-    def _exit_id(self, pair: str, time: int, position: HeldPosition, attempt: int) -> str:
-        suffix = f":{attempt}" if attempt > 1 else ""
-        return decision_id(self._context.key, pair, time, f"Exit:{position.position_id}{suffix}")
 
     def _exit(
         self,
@@ -231,22 +218,16 @@ class Cycle:
     ) -> bool:
         key = self._context.key
         position: HeldPosition = self._view.positions[pair]
-        identity = self._exit_id(pair, time, position, attempt)
+        identity = exit_decision(key, pair, time, position.position_id, attempt)
         if identity in self.journal:
             return False
         unit.traceparent = self._span(pair, "Exit", reason.value, self._view.traceparents.get(pair))
         score = float(consensus.score) if consensus else 0.0
         reasons = self.stances.reasons(pair)
         self.journal.add(Entry(identity, pair, time, "Exit", "GO", reason.value, reasons, score), unit)
-        order = commands.exit_(
-            key,
-            identity,
-            pair,
-            time,
-            amount=self.known_instruments[pair].amount(position.amount),
-            position_id=position.position_id,
-            tag=reason.value,
-        )
+        amount = self.known_instruments[pair].amount(position.amount)
+        decided = exit_order(key, identity, pair, time, amount=amount, tag=reason.value)
+        order = commands.exit_(decided, position_id=position.position_id)
         self._view.pending[pair] = Pending(order.client_order_id, Leg.EXIT)
         unit.publish(order)
         return True

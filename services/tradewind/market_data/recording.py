@@ -105,6 +105,13 @@ class Recording:
 
 def load_recording(bot: TradingBot) -> Recording:
     """Read, validate and arrange; raises `ConfigError` for what the user must mend."""
+    recording = load_candles(bot)
+    recording.ticks = ticks_of(recording.timeframe, recording.series)
+    return recording
+
+
+def load_candles(bot: TradingBot) -> Recording:
+    """As `load_recording`, without ticks: for who looks at whole series only."""
     spec = bot.spec
     checked, dropped = _source(bot, spec.pairs.include, spec.pairs.exclude)
     by_pair = {pair: one.series for pair, one in checked.items()}
@@ -118,7 +125,6 @@ def load_recording(bot: TradingBot) -> Recording:
     for pair, series in by_pair.items():
         for timeframe in timeframes_of(spec):
             recording.series[pair, timeframe] = resample(series, timeframe)
-    recording.ticks = ticks_of(spec.timeframe, recording.series)
     return recording
 
 

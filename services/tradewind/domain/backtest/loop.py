@@ -1,0 +1,247 @@
+"""The loop: from each tick at which something may happen to the next, in whitelist order, until the candles end.
+
+A tick is met in the order of the running bot: entries whose decision no longer stands are taken back, the opening of
+every pair, the legs of what was entered, the path of every pair; then each pair is decided, and what was decided is
+sent. Source: `semantics` sections 2 and 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from heapq import heapify, heappop, heappush
+
+from tradewind.domain.account_order import CLOSING, OPENING, PATH, AccountRules
+from tradewind.domain.backtest.desk import Desk, DeskRules
+from tradewind.domain.backtest.tape import Tape
+from tradewind.domain.backtest.valuation import EquityPoints, Valuation
+from tradewind.domain.candle import Candle
+from tradewind.domain.consensus import Voter, entry_tag
+from tradewind.domain.decision import Amend, DecisionRules, Enter, Exit, PairView, decide
+from tradewind.domain.exits import ExitReason, TrailingStop
+from tradewind.domain.instrument import Instrument
+from tradewind.domain.money import ONE, decimal_of
+from tradewind.domain.order import Leg
+from tradewind.domain.series import Integers
+from tradewind.domain.simulated_account import SimulatedAccount
+from tradewind.domain.standing import Standing
+from tradewind.domain.trade import ClosedTrade, trade_order
+
+_SLIGHTLY_LESS = 1 - 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRules:
+    """Everything that the manifest says about how to trade. `trading_state` as in `risk.RiskView`."""
+
+    desk: DeskRules
+    decision: DecisionRules
+    account: AccountRules
+    voters: tuple[Voter, ...]
+    currency: str
+    start_balance: Decimal
+    trading_state: str = "Running"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of it. `ticks` is how many were met; fewer than there are where somebody asked to stop.
+
+    `orders` counts orders by what they reached; `balances` are totals by currency, `open_positions` what they hold.
+    """
+
+    ticks: int
+    trades: tuple[ClosedTrade, ...]
+    equity: EquityPoints
+    balances: Mapping[str, Decimal]
+    open_positions: int
+    orders: Mapping[str, int]
+
+
+class Backtest:
+    """One run. `tapes` and `instruments` by pair, in whitelist order; `times` the open times of all ticks."""
+
+    def __init__(
+        self,
+        rules: BacktestRules,
+        times: Integers,
+        tapes: Mapping[str, Tape],
+        instruments: Mapping[str, Instrument],
+        valuation: Valuation,
+    ) -> None:
+        self._rules, self._tapes, self._valuation = rules, tapes, valuation
+        self._times: Sequence[int] = times.tolist()
+        self._ticks = times
+        self._order = list(tapes)
+        self._index = dict.fromkeys(tapes, -1)
+        self._standing = Standing()
+        self._standing.currency, self._standing.fee = rules.currency, rules.decision.stake.fee
+        account = SimulatedAccount(rules.account, {rules.currency: rules.start_balance})
+        self._desk = Desk(rules.desk, account, self._standing, instruments)
+
+    def run(self, on_tick: Callable[[int], bool] = lambda _tick: True) -> Outcome:
+        """To the end, leaving nothing open; `on_tick` hears how far it is and may end it by False."""
+        if not self._times:
+            return self._outcome(0)
+        due = [(self._next(pair), place) for place, pair in enumerate(self._order)]
+        heapify(due)
+        while due and due[0][0] < len(self._times):
+            tick = due[0][0]
+            if not on_tick(tick):
+                return self._outcome(tick)
+            places = []
+            while due and due[0][0] == tick:
+                places.append(heappop(due)[1])
+            pairs = [self._order[place] for place in places]
+            self._meet(tick, pairs)
+            for place, pair in zip(places, pairs, strict=True):
+                heappush(due, (self._next(pair), place))
+        self._finish()
+        return self._outcome(len(self._times))
+
+    # ------------------------------------------------------------------------------------------------------- one tick
+
+    def _meet(self, tick: int, pairs: Sequence[str]) -> None:
+        desk = self._desk
+        trading = []
+        for pair in pairs:
+            self._end_late_entry(pair, self._times[tick])
+            candle = self._candle_at(pair, tick)
+            if candle is not None:
+                trading.append((pair, candle))
+        desk.time = self._times[tick]
+        before = dict(desk.account.balances)
+        for pair, candle in trading:
+            desk.match(pair, candle, OPENING)
+        for pair, _ in trading:
+            desk.protect(pair)
+        for pair, candle in trading:
+            desk.match(pair, candle, PATH)
+        if desk.account.balances != before:
+            self._valuation.hold(tick, desk.account.balances)
+        self._decide(tick, trading)
+
+    def _end_late_entry(self, pair: str, time: int) -> None:
+        orders = self._desk.pairs[pair]
+        if orders.entry is not None and time > orders.expires_at:
+            self._desk.cancel_entry(pair)
+
+    def _candle_at(self, pair: str, tick: int) -> Candle | None:
+        """The candle of a pair at a tick, which it stands at from then on; None where it has a gap there."""
+        tape = self._tapes[pair]
+        index = self._index[pair] = tape.index_at(tick)
+        return tape.series.candle(index) if index >= 0 and tape.ticks[index] == tick else None
+
+    def _decide(self, tick: int, trading: Sequence[tuple[str, Candle]]) -> None:
+        standing, asked = self._standing, [(pair, candle) for pair, candle in trading if self._is_asked(pair, candle)]
+        if not asked:
+            return
+        self._stand_at(tick)
+        for pair, candle in asked:
+            standing.closes[pair] = decimal_of(candle.close)
+        for pair, candle in asked:
+            self._decide_pair(pair, candle)
+        self._desk.carry_out()
+
+    def _is_asked(self, pair: str, candle: Candle) -> bool:
+        """Whether there can be a decision at all."""
+        if self._standing.busy(pair, candle.open_time):
+            return False
+        return pair in self._standing.positions or self._tapes[pair].enter[self._index[pair]]
+
+    def _stand_at(self, tick: int) -> None:
+        standing, valuation = self._standing, self._valuation
+        for pair in standing.positions:
+            standing.closes[pair] = self._close_at(pair, tick)
+        standing.equity, standing.equity_peak = valuation.at(tick), valuation.peak(tick)
+        standing.day_start_equity = valuation.day_start(tick)
+
+    def _close_at(self, pair: str, tick: int) -> Decimal:
+        tape = self._tapes[pair]
+        return decimal_of(tape.series.close[tape.index_at(tick)])
+
+    def _decide_pair(self, pair: str, candle: Candle) -> None:
+        standing, tape, desk = self._standing, self._tapes[pair], self._desk
+        votes = tape.votes(self._index[pair])
+        view = PairView(
+            instrument=desk.pairs[pair].instrument,
+            close=standing.closes[pair],
+            high=decimal_of(candle.high),
+            votes=votes,
+            position=standing.positions.get(pair),
+            busy=False,
+            unprotected=pair in standing.unprotected,
+        )
+        risk = replace(standing.risk(), trading_state=self._rules.trading_state)
+        match decide(view, risk, standing.funds(), self._rules.decision):
+            case Enter(size=size) as enter if enter.go:
+                desk.enter(pair, size.amount, entry_tag(self._rules.voters, votes))
+            case Exit(reason=reason):
+                desk.exit(pair, reason)
+            case Amend(stop_price):
+                desk.amend(pair, stop_price)
+            case _:
+                pass
+
+    # ---------------------------------------------------------------------------------------------------------- ahead
+
+    def _next(self, pair: str) -> int:
+        """The next tick at which something may happen to a pair."""
+        tape, index, orders = self._tapes[pair], self._index[pair], self._desk.pairs[pair]
+        if orders.entry is not None:
+            late = int(self._ticks.searchsorted(orders.expires_at, side="right"))
+            return min(self._tick_of(tape, index + 1), late)
+        if orders.exit is not None or pair in self._standing.unprotected:
+            return self._tick_of(tape, index + 1)
+        if orders.position is None:
+            return self._tick_of(tape, tape.next_entry(index))
+        calm = self._desk.account.calm_between(pair)
+        if calm is None:
+            return self._tick_of(tape, index + 1)
+        return self._tick_of(tape, tape.next_touch(index, *calm, self._trails_from(pair)))
+
+    def _tick_of(self, tape: Tape, index: int) -> int:
+        return tape.ticks[index] if index < len(tape) else len(self._times)
+
+    def _trails_from(self, pair: str) -> float | None:
+        """The high from which on the stop may be raised, or a little less; None where it never is."""
+        trailing, held = self._rules.decision.trailing, self._standing.positions[pair]
+        if trailing is None or held.stop_price is None:
+            return None
+        return _lowest_high(trailing, held.average_price, held.stop_price)
+
+    # ------------------------------------------------------------------------------------------------------ the end
+
+    def _finish(self) -> None:
+        """The candles are used up: nothing is left open, and what is sold is sold at the last close."""
+        desk, standing, last = self._desk, self._standing, len(self._times) - 1
+        desk.time = self._times[last]
+        for pair in [pair for pair, pending in standing.pending.items() if pending.leg is Leg.ENTRY]:
+            desk.cancel_entry(pair)
+        for pair in self._order:
+            if pair in standing.positions and pair not in standing.pending:
+                standing.closes[pair] = self._close_at(pair, last)
+                desk.exit(pair, ExitReason.FORCE_EXIT)
+        desk.carry_out()
+        for pair in self._order:
+            if self._tapes[pair].ticks:
+                close = float(self._close_at(pair, last))
+                desk.match(pair, Candle(desk.time, close, close, close, close, 0.0), CLOSING)
+        self._valuation.hold(last, desk.account.balances)
+
+    def _outcome(self, ticks: int) -> Outcome:
+        return Outcome(
+            ticks=ticks,
+            trades=tuple(sorted(self._desk.trades, key=trade_order)),
+            equity=self._valuation.points(ticks),
+            balances=self._desk.account.balances,
+            open_positions=len(self._standing.positions),
+            orders=self._desk.counts,
+        )
+
+
+def _lowest_high(trailing: TrailingStop, entry: Decimal, stop: Decimal) -> float:
+    """A high below which `exits.trailed_stop` leaves the stop where it is."""
+    activated = entry * (ONE + trailing.activation)
+    return float(max(activated, stop / (ONE - trailing.distance))) * _SLIGHTLY_LESS
