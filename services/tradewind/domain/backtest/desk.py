@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from tradewind.domain.account_order import AccountRefusalError, Changes, OrderEnd, arriving
+from tradewind.domain.account_order import AccountRefusalError, Changes, OrderEnd, Resize, arriving
 from tradewind.domain.candle import Candle
 from tradewind.domain.decided_orders import entry_decision, entry_expiry, entry_order, exit_decision, exit_order
 from tradewind.domain.decision import HeldPosition
@@ -154,8 +154,8 @@ class Desk:
         if left <= ZERO:
             self.counts["canceled"] += 1
             del self.standing.pending[pair]
-        elif self._send([replace(order, amount=left)]):
-            orders.exit = order
+        elif self._send([sent := replace(order, amount=left)]):
+            orders.exit = sent
         else:
             del self.standing.pending[pair]
             self._place_legs(pair, orders.levels, f"after-{order.client_order_id}")
@@ -207,13 +207,19 @@ class Desk:
                     self._fill(pair, happening)
                 case OrderEnd():
                     self._end(pair, happening)
+                case Resize():  # pragma: no branch - there is no fourth
+                    order = self._order(pair, happening.order_id)
+                    self._keep(replace(order, amount=order.filled + happening.remaining))
 
     def _fill(self, pair: str, fill: Fill) -> None:
         orders = self.pairs[pair]
-        order = self._order(orders, fill.client_order_id)
+        order = self._order(pair, fill.client_order_id)
+        order = replace(order, filled=order.filled + fill.amount)
         position = orders.position or Position(order.client_order_id, pair, fill.time, entry_tag=order.tag)
         orders.position = position.with_fill(fill)
-        if order.client_order_id not in self.account.orders:
+        if order.remaining:
+            self._keep(order)
+        else:
             self.counts["filled"] += 1
             self._over(pair, order)
         if fill.side is Side.BUY:
@@ -235,7 +241,7 @@ class Desk:
 
     def _end(self, pair: str, end: OrderEnd) -> None:
         self.counts[_ENDS[end.state]] += 1
-        self._over(pair, self._order(self.pairs[pair], end.order_id))
+        self._over(pair, self._order(pair, end.order_id))
         self._show(pair)
 
     def _over(self, pair: str, order: Order) -> None:
@@ -253,9 +259,18 @@ class Desk:
                 orders.exit = None
                 del self.standing.pending[pair]
 
-    def _order(self, orders: PairOrders, client_id: str) -> Order:
-        known = (orders.entry, orders.exit, orders.stop, orders.target)
+    def _order(self, pair: str, client_id: str) -> Order:
+        orders = self.pairs[pair]
+        known = (orders.stop, orders.target, orders.entry, orders.exit)
         return next(one for one in known if one is not None and one.client_order_id == client_id)
+
+    def _keep(self, order: Order) -> None:
+        """A leg of which less is left; market orders fill whole."""
+        orders = self.pairs[order.pair]
+        if order.leg is Leg.STOP:
+            orders.stop = order
+        else:
+            orders.target = order
 
     def _show(self, pair: str) -> None:
         """The position as decisions see it."""
