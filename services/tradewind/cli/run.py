@@ -50,11 +50,11 @@ async def _run(bot: TradingBot, settings: Settings, resume: Path | None, output:
     import asyncio  # noqa: PLC0415
 
     from tradewind.catalog import by_name  # noqa: PLC0415
+    from tradewind.cli.place import check_place  # noqa: PLC0415
+    from tradewind.cli.progress import Progress  # noqa: PLC0415
     from tradewind.cli.results import print_result, write_run_report  # noqa: PLC0415
     from tradewind.cli.session import (  # noqa: PLC0415
-        Progress,
         Session,
-        check_place,
         check_same_bot,
         fresh_directory,
         resumable_directory,

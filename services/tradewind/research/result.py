@@ -67,6 +67,7 @@ def result_of(
     bot: TradingBot,
     data: RunData,
     *,
+    mode: str,
     trades: Sequence[ClosedTrade],
     equity: Sequence[tuple[int, Decimal]],
     end_balance: Decimal,
@@ -81,7 +82,7 @@ def result_of(
     start_balance = spec.capital.starting_balance
     return RunResult(
         bot=bot.key,
-        mode=spec.mode.value,
+        mode=mode,
         currency=spec.capital.currency,
         timeframe=spec.timeframe,
         start=start,

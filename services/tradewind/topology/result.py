@@ -22,6 +22,7 @@ async def collect(bot: EmbeddedBot) -> RunResult:
     return result_of(
         bot.bot,
         data,
+        mode=spec.mode.value,
         trades=await bot.ask("portfolio", "trades"),
         equity=await bot.ask("portfolio", "equity"),
         end_balance=snapshot["balances"].get(spec.capital.currency, ZERO),

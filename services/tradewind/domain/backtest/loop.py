@@ -33,7 +33,10 @@ _SLIGHTLY_LESS = 1 - 1e-9
 
 @dataclass(frozen=True, slots=True)
 class BacktestRules:
-    """Everything that the manifest says about how to trade. `trading_state` as in `risk.RiskView`."""
+    """Everything that the manifest says about how to trade.
+
+    `named` are the pairs that may be entered, `trading_state` is as in `risk.RiskView`.
+    """
 
     desk: DeskRules
     decision: DecisionRules
@@ -41,6 +44,7 @@ class BacktestRules:
     voters: tuple[Voter, ...]
     currency: str
     start_balance: Decimal
+    named: frozenset[str]
     trading_state: str = "Running"
 
 
@@ -173,10 +177,11 @@ class Backtest:
             busy=False,
             unprotected=pair in standing.unprotected,
         )
-        risk = replace(standing.risk(), trading_state=self._rules.trading_state)
-        match decide(view, risk, standing.funds(), self._rules.decision):
+        rules = self._rules
+        risk = replace(standing.risk(), trading_state=rules.trading_state, named=pair in rules.named)
+        match decide(view, risk, standing.funds(), rules.decision):
             case Enter(size=size) as enter if enter.go:
-                desk.enter(pair, size.amount, entry_tag(self._rules.voters, votes))
+                desk.enter(pair, size.amount, entry_tag(rules.voters, votes))
             case Exit(reason=reason):
                 desk.exit(pair, reason)
             case Amend(stop_price):

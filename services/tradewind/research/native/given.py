@@ -64,6 +64,9 @@ def given_by(bot: TradingBot) -> Given:
     recording = load_candles(bot)
     spec, decision = bot.spec, rules_of(bot)
     pairs = {pair: one.series for pair, one in recording.checked.items()}
+    if not pairs:
+        allowed = "at least one pair by its name, because a synthetic market has no others"
+        raise ConfigError("spec.pairs.include", ", ".join(spec.pairs.include), allowed, "name a pair, such as AAA/EUR")
     times = np.unique(np.concatenate([series.open_time for series in pairs.values()]))
 
     def agree(votes: Sequence[Vote]) -> Consensus:
@@ -81,6 +84,7 @@ def given_by(bot: TradingBot) -> Given:
         voters=voters_of(bot),
         currency=spec.capital.currency,
         start_balance=spec.capital.starting_balance,
+        named=frozenset(filter(spec.pairs.names, pairs)),
         trading_state="EmergencyStopped" if spec.emergency_stop else "Running",
     )
     return Given(bot, recording, rules, times, tapes)
