@@ -7,7 +7,7 @@ goes through the pairs in whitelist order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -94,8 +94,13 @@ class Amend:
 Decision = Enter | Exit | Amend
 
 
-def decide(view: PairView, risk: RiskView, funds: Funds, rules: DecisionRules) -> Decision | None:
-    """The decision, or None when nothing is to be done. `risk.score` is filled in here from the votes."""
+def decide(
+    view: PairView, risk: Callable[[], RiskView], funds: Callable[[], Funds], rules: DecisionRules
+) -> Decision | None:
+    """The decision, or None when nothing is to be done.
+
+    What the account stands at is asked for where there may be an entry; `score` is filled in here from the votes.
+    """
     answer = consensus(view.votes, rules.rule, rules.limits.min_confidence)
     if view.busy:
         return None
@@ -107,8 +112,8 @@ def decide(view: PairView, risk: RiskView, funds: Funds, rules: DecisionRules) -
         return _trail(view, view.position, rules)
     if not answer.enter:
         return None
-    verdicts = gates(replace(risk, score=answer.score), rules.limits)
-    size = size_entry(view.instrument, view.close, funds, rules.stake)
+    verdicts = gates(replace(risk(), score=answer.score), rules.limits)
+    size = size_entry(view.instrument, view.close, funds(), rules.stake)
     gate = Gate(
         "size",
         Verdict.NO_GO if size.refusal else Verdict.GO,

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from tradewind.domain.candle import Candle
@@ -120,6 +121,7 @@ class MarketCandle:
     volume: Decimal
 
     @classmethod
+    @lru_cache(maxsize=128)  # each phase of a candle asks
     def of(cls, candle: Candle) -> MarketCandle:
         """From the floats of a feed, by their shortest text."""
         return cls(*(decimal_of(value) for value in candle[1:]))

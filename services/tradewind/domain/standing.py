@@ -72,11 +72,11 @@ class Standing:
             exposure=self.exposure(),
         )
 
-    def risk(self) -> RiskView:
-        """What the gates look at, as far as the account alone says it."""
+    def risk(self, trading_state: str = "", *, named: bool = True) -> RiskView:
+        """What the gates look at, as far as the account says it; the arguments are what it does not."""
         entering = sum(1 for pending in self.pending.values() if pending.leg is Leg.ENTRY)
         return RiskView(
-            trading_state="",
+            trading_state=trading_state,
             score=ZERO,
             open_positions=len(self.positions) + entering,
             exposure=self.exposure(),
@@ -84,6 +84,7 @@ class Standing:
             equity_peak=self.equity_peak,
             day_start_equity=self.day_start_equity,
             balance_drift=self.drift,
+            named=named,
         )
 
     def busy(self, pair: str, time: int) -> bool:

@@ -140,7 +140,7 @@ class Cycle:
             busy=view.busy(pair, tick.time),
             unprotected=pair in view.unprotected,
         )
-        return decide(pair_view, self._risk(trading, tick), view.funds(), self.rules)
+        return decide(pair_view, partial(self._risk, trading, tick), view.funds, self.rules)
 
     def _risk(self, trading: str, tick: CandleClosed) -> RiskView:
         age = inf if tick.missed else max(self._context.clock.now() - tick.occurred_at, 0.0)

@@ -14,7 +14,6 @@ from tradewind.domain.money import ZERO, plain
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import DAY, close_time
 from tradewind.domain.trade import ClosedTrade
-from tradewind.portfolio.risk import daily_equity
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,15 @@ def result_of(
     mode: str,
     trades: Sequence[ClosedTrade],
     equity: Sequence[tuple[int, Decimal]],
+    daily: Sequence[float],
     end_balance: Decimal,
     open_positions: int,
     orders: Mapping[str, int],
 ) -> RunResult:
-    """The result, with every metric, of what `bot` did: `equity` by tick, `orders` counted by what they reached."""
+    """The result, with every metric, of what `bot` did.
+
+    `equity` is (time, value) by tick, `daily` the last value of each UTC day; `orders` counts by what they reached.
+    """
     spec, series = bot.spec, data.series
     start = min((int(one.open_time[0]) for one in series.values() if len(one)), default=0)
     last = equity[-1][0] if equity else start
@@ -99,7 +102,7 @@ def result_of(
         quarantined=data.quarantined,
         missing=data.missing,
         trade_metrics=trade_metrics(trades, start_balance, max((end - start) // DAY, 1)),
-        wallet_metrics=wallet_metrics([float(start_balance), *(value for _, value in daily_equity(equity))]),
+        wallet_metrics=wallet_metrics([float(start_balance), *daily]),
         exposure=exposure(trades, start, end, list(series)),
     )
 

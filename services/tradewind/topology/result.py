@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from tradewind.domain.money import ZERO
+from tradewind.portfolio.risk import daily_equity
 from tradewind.research.result import RunData, RunResult, result_of
 from tradewind.topology.embedded import EmbeddedBot
 
@@ -19,12 +22,14 @@ async def collect(bot: EmbeddedBot) -> RunResult:
         quarantined=len(status["quarantined"]),
         missing=sum(gap["missing"] for gap in status["gaps"]),
     )
+    equity: list[tuple[int, Decimal]] = await bot.ask("portfolio", "equity")
     return result_of(
         bot.bot,
         data,
         mode=spec.mode.value,
         trades=await bot.ask("portfolio", "trades"),
-        equity=await bot.ask("portfolio", "equity"),
+        equity=equity,
+        daily=[value for _, value in daily_equity(equity)],
         end_balance=snapshot["balances"].get(spec.capital.currency, ZERO),
         open_positions=len(snapshot["positions"]),
         orders=await bot.ask("execution", "summary"),

@@ -154,7 +154,7 @@ class Desk:
         if left <= ZERO:
             self.counts["canceled"] += 1
             del self.standing.pending[pair]
-        elif self._send([sent := replace(order, amount=left)]):
+        elif self._send([sent := order if left == order.amount else replace(order, amount=left)]):
             orders.exit = sent
         else:
             del self.standing.pending[pair]
@@ -214,11 +214,10 @@ class Desk:
     def _fill(self, pair: str, fill: Fill) -> None:
         orders = self.pairs[pair]
         order = self._order(pair, fill.client_order_id)
-        order = replace(order, filled=order.filled + fill.amount)
         position = orders.position or Position(order.client_order_id, pair, fill.time, entry_tag=order.tag)
         orders.position = position.with_fill(fill)
-        if order.remaining:
-            self._keep(order)
+        if order.remaining > fill.amount:
+            self._keep(replace(order, filled=order.filled + fill.amount))
         else:
             self.counts["filled"] += 1
             self._over(pair, order)

@@ -8,8 +8,9 @@ sent. Source: `semantics` sections 2 and 7.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from heapq import heapify, heappop, heappush
 
 from tradewind.domain.account_order import CLOSING, OPENING, PATH, AccountRules
@@ -23,6 +24,7 @@ from tradewind.domain.exits import ExitReason, TrailingStop
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.money import ONE, decimal_of
 from tradewind.domain.order import Leg
+from tradewind.domain.risk import RiskView
 from tradewind.domain.series import Integers
 from tradewind.domain.simulated_account import SimulatedAccount
 from tradewind.domain.standing import Standing
@@ -52,12 +54,14 @@ class BacktestRules:
 class Outcome:
     """What became of it. `ticks` is how many were met; fewer than there are where somebody asked to stop.
 
-    `orders` counts orders by what they reached; `balances` are totals by currency, `open_positions` what they hold.
+    `daily` is the last equity of each UTC day; `orders` counts orders by what they reached; `balances` are totals by
+    currency, `open_positions` is how many they hold.
     """
 
     ticks: int
     trades: tuple[ClosedTrade, ...]
     equity: EquityPoints
+    daily: Sequence[float]
     balances: Mapping[str, Decimal]
     open_positions: int
     orders: Mapping[str, int]
@@ -138,35 +142,38 @@ class Backtest:
         return tape.series.candle(index) if index >= 0 and tape.ticks[index] == tick else None
 
     def _decide(self, tick: int, trading: Sequence[tuple[str, Candle]]) -> None:
-        standing, asked = self._standing, [(pair, candle) for pair, candle in trading if self._is_asked(pair, candle)]
-        if not asked:
-            return
-        self._stand_at(tick)
-        for pair, candle in asked:
-            standing.closes[pair] = decimal_of(candle.close)
-        for pair, candle in asked:
-            self._decide_pair(pair, candle)
+        closes, deciding = self._standing.closes, [one for one in trading if self._is_asked(*one)]
+        for pair, candle in deciding:
+            closes[pair] = decimal_of(candle.close)
+        for pair, candle in deciding:
+            self._decide_pair(pair, candle, tick)
         self._desk.carry_out()
 
     def _is_asked(self, pair: str, candle: Candle) -> bool:
         """Whether there can be a decision at all."""
-        if self._standing.busy(pair, candle.open_time):
+        standing, tape, index = self._standing, self._tapes[pair], self._index[pair]
+        if standing.busy(pair, candle.open_time):
             return False
-        return pair in self._standing.positions or self._tapes[pair].enter[self._index[pair]]
+        if pair not in standing.positions:
+            return tape.enter[index]
+        trails_from = self._trails_from(pair)
+        trails = trails_from is not None and candle.high >= trails_from
+        return trails or tape.leave[index] or pair in standing.unprotected
 
-    def _stand_at(self, tick: int) -> None:
-        standing, valuation = self._standing, self._valuation
-        for pair in standing.positions:
-            standing.closes[pair] = self._close_at(pair, tick)
+    def _risk(self, pair: str, tick: int) -> RiskView:
+        standing, valuation, rules = self._standing, self._valuation, self._rules
+        for held in standing.positions:
+            standing.closes[held] = self._close_at(held, tick)
         standing.equity, standing.equity_peak = valuation.at(tick), valuation.peak(tick)
         standing.day_start_equity = valuation.day_start(tick)
+        return standing.risk(rules.trading_state, named=pair in rules.named)
 
     def _close_at(self, pair: str, tick: int) -> Decimal:
         tape = self._tapes[pair]
         return decimal_of(tape.series.close[tape.index_at(tick)])
 
-    def _decide_pair(self, pair: str, candle: Candle) -> None:
-        standing, tape, desk = self._standing, self._tapes[pair], self._desk
+    def _decide_pair(self, pair: str, candle: Candle, tick: int) -> None:
+        standing, rules, tape, desk = self._standing, self._rules, self._tapes[pair], self._desk
         votes = tape.votes(self._index[pair])
         view = PairView(
             instrument=desk.pairs[pair].instrument,
@@ -177,9 +184,7 @@ class Backtest:
             busy=False,
             unprotected=pair in standing.unprotected,
         )
-        rules = self._rules
-        risk = replace(standing.risk(), trading_state=rules.trading_state, named=pair in rules.named)
-        match decide(view, risk, standing.funds(), rules.decision):
+        match decide(view, partial(self._risk, pair, tick), standing.funds, rules.decision):
             case Enter(size=size) as enter if enter.go:
                 desk.enter(pair, size.amount, entry_tag(rules.voters, votes))
             case Exit(reason=reason):
@@ -240,6 +245,7 @@ class Backtest:
             ticks=ticks,
             trades=tuple(sorted(self._desk.trades, key=trade_order)),
             equity=self._valuation.points(ticks),
+            daily=self._valuation.daily(ticks),
             balances=self._desk.account.balances,
             open_positions=len(self._standing.positions),
             orders=self._desk.counts,

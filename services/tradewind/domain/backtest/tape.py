@@ -62,6 +62,7 @@ class Tape:
         self.ticks: list[int] = ticks.tolist()
         enter, leave = _asked(self.told, agree, len(series))
         self.enter: list[bool] = enter.tolist()
+        self.leave: list[bool] = leave.tolist()
         self._entries: list[int] = np.flatnonzero(enter).tolist()
         self._exits: list[int] = np.flatnonzero(leave).tolist()
 

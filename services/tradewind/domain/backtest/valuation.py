@@ -26,7 +26,7 @@ class Valuation:
     """The value of an account in `currency` that begins with `start` of it.
 
     `times` are the open times of the ticks (milliseconds UTC); `closes` holds, for each pair, its latest close at each
-    tick, NaN before its first.
+    tick, 0 before its first.
     """
 
     def __init__(self, start: Decimal, currency: str, times: Integers, closes: Mapping[str, Floats]) -> None:
@@ -63,6 +63,12 @@ class Valuation:
         first = int(self.times.searchsorted(self.times[tick] // DAY * DAY))
         return self.at(first - 1) if first else self.start
 
+    def daily(self, ticks: int) -> list[float]:
+        """The last value of each UTC day of the first `ticks` ticks."""
+        days = self.times[:ticks] // DAY
+        last = np.flatnonzero(np.diff(days, append=days[-1:] + 1))
+        return [float(self.at(tick)) for tick in last.tolist()]
+
     def points(self, ticks: int) -> EquityPoints:
         """(time, value) of the first `ticks` ticks."""
         return EquityPoints(self, ticks)
@@ -83,7 +89,7 @@ class Valuation:
         amounts = [float(held[currency]) for currency in held if self._pair(currency) in self._closes]
         values = np.full(last - first + 1, float(held.get(self.currency, 0)))
         for amount, column in zip(amounts, columns, strict=True):
-            values += amount * np.nan_to_num(column)
+            values += amount * column
         highest = float(values.max())
         if highest * (1 + _NEAR) < float(self._peak):
             return self._peak
@@ -93,9 +99,7 @@ class Valuation:
         return max(self._value(held, first + tick) for tick in ticks.values())
 
     def _value(self, held: Mapping[str, Decimal], tick: int) -> Decimal:
-        closes = {pair: float(self._closes[pair][tick]) for pair in self._pairs(held)}
-        known = {pair: close for pair, close in closes.items() if close == close}  # noqa: PLR0124 - not NaN
-        return equity_of(held, known, self.currency)
+        return equity_of(held, {pair: self._closes[pair][tick] for pair in self._pairs(held)}, self.currency)
 
     def _pairs(self, held: Mapping[str, Decimal]) -> list[str]:
         return [pair for pair in map(self._pair, held) if pair in self._closes]

@@ -61,7 +61,11 @@ def check_backtest(bot: TradingBot) -> None:
 def given_by(bot: TradingBot) -> Given:
     """Read and compute everything; raises `ConfigError` for what the user must mend."""
     check_backtest(bot)
-    recording = load_candles(bot)
+    return given_of(bot, load_candles(bot))
+
+
+def given_of(bot: TradingBot, recording: Recording) -> Given:
+    """Compute everything on candles that are read already."""
     spec, decision = bot.spec, rules_of(bot)
     pairs = {pair: one.series for pair, one in recording.checked.items()}
     if not pairs:
@@ -116,6 +120,6 @@ def _told(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStr
 
 
 def _closes_at(series: CandleSeries, times: Integers) -> Floats:
-    """The latest close at each of `times`, NaN before the first."""
+    """The latest close at each of `times`, 0 before the first."""
     places = np.searchsorted(series.open_time, times, side="right")
-    return np.append(np.nan, series.close)[places]
+    return np.append(0.0, series.close)[places]

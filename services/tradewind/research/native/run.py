@@ -31,6 +31,7 @@ def result_of_backtest(given: Given, outcome: Outcome) -> RunResult:
         mode="Backtest",
         trades=outcome.trades,
         equity=outcome.equity,
+        daily=outcome.daily,
         end_balance=outcome.balances.get(given.rules.currency, ZERO),
         open_positions=outcome.open_positions,
         orders=outcome.orders,
