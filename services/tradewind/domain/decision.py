@@ -31,7 +31,7 @@ class HeldPosition:
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """One pair at one closed candle.
+    """One pair at one closed candle, and what the voters together say about it.
 
     `busy` while an entry or exit is on its way or the pair closed at this candle; `unprotected` when the venue refused
     what should protect the position.
@@ -40,7 +40,7 @@ class PairView:
     instrument: Instrument
     close: Decimal
     high: Decimal
-    votes: Sequence[Vote]
+    answer: Consensus
     position: HeldPosition | None
     busy: bool
     unprotected: bool = False
@@ -94,14 +94,19 @@ class Amend:
 Decision = Enter | Exit | Amend
 
 
+def answer_of(votes: Sequence[Vote], rules: DecisionRules) -> Consensus:
+    """What `votes` together say, by the rule and the least score of `rules`."""
+    return consensus(votes, rules.rule, rules.limits.min_confidence)
+
+
 def decide(
     view: PairView, risk: Callable[[], RiskView], funds: Callable[[], Funds], rules: DecisionRules
 ) -> Decision | None:
     """The decision, or None when nothing is to be done.
 
-    What the account stands at is asked for where there may be an entry; `score` is filled in here from the votes.
+    What the account stands at is asked for where there may be an entry; `score` is filled in here.
     """
-    answer = consensus(view.votes, rules.rule, rules.limits.min_confidence)
+    answer = view.answer
     if view.busy:
         return None
     if view.position is not None:

@@ -15,7 +15,17 @@ from tradewind.contracts.messages import Bracket, CandleClosed, CycleCompleted
 from tradewind.contracts.rules import rules_of, voters_of
 from tradewind.domain.consensus import Consensus
 from tradewind.domain.decided_orders import entry_decision, entry_expiry, entry_order, exit_decision, exit_order
-from tradewind.domain.decision import Amend, Decision, Enter, Exit, HeldPosition, PairView, decide, decision_id
+from tradewind.domain.decision import (
+    Amend,
+    Decision,
+    Enter,
+    Exit,
+    HeldPosition,
+    PairView,
+    answer_of,
+    decide,
+    decision_id,
+)
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.money import decimal_of
@@ -135,7 +145,7 @@ class Cycle:
             instrument=self.instruments[pair],
             close=view.closes[pair],
             high=decimal_of(tick.candle.high),
-            votes=votes,
+            answer=answer_of(votes, self.rules),
             position=position,
             busy=view.busy(pair, tick.time),
             unprotected=pair in view.unprotected,

@@ -9,7 +9,17 @@ from decimal import Decimal
 import pytest
 
 from tradewind.domain.consensus import ConsensusRule, Vote
-from tradewind.domain.decision import Amend, DecisionRules, Enter, Exit, HeldPosition, PairView, decide, decision_id
+from tradewind.domain.decision import (
+    Amend,
+    DecisionRules,
+    Enter,
+    Exit,
+    HeldPosition,
+    PairView,
+    answer_of,
+    decide,
+    decision_id,
+)
 from tradewind.domain.exits import ExitReason, TrailingStop
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.risk import RiskLimits, RiskView, Verdict
@@ -34,7 +44,7 @@ def decided(seen, risk=RISK, funds=FUNDS, rules=RULES):
 
 
 def view(vote=LONG, position=None, *, high=100, close=100, busy=False):
-    return PairView(BTC, D(close), D(high), [vote], position, busy)
+    return PairView(BTC, D(close), D(high), answer_of([vote], RULES), position, busy)
 
 
 def test_an_agreement_on_a_free_pair_is_an_entry_with_its_size_and_every_gate():

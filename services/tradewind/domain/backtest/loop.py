@@ -18,7 +18,6 @@ from tradewind.domain.backtest.desk import Desk, DeskRules
 from tradewind.domain.backtest.tape import Tape
 from tradewind.domain.backtest.valuation import EquityPoints, Valuation
 from tradewind.domain.candle import Candle
-from tradewind.domain.consensus import Voter, entry_tag
 from tradewind.domain.decision import Amend, DecisionRules, Enter, Exit, PairView, decide
 from tradewind.domain.exits import ExitReason, TrailingStop
 from tradewind.domain.instrument import Instrument
@@ -43,7 +42,6 @@ class BacktestRules:
     desk: DeskRules
     decision: DecisionRules
     account: AccountRules
-    voters: tuple[Voter, ...]
     currency: str
     start_balance: Decimal
     named: frozenset[str]
@@ -155,10 +153,10 @@ class Backtest:
         if standing.busy(pair, candle.open_time):
             return False
         if pair not in standing.positions:
-            return tape.enter[index]
+            return tape.said(index).answer.enter
         trails_from = self._trails_from(pair)
         trails = trails_from is not None and candle.high >= trails_from
-        return trails or tape.leave[index] or pair in standing.unprotected
+        return trails or tape.said(index).answer.leave or pair in standing.unprotected
 
     def _risk(self, pair: str, tick: int) -> RiskView:
         standing, valuation, rules = self._standing, self._valuation, self._rules
@@ -174,19 +172,19 @@ class Backtest:
 
     def _decide_pair(self, pair: str, candle: Candle, tick: int) -> None:
         standing, rules, tape, desk = self._standing, self._rules, self._tapes[pair], self._desk
-        votes = tape.votes(self._index[pair])
+        said = tape.said(self._index[pair])
         view = PairView(
             instrument=desk.pairs[pair].instrument,
             close=standing.closes[pair],
             high=decimal_of(candle.high),
-            votes=votes,
+            answer=said.answer,
             position=standing.positions.get(pair),
             busy=False,
             unprotected=pair in standing.unprotected,
         )
         match decide(view, partial(self._risk, pair, tick), standing.funds, rules.decision):
             case Enter(size=size) as enter if enter.go:
-                desk.enter(pair, size.amount, entry_tag(rules.voters, votes))
+                desk.enter(pair, size.amount, said.tag)
             case Exit(reason=reason):
                 desk.exit(pair, reason)
             case Amend(stop_price):

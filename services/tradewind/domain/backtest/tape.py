@@ -15,7 +15,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from tradewind.domain.consensus import Consensus, Vote, Voter, stance_name
+from tradewind.domain.consensus import Consensus, Vote, Voter, entry_tag, stance_name
 from tradewind.domain.money import decimal_of
 from tradewind.domain.series import CandleSeries, Floats, Integers
 
@@ -27,24 +27,29 @@ _FIRST_STRETCH, _LONGEST_STRETCH = 64, 4096
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one voter says after each candle of a pair, all arrays of one length.
+    """What one voter says after each candle of a pair, both arrays of one length.
 
-    `side` is 1 Long, -1 Short, 0 Flat, `SILENT` where it has said nothing yet; `confidence` is 0 to 1; `since` the open
-    time of the candle at which the stance began.
+    `side` is 1 Long, -1 Short, 0 Flat, `SILENT` where it has said nothing yet; `confidence` is 0 to 1.
     """
 
     voter: Voter
     side: NDArray[np.int8]
     confidence: Floats
-    since: Integers
 
     def vote(self, index: int) -> Vote:
-        """Its vote after the candle at `index`."""
+        """Its vote after the candle at `index`; since when it says so decides nothing, and is not told."""
         side = int(self.side[index])
         if side == SILENT:
             return Vote(self.voter.name, self.voter.weight, None)
-        confidence = decimal_of(self.confidence[index])
-        return Vote(self.voter.name, self.voter.weight, stance_name(side), confidence, int(self.since[index]))
+        return Vote(self.voter.name, self.voter.weight, stance_name(side), decimal_of(self.confidence[index]))
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the voters together say, and the tag of an entry that follows it."""
+
+    answer: Consensus
+    tag: str
 
 
 class Tape:
@@ -58,13 +63,11 @@ class Tape:
         agree: Callable[[Sequence[Vote]], Consensus],
     ) -> None:
         self.series = series
-        self.told = tuple(told)
         self.ticks: list[int] = ticks.tolist()
-        enter, leave = _asked(self.told, agree, len(series))
-        self.enter: list[bool] = enter.tolist()
-        self.leave: list[bool] = leave.tolist()
-        self._entries: list[int] = np.flatnonzero(enter).tolist()
-        self._exits: list[int] = np.flatnonzero(leave).tolist()
+        self._said, place = _said(told, agree, len(series))
+        self._place: list[int] = place.tolist()
+        self._entries = _where(place, [said.answer.enter for said in self._said])
+        self._exits = _where(place, [said.answer.leave for said in self._said])
 
     def __len__(self) -> int:
         return len(self.ticks)
@@ -73,9 +76,9 @@ class Tape:
         """The latest candle at a tick; -1 before the first."""
         return bisect_right(self.ticks, tick) - 1
 
-    def votes(self, index: int) -> list[Vote]:
-        """What every voter says after the candle at `index`."""
-        return [one.vote(index) for one in self.told]
+    def said(self, index: int) -> Said:
+        """What the voters say after the candle at `index`."""
+        return self._said[self._place[index]]
 
     def next_entry(self, index: int) -> int:
         """The first candle after `index` at which the voters ask to enter; the length where there is none."""
@@ -115,29 +118,35 @@ class Tape:
         return places[following] if following < len(places) else len(self)
 
 
-def _asked(
+def _said(
     told: Sequence[Told], agree: Callable[[Sequence[Vote]], Consensus], candles: int
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """After which candles the voters ask to enter, and after which to leave.
+) -> tuple[list[Said], Integers]:
+    """Everything that the voters say, each once however many candles it holds, and its place for every candle."""
+    begins = _beginnings(told, candles)
+    columns = [(one.side[begins].tolist(), one.confidence[begins].tolist()) for one in told]
+    places: dict[tuple[tuple[int, float], ...], int] = {}
+    said: list[Said] = []
+    found = []
+    for number, begin in enumerate(begins.tolist()):
+        key = tuple([(sides[number], confidences[number]) for sides, confidences in columns])
+        place = places.get(key)
+        if place is None:
+            votes = [one.vote(begin) for one in told]
+            place = places[key] = len(said)
+            said.append(Said(agree(votes), entry_tag([one.voter for one in told], votes)))
+        found.append(place)
+    return said, np.repeat(np.array(found, dtype=np.int64), np.diff(np.append(begins, candles)))
 
-    What they say is looked at once for each thing that they say, however many candles it holds.
-    """
-    if not candles:
-        return np.zeros(0, dtype=bool), np.zeros(0, dtype=bool)
-    changed = np.zeros(candles, dtype=bool)
-    changed[0] = True
+
+def _beginnings(told: Sequence[Told], candles: int) -> Integers:
+    """The candles at which some voter says something else than at the one before."""
+    changed = np.arange(candles) == 0
     for one in told:
         changed[1:] |= (one.side[1:] != one.side[:-1]) | (one.confidence[1:] != one.confidence[:-1])
-    begins = np.flatnonzero(changed)
-    known: dict[tuple[tuple[int, float], ...], tuple[bool, bool]] = {}
-    columns = [(one.side[begins].tolist(), one.confidence[begins].tolist()) for one in told]
-    answers = []
-    for place, begin in enumerate(begins.tolist()):
-        said = tuple((sides[place], confidences[place]) for sides, confidences in columns)
-        if said not in known:
-            answer = agree([one.vote(begin) for one in told])
-            known[said] = answer.enter, answer.leave
-        answers.append(known[said])
-    lengths = np.diff(np.append(begins, candles))
-    enter, leave = (np.repeat([answer[side] for answer in answers], lengths) for side in (0, 1))
-    return enter, leave
+    return np.flatnonzero(changed)
+
+
+def _where(place: Integers, wanted: Sequence[bool]) -> list[int]:
+    """The candles at which what is said is among the wanted."""
+    found: list[int] = np.flatnonzero(np.array(wanted, dtype=bool)[place]).tolist()
+    return found

@@ -82,30 +82,28 @@ class Valuation:
             first, place = following, place + 1
 
     def _highest(self, held: Mapping[str, Decimal], first: int, last: int) -> Decimal:
-        """The highest value of ticks between which the same was held, or another that is not above the peak."""
-        columns = [self._closes[pair][first : last + 1] for pair in self._pairs(held)]
-        if not columns:
+        """The highest value of ticks between which the same was held."""
+        known = [(amount, self._closes[pair]) for pair, amount in self._positions(held)]
+        if not known:
             return self._value(held, first)
-        amounts = [float(held[currency]) for currency in held if self._pair(currency) in self._closes]
-        values = np.full(last - first + 1, float(held.get(self.currency, 0)))
-        for amount, column in zip(amounts, columns, strict=True):
-            values += amount * column
-        highest = float(values.max())
-        if highest * (1 + _NEAR) < float(self._peak):
-            return self._peak
-        near = np.flatnonzero(values >= highest * (1 - _NEAR))
+        if len(known) == 1:
+            # The higher the close, the higher the value.
+            return self._value(held, first + int(known[0][1][first : last + 1].argmax()))
+        columns = [closes[first : last + 1] for _, closes in known]
+        values = np.array([float(amount) for amount, _ in known]) @ np.array(columns)
+        near = np.flatnonzero(values >= values.max() * (1 - _NEAR))
         # Ticks with the same closes have the same value.
         ticks = dict(zip(zip(*(column[near].tolist() for column in columns), strict=True), near.tolist(), strict=True))
         return max(self._value(held, first + tick) for tick in ticks.values())
 
     def _value(self, held: Mapping[str, Decimal], tick: int) -> Decimal:
-        return equity_of(held, {pair: self._closes[pair][tick] for pair in self._pairs(held)}, self.currency)
+        closes = {pair: self._closes[pair][tick] for pair, _ in self._positions(held)}
+        return equity_of(held, closes, self.currency)
 
-    def _pairs(self, held: Mapping[str, Decimal]) -> list[str]:
-        return [pair for pair in map(self._pair, held) if pair in self._closes]
-
-    def _pair(self, currency: str) -> str:
-        return f"{currency}/{self.currency}"
+    def _positions(self, held: Mapping[str, Decimal]) -> list[tuple[str, Decimal]]:
+        """What is held of pairs, with its amount."""
+        named = ((f"{currency}/{self.currency}", amount) for currency, amount in held.items())
+        return [(pair, amount) for pair, amount in named if pair in self._closes]
 
 
 class EquityPoints(Sequence[tuple[int, Decimal]]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from tradewind.domain.backtest.loop import BacktestRules
 from tradewind.domain.backtest.tape import SILENT, Tape, Told
 from tradewind.domain.backtest.valuation import Valuation
 from tradewind.domain.candle_checks import close_times
-from tradewind.domain.consensus import Consensus, Vote, Voter, consensus
+from tradewind.domain.consensus import Consensus, Vote, Voter
+from tradewind.domain.decision import answer_of
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries, Floats, Integers
 from tradewind.market_data.recording import Recording, load_candles
@@ -71,10 +73,10 @@ def given_of(bot: TradingBot, recording: Recording) -> Given:
     if not pairs:
         allowed = "at least one pair by its name, because a synthetic market has no others"
         raise ConfigError("spec.pairs.include", ", ".join(spec.pairs.include), allowed, "name a pair, such as AAA/EUR")
-    times = np.unique(np.concatenate([series.open_time for series in pairs.values()]))
+    times = reduce(_merged, (series.open_time for series in pairs.values()))
 
     def agree(votes: Sequence[Vote]) -> Consensus:
-        return consensus(votes, decision.rule, decision.limits.min_confidence)
+        return answer_of(votes, decision)
 
     tapes = {}
     for pair, series in pairs.items():
@@ -85,7 +87,6 @@ def given_of(bot: TradingBot, recording: Recording) -> Given:
         desk=DeskRules(bot.key, spec.timeframe, spec.risk.stop_loss, target.distance if target else None),
         decision=decision,
         account=account_rules(spec.exchanges[0]),
-        voters=voters_of(bot),
         currency=spec.capital.currency,
         start_balance=spec.capital.starting_balance,
         named=frozenset(filter(spec.pairs.names, pairs)),
@@ -108,15 +109,18 @@ def _told(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStr
     series, base = recording.series[pair, voter.timeframe], recording.series[pair, recording.timeframe]
     stances = strategy.stances(series)
     if voter.timeframe == recording.timeframe:
-        return Told(voter, stances.side, stances.confidence, series.open_time[stances.since])
+        return Told(voter, stances.side, stances.confidence)
     complete = close_times(voter.timeframe, series.open_time)
     places = np.searchsorted(complete, close_times(base.timeframe, base.open_time), side="right") - 1
     spoken, places = places >= 0, np.maximum(places, 0)
     if not len(series):
-        nothing = np.zeros(len(base))
-        return Told(voter, np.full(len(base), SILENT, np.int8), nothing, nothing.astype(np.int64))
+        return Told(voter, np.full(len(base), SILENT, np.int8), np.zeros(len(base)))
     side = np.where(spoken, stances.side[places], SILENT).astype(np.int8)
-    return Told(voter, side, stances.confidence[places], series.open_time[stances.since[places]])
+    return Told(voter, side, stances.confidence[places])
+
+
+def _merged(times: Integers, others: Integers) -> Integers:
+    return times if np.array_equal(times, others) else np.union1d(times, others)
 
 
 def _closes_at(series: CandleSeries, times: Integers) -> Floats:
