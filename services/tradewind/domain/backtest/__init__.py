@@ -8,6 +8,6 @@ And it leaves out candles. One on which nobody asks to enter, no resting order c
 nothing but the value of the account, and that is known when it is asked for. Each pair names the next tick at which
 something may happen to it, and the loop goes from one such tick to the next.
 
-Reading order: `tape` (a pair's candles, and what the voters say after each), `desk` (orders and positions at the
-account), `valuation` (what the account is worth at any tick), `loop`.
+Reading order: `rules`, `tape` (a pair's candles, and what the voters say after each), `pair_orders` and `desk` (orders
+and positions at the account), `valuation` (what the account is worth at any tick), `loop`.
 """

@@ -11,10 +11,12 @@ difference to `execution`, and a test holds both to the same trades.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from tradewind.domain.account_order import AccountRefusalError, Changes, OrderEnd, Resize, arriving
+from tradewind.domain.backtest.pair_orders import PairOrders
+from tradewind.domain.backtest.rules import DeskRules
 from tradewind.domain.candle import Candle
 from tradewind.domain.decided_orders import entry_decision, entry_expiry, entry_order, exit_decision, exit_order
 from tradewind.domain.decision import HeldPosition
@@ -30,35 +32,6 @@ from tradewind.domain.trade import ClosedTrade, trade_of
 
 _COUNTS = ("sent", "filled", "canceled", "expired", "rejected", "unknown")
 _ENDS = {OrderState.CANCELED: "canceled", OrderState.EXPIRED: "expired"}
-
-
-@dataclass(frozen=True, slots=True)
-class DeskRules:
-    """Whose orders they are, and the ratios of the entry price at which positions are protected; None for no leg."""
-
-    bot: str
-    timeframe: str
-    stop_loss: Decimal | None
-    take_profit: Decimal | None
-
-
-@dataclass(slots=True)
-class PairOrders:
-    """What there is of one pair: an entry on its way, or a position with its legs, perhaps with its exit on its way.
-
-    `levels` is where the latest legs stood, whether they rest or not.
-    """
-
-    instrument: Instrument
-    entry: Order | None = None
-    expires_at: int = 0
-    position: Position | None = None
-    opened_by: Order | None = None
-    bare: bool = False
-    levels: Levels | None = None
-    stop: Order | None = None
-    target: Order | None = None
-    exit: Order | None = None
 
 
 class Desk:
@@ -149,8 +122,7 @@ class Desk:
         leg = orders.stop or orders.target
         if leg is not None:
             self._take(pair, self.account.cancel(leg.client_order_id, self.time))
-        assert orders.position is not None
-        left = orders.instrument.amount(min(order.amount, orders.position.amount))
+        left = min(order.amount, orders.staying())
         if left <= ZERO:
             self.counts["canceled"] += 1
             del self.standing.pending[pair]
@@ -170,17 +142,15 @@ class Desk:
         orders.levels = replace(orders.levels, stop=stop_price, stop_tag=tag)
 
     def _place_legs(self, pair: str, levels: Levels | None, attempt: str) -> None:
-        orders, position = self.pairs[pair], self.pairs[pair].position
-        assert position is not None
-        assert orders.opened_by is not None
-        amount = orders.instrument.amount(position.amount)
+        orders = self.pairs[pair]
+        amount = orders.staying()
         if levels is None or amount <= ZERO:
             return
+        assert orders.opened_by is not None
         orders.levels = levels
         made = legs(self.rules.bot, orders.opened_by, levels, amount=amount, attempt=attempt, time=self.time)
         if self._send(made):
-            orders.stop = next((leg for leg in made if leg.leg is Leg.STOP), None)
-            orders.target = next((leg for leg in made if leg.leg is Leg.TARGET), None)
+            orders.rest(made)
             self.standing.unprotected.discard(pair)
             self._show(pair)
         elif levels.stop is not None:
@@ -201,84 +171,49 @@ class Desk:
     # --------------------------------------------------------------------------------------------------- what happened
 
     def _take(self, pair: str, changes: Changes) -> None:
+        orders = self.pairs[pair]
         for happening in changes.happenings:
             match happening:
                 case Fill():
-                    self._fill(pair, happening)
-                case OrderEnd():
-                    self._end(pair, happening)
-                case Resize():  # pragma: no branch - there is no fourth
-                    order = self._order(pair, happening.order_id)
-                    self._keep(replace(order, amount=order.filled + happening.remaining))
+                    self._fill(orders, happening)
+                case OrderEnd(order_id, state):
+                    self.counts[_ENDS[state]] += 1
+                    self._over(orders, orders.order(order_id))
+                case Resize(order_id, remaining):  # pragma: no branch - there is no fourth
+                    order = orders.order(order_id)
+                    orders.rest([replace(order, amount=order.filled + remaining)])
+        if changes.happenings:
+            self._show(pair)
 
-    def _fill(self, pair: str, fill: Fill) -> None:
-        orders = self.pairs[pair]
-        order = self._order(pair, fill.client_order_id)
-        position = orders.position or Position(order.client_order_id, pair, fill.time, entry_tag=order.tag)
+    def _fill(self, orders: PairOrders, fill: Fill) -> None:
+        order = orders.order(fill.client_order_id)
+        position = orders.position or Position(order.client_order_id, fill.pair, fill.time, entry_tag=order.tag)
         orders.position = position.with_fill(fill)
         if order.remaining > fill.amount:
-            self._keep(replace(order, filled=order.filled + fill.amount))
+            orders.rest([replace(order, filled=order.filled + fill.amount)])  # what fills whole is no leg
         else:
             self.counts["filled"] += 1
-            self._over(pair, order)
+            self._over(orders, order)
         if fill.side is Side.BUY:
             orders.opened_by, orders.bare = order, True
-            self._show(pair)
         elif orders.position.is_closed(orders.instrument.amount_step):
-            self._close(pair, fill.time, order.tag)
-        else:
-            self._show(pair)
+            self._close(orders, orders.position, fill.time, order.tag)
 
-    def _close(self, pair: str, time: int, reason: str) -> None:
-        orders = self.pairs[pair]
-        assert orders.position is not None
-        self.trades.append(trade_of(orders.position, time, reason))
+    def _close(self, orders: PairOrders, position: Position, time: int, reason: str) -> None:
+        self.trades.append(trade_of(position, time, reason))
         orders.position, orders.levels = None, None
-        self.standing.positions.pop(pair, None)
-        self.standing.unprotected.discard(pair)
-        self.standing.closed_at[pair] = time
+        self.standing.unprotected.discard(position.pair)
+        self.standing.closed_at[position.pair] = time
 
-    def _end(self, pair: str, end: OrderEnd) -> None:
-        self.counts[_ENDS[end.state]] += 1
-        self._over(pair, self._order(pair, end.order_id))
-        self._show(pair)
-
-    def _over(self, pair: str, order: Order) -> None:
-        """An order has ended, however."""
-        orders = self.pairs[pair]
-        match order.leg:
-            case Leg.STOP:
-                orders.stop = None
-            case Leg.TARGET:
-                orders.target = None
-            case Leg.ENTRY:
-                orders.entry = None
-                del self.standing.pending[pair]
-            case Leg.EXIT:
-                orders.exit = None
-                del self.standing.pending[pair]
-
-    def _order(self, pair: str, client_id: str) -> Order:
-        orders = self.pairs[pair]
-        known = (orders.stop, orders.target, orders.entry, orders.exit)
-        return next(one for one in known if one is not None and one.client_order_id == client_id)
-
-    def _keep(self, order: Order) -> None:
-        """A leg of which less is left; market orders fill whole."""
-        orders = self.pairs[order.pair]
-        if order.leg is Leg.STOP:
-            orders.stop = order
-        else:
-            orders.target = order
+    def _over(self, orders: PairOrders, order: Order) -> None:
+        orders.over(order)
+        if order.leg in (Leg.ENTRY, Leg.EXIT):
+            del self.standing.pending[order.pair]
 
     def _show(self, pair: str) -> None:
-        """The position as decisions see it."""
-        orders, position = self.pairs[pair], self.pairs[pair].position
-        if position is not None:
-            self.standing.positions[pair] = HeldPosition(
-                position.position_id,
-                position.amount,
-                position.average_price,
-                orders.stop.stop_price if orders.stop else None,
-                orders.target.price if orders.target else None,
-            )
+        """Let decisions see the position as it is."""
+        held = self.pairs[pair].held()
+        if held is None:
+            self.standing.positions.pop(pair, None)
+        else:
+            self.standing.positions[pair] = held

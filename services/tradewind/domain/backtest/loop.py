@@ -13,12 +13,13 @@ from decimal import Decimal
 from functools import partial
 from heapq import heapify, heappop, heappush
 
-from tradewind.domain.account_order import CLOSING, OPENING, PATH, AccountRules
-from tradewind.domain.backtest.desk import Desk, DeskRules
+from tradewind.domain.account_order import CLOSING, OPENING, PATH
+from tradewind.domain.backtest.desk import Desk
+from tradewind.domain.backtest.rules import BacktestRules
 from tradewind.domain.backtest.tape import Tape
 from tradewind.domain.backtest.valuation import EquityPoints, Valuation
 from tradewind.domain.candle import Candle
-from tradewind.domain.decision import Amend, DecisionRules, Enter, Exit, PairView, decide
+from tradewind.domain.decision import Amend, Enter, Exit, PairView, decide
 from tradewind.domain.exits import ExitReason, TrailingStop
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.money import ONE, decimal_of
@@ -30,22 +31,6 @@ from tradewind.domain.standing import Standing
 from tradewind.domain.trade import ClosedTrade, trade_order
 
 _SLIGHTLY_LESS = 1 - 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestRules:
-    """Everything that the manifest says about how to trade.
-
-    `named` are the pairs that may be entered, `trading_state` is as in `risk.RiskView`.
-    """
-
-    desk: DeskRules
-    decision: DecisionRules
-    account: AccountRules
-    currency: str
-    start_balance: Decimal
-    named: frozenset[str]
-    trading_state: str = "Running"
 
 
 @dataclass(frozen=True, slots=True)

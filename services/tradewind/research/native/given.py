@@ -15,8 +15,7 @@ import numpy as np
 from tradewind.contracts.api.v1alpha1 import DataSource, Mode, TradingBot
 from tradewind.contracts.rules import account_rules, rules_of, voters_of
 from tradewind.contracts.strategies import parse_parameters
-from tradewind.domain.backtest.desk import DeskRules
-from tradewind.domain.backtest.loop import BacktestRules
+from tradewind.domain.backtest.rules import BacktestRules, DeskRules
 from tradewind.domain.backtest.tape import SILENT, Tape, Told
 from tradewind.domain.backtest.valuation import Valuation
 from tradewind.domain.candle_checks import close_times
