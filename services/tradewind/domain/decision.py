@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewind.domain.consensus import Consensus, ConsensusRule, Vote, consensus
@@ -100,11 +100,11 @@ def answer_of(votes: Sequence[Vote], rules: DecisionRules) -> Consensus:
 
 
 def decide(
-    view: PairView, risk: Callable[[], RiskView], funds: Callable[[], Funds], rules: DecisionRules
+    view: PairView, risk: Callable[[Decimal], RiskView], funds: Callable[[], Funds], rules: DecisionRules
 ) -> Decision | None:
     """The decision, or None when nothing is to be done.
 
-    What the account stands at is asked for where there may be an entry; `score` is filled in here.
+    What the account stands at is asked for where there may be an entry: the risk of one with that score.
     """
     answer = view.answer
     if view.busy:
@@ -117,15 +117,20 @@ def decide(
         return _trail(view, view.position, rules)
     if not answer.enter:
         return None
-    verdicts = gates(replace(risk(), score=answer.score), rules.limits)
+    verdicts = gates(risk(answer.score), rules.limits)
     size = size_entry(view.instrument, view.close, funds(), rules.stake)
     gate = Gate(
         "size",
         Verdict.NO_GO if size.refusal else Verdict.GO,
-        size.refusal or f"{size.stake:.2f}",
+        size.refusal or size.stake,
         "stake rules and the venue's minimums",
+        _money,
     )
     return Enter(answer, (*verdicts, gate), size)
+
+
+def _money(value: Decimal | str) -> str:
+    return value if isinstance(value, str) else f"{value:.2f}"
 
 
 def decision_id(bot: str, pair: str, time: int, action: str) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from tradewind.domain.candle import Candle
@@ -152,7 +152,7 @@ class CandleMatch:
         self._rules = rules
         self._candle = candle
         self._orders = orders
-        self._liquidity = instrument.amount(max(candle.volume * rules.volume_share - consumed, ZERO))
+        self._consumed = consumed
         self._events: list[MatchEvent] = []
 
     def open_phase(self) -> list[MatchEvent]:
@@ -281,6 +281,12 @@ class CandleMatch:
         self._events.append(Ended(order.order_id, ending, reason))
 
     # ------------------------------------------------------------------------------------------------------- reading
+
+    @cached_property
+    def _liquidity(self) -> Decimal:
+        """What limit orders may still take of the candle's volume; asked for by them alone."""
+        volume = self._candle.volume * self._rules.volume_share
+        return self._instrument.amount(max(volume - self._consumed, ZERO))
 
     def _by_arrival(self) -> Iterator[WorkingOrder]:
         for order in sorted(self._orders, key=lambda order: order.sequence):

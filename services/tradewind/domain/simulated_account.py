@@ -116,7 +116,7 @@ class SimulatedAccount(AccountFunds):
         """
         time = candle.open_time
         at = time if at is None else at
-        clock = self.clocks.setdefault(pair, PairClock())
+        clock = self._clock(pair)
         met = clock.time == time and phase != CLOSING and _PHASES.index(clock.phase) >= _PHASES.index(phase)
         if met or clock.time > time:
             return Changes()
@@ -174,7 +174,7 @@ class SimulatedAccount(AccountFunds):
 
     def _enter(self, pair: str, time: int, phase: str) -> Changes:
         """Go to a candle; with a new one, what was withheld from the market comes to it."""
-        clock, changes = self.clocks.setdefault(pair, PairClock()), Changes()
+        clock, changes = self._clock(pair), Changes()
         if clock.time != time:
             clock.consumed = ZERO
             for working in self._book(pair):
@@ -298,6 +298,12 @@ class SimulatedAccount(AccountFunds):
 
     def _book(self, pair: str) -> list[WorkingOrder]:
         return self._books.setdefault(pair, [])
+
+    def _clock(self, pair: str) -> PairClock:
+        known = self.clocks.get(pair)
+        if known is None:
+            known = self.clocks[pair] = PairClock()
+        return known
 
 
 def _marks(orders: Sequence[WorkingOrder]) -> list[tuple[bool, bool]]:

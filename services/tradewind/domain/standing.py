@@ -72,12 +72,12 @@ class Standing:
             exposure=self.exposure(),
         )
 
-    def risk(self, trading_state: str = "", *, named: bool = True) -> RiskView:
+    def risk(self, trading_state: str = "", score: Decimal = ZERO, *, named: bool = True) -> RiskView:
         """What the gates look at, as far as the account says it; the arguments are what it does not."""
         entering = sum(1 for pending in self.pending.values() if pending.leg is Leg.ENTRY)
         return RiskView(
             trading_state=trading_state,
-            score=ZERO,
+            score=score,
             open_positions=len(self.positions) + entering,
             exposure=self.exposure(),
             equity=self.equity,

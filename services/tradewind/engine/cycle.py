@@ -28,7 +28,7 @@ from tradewind.domain.decision import (
 )
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument
-from tradewind.domain.money import decimal_of
+from tradewind.domain.money import ZERO, decimal_of
 from tradewind.domain.order import Leg
 from tradewind.domain.risk import RiskView, limits_used, refusals
 from tradewind.domain.standing import Pending
@@ -152,12 +152,10 @@ class Cycle:
         )
         return decide(pair_view, partial(self._risk, trading, tick), view.funds, self.rules)
 
-    def _risk(self, trading: str, tick: CandleClosed) -> RiskView:
+    def _risk(self, trading: str, tick: CandleClosed, score: Decimal = ZERO) -> RiskView:
         age = inf if tick.missed else max(self._context.clock.now() - tick.occurred_at, 0.0)
         return replace(
-            self._view.risk(),
-            trading_state=trading,
-            named=self._named(tick.pair),
+            self._view.risk(trading, score, named=self._named(tick.pair)),
             data_age=round(age, 1) if self._live else None,
             connected=tick.pair not in self.feed_trouble if self._live else None,
         )

@@ -40,7 +40,7 @@ RULES = DecisionRules(
 
 
 def decided(seen, risk=RISK, funds=FUNDS, rules=RULES):
-    return decide(seen, lambda: risk, lambda: funds, rules)
+    return decide(seen, lambda score: replace(risk, score=score), lambda: funds, rules)
 
 
 def view(vote=LONG, position=None, *, high=100, close=100, busy=False):

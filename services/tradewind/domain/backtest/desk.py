@@ -42,6 +42,8 @@ class Desk:
     ) -> None:
         self.rules, self.account, self.standing = rules, account, standing
         self.time = 0
+        self.traded = False
+        """Whether something has filled; to be set back by whoever has taken note of it."""
         self.trades: list[ClosedTrade] = []
         self.counts = dict.fromkeys(_COUNTS, 0)
         self.pairs = {pair: PairOrders(instrument) for pair, instrument in instruments.items()}
@@ -189,6 +191,7 @@ class Desk:
         order = orders.order(fill.client_order_id)
         position = orders.position or Position(order.client_order_id, fill.pair, fill.time, entry_tag=order.tag)
         orders.position = position.with_fill(fill)
+        self.traded = True
         if order.remaining > fill.amount:
             orders.rest([replace(order, filled=order.filled + fill.amount)])  # what fills whole is no leg
         else:

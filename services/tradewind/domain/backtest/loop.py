@@ -102,14 +102,14 @@ class Backtest:
             if candle is not None:
                 trading.append((pair, candle))
         desk.time = self._times[tick]
-        before = dict(desk.account.balances)
         for pair, candle in trading:
             desk.match(pair, candle, OPENING)
         for pair, _ in trading:
             desk.protect(pair)
         for pair, candle in trading:
             desk.match(pair, candle, PATH)
-        if desk.account.balances != before:
+        if desk.traded:
+            desk.traded = False
             self._valuation.hold(tick, desk.account.balances)
         self._decide(tick, trading)
 
@@ -143,13 +143,13 @@ class Backtest:
         trails = trails_from is not None and candle.high >= trails_from
         return trails or tape.said(index).answer.leave or pair in standing.unprotected
 
-    def _risk(self, pair: str, tick: int) -> RiskView:
+    def _risk(self, pair: str, tick: int, score: Decimal) -> RiskView:
         standing, valuation, rules = self._standing, self._valuation, self._rules
         for held in standing.positions:
             standing.closes[held] = self._close_at(held, tick)
         standing.equity, standing.equity_peak = valuation.at(tick), valuation.peak(tick)
         standing.day_start_equity = valuation.day_start(tick)
-        return standing.risk(rules.trading_state, named=pair in rules.named)
+        return standing.risk(rules.trading_state, score, named=pair in rules.named)
 
     def _close_at(self, pair: str, tick: int) -> Decimal:
         tape = self._tapes[pair]

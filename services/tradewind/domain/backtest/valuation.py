@@ -10,16 +10,25 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 
 from tradewind.domain.equity import equity_of
+from tradewind.domain.money import ZERO
 from tradewind.domain.series import Floats, Integers
 from tradewind.domain.timeframe import DAY
 
 _NEAR = 1e-9
 """How far, as a ratio, a value in floats may be from the exact one; in truth it is far less."""
+
+
+class _Holding(NamedTuple):
+    """What is held: by currency, in cash, and of pairs, each with its amount and its closes."""
+
+    balances: dict[str, Decimal]
+    cash: Decimal
+    pairs: list[tuple[str, Decimal, Floats]]
 
 
 class Valuation:
@@ -33,22 +42,22 @@ class Valuation:
         self.start, self.currency, self.times = start, currency, times
         self._closes = closes
         self._since = [0]
-        self._held: list[dict[str, Decimal]] = [{currency: start}]
+        self._held = [self._holding({currency: start})]
         self._peak, self._peaked = start, -1
+        self._day, self._day_start = -1, start
 
     def hold(self, tick: int, balances: Mapping[str, Decimal]) -> None:
         """From `tick` on the account holds `balances`, by currency; ticks come in their order."""
-        held = {currency: amount for currency, amount in balances.items() if amount}
+        holding = self._holding(balances)
         if self._since[-1] == tick:
-            self._held[-1] = held
+            self._held[-1] = holding
         else:
             self._since.append(tick)
-            self._held.append(held)
+            self._held.append(holding)
 
     def at(self, tick: int) -> Decimal:
         """The value at a tick."""
-        held = self._held[bisect_right(self._since, tick) - 1]
-        return self._value(held, tick)
+        return self._value(self._held[bisect_right(self._since, tick) - 1], tick)
 
     def peak(self, tick: int) -> Decimal:
         """The highest value up to a tick, the start among them. Asked for tick by tick, never back."""
@@ -60,8 +69,11 @@ class Valuation:
 
     def day_start(self, tick: int) -> Decimal:
         """The value with which the UTC day of a tick began: that of the tick before its first one."""
-        first = int(self.times.searchsorted(self.times[tick] // DAY * DAY))
-        return self.at(first - 1) if first else self.start
+        day = int(self.times[tick]) // DAY
+        if day != self._day:
+            first = int(self.times.searchsorted(day * DAY))
+            self._day, self._day_start = day, self.at(first - 1) if first else self.start
+        return self._day_start
 
     def daily(self, ticks: int) -> list[float]:
         """The last value of each UTC day of the first `ticks` ticks."""
@@ -81,29 +93,30 @@ class Valuation:
             yield place, first, min(following - 1, last)
             first, place = following, place + 1
 
-    def _highest(self, held: Mapping[str, Decimal], first: int, last: int) -> Decimal:
+    def _highest(self, holding: _Holding, first: int, last: int) -> Decimal:
         """The highest value of ticks between which the same was held."""
-        known = [(amount, self._closes[pair]) for pair, amount in self._positions(held)]
-        if not known:
-            return self._value(held, first)
-        if len(known) == 1:
+        if not holding.pairs:
+            return self._value(holding, first)
+        columns = [closes[first : last + 1] for _, _, closes in holding.pairs]
+        if len(columns) == 1:
             # The higher the close, the higher the value.
-            return self._value(held, first + int(known[0][1][first : last + 1].argmax()))
-        columns = [closes[first : last + 1] for _, closes in known]
-        values = np.array([float(amount) for amount, _ in known]) @ np.array(columns)
+            return self._value(holding, first + int(columns[0].argmax()))
+        values = np.array([float(amount) for _, amount, _ in holding.pairs]) @ np.array(columns)
         near = np.flatnonzero(values >= values.max() * (1 - _NEAR))
         # Ticks with the same closes have the same value.
         ticks = dict(zip(zip(*(column[near].tolist() for column in columns), strict=True), near.tolist(), strict=True))
-        return max(self._value(held, first + tick) for tick in ticks.values())
+        return max(self._value(holding, first + tick) for tick in ticks.values())
 
-    def _value(self, held: Mapping[str, Decimal], tick: int) -> Decimal:
-        closes = {pair: self._closes[pair][tick] for pair, _ in self._positions(held)}
-        return equity_of(held, closes, self.currency)
+    def _value(self, holding: _Holding, tick: int) -> Decimal:
+        if not holding.pairs:
+            return holding.cash
+        return equity_of(holding.balances, {pair: closes[tick] for pair, _, closes in holding.pairs}, self.currency)
 
-    def _positions(self, held: Mapping[str, Decimal]) -> list[tuple[str, Decimal]]:
-        """What is held of pairs, with its amount."""
-        named = ((f"{currency}/{self.currency}", amount) for currency, amount in held.items())
-        return [(pair, amount) for pair, amount in named if pair in self._closes]
+    def _holding(self, balances: Mapping[str, Decimal]) -> _Holding:
+        held = {currency: amount for currency, amount in balances.items() if amount}
+        named = [(f"{currency}/{self.currency}", amount) for currency, amount in held.items()]
+        pairs = [(pair, amount, self._closes[pair]) for pair, amount in named if pair in self._closes]
+        return _Holding(held, held.get(self.currency, ZERO), pairs)
 
 
 class EquityPoints(Sequence[tuple[int, Decimal]]):
