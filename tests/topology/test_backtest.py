@@ -6,10 +6,16 @@ Here are the bots that come with Tradewind, and markets in which orders meet wha
 
 from __future__ import annotations
 
+import hashlib
+
+import numpy as np
 import pytest
 from tests.topology.backtests import backtested
 from tests.topology.recordings import breakout_bot
-from tests.topology.test_venues import outcome
+from tests.topology.test_venues import RandomStances, outcome, random_bot
+
+from tradewind.strategies import loader
+from tradewind.strategies.base import Stances
 
 PAPER = "spec.exchanges[0].venue=Paper"
 TWO_MONTHS = "spec.data.span.end=2022-03-01"
@@ -101,6 +107,34 @@ async def test_gaps_and_jumps_are_traded_as_on_paper(embedded, tmp_path, closes)
     changes = ("spec.risk.maxOpenPositions=1", "spec.capital.stakeAmount=9000")
 
     assert await on_paper(embedded, sample, *changes) == backtested(sample, *changes)
+
+
+async def test_a_pair_that_is_left_out_is_not_entered(embedded):
+    """A synthetic market has it all the same."""
+    changes = ("spec.data.synthetic.candles=800", "spec.pairs.exclude=[BBB/EUR]")
+    paper = await on_paper(embedded, "synthetic", *changes)
+
+    assert {"AAA/EUR"} == {trade["pair"] for trade in paper["trades"]}
+    assert paper == backtested("synthetic", *changes)
+
+
+class Graded(RandomStances):
+    """Drawn stances that are more or less sure of themselves."""
+
+    def stances(self, candles):
+        sides = super().stances(candles).side
+        drawn = [hashlib.sha256(f"{self.seed}:{time}".encode()).digest()[0] for time in candles.open_time.tolist()]
+        return Stances.held(sides, np.array(drawn) / 255)
+
+
+async def test_confidence_that_changes_from_candle_to_candle_counts(embedded, tmp_path, monkeypatch):
+    """A stance may hold and its confidence fall below what an entry needs."""
+    monkeypatch.setitem(loader.BUILDERS, "RsiMeanReversion", lambda parameters: Graded(7))
+    sample = random_bot(tmp_path, 7)
+    paper = await on_paper(embedded, sample)
+
+    assert len(paper["trades"]) > 10
+    assert paper == backtested(sample)
 
 
 async def test_a_bot_that_is_stopped_by_its_manifest_buys_nothing(embedded):
