@@ -102,7 +102,7 @@ def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
         ),
         _gate(
             "open_positions",
-            view.open_positions < limits.max_open_positions,
+            has_slot(view.open_positions, limits),
             view.open_positions,
             f"< {limits.max_open_positions}",
         ),
@@ -129,6 +129,15 @@ def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
         ),
         _optional("exchange_connectivity", view.connected, "connected", view.connected is True),
     )
+
+
+def has_slot(open_positions: int, limits: RiskLimits) -> bool:
+    """Whether another position may be opened beside so many."""
+    return open_positions < limits.max_open_positions
+
+
+LASTING = frozenset({"trading_state", "pair", "drawdown"})
+"""Gates that go on refusing for as long as the account holds nothing but cash and the manifest stays as it is."""
 
 
 def refusals(answers: Sequence[Gate]) -> tuple[str, ...]:

@@ -72,13 +72,16 @@ class Standing:
             exposure=self.exposure(),
         )
 
+    def slots(self) -> int:
+        """Positions, and entries on their way to be some."""
+        return len(self.positions) + sum(1 for pending in self.pending.values() if pending.leg is Leg.ENTRY)
+
     def risk(self, trading_state: str = "", score: Decimal = ZERO, *, named: bool = True) -> RiskView:
         """What the gates look at, as far as the account says it; the arguments are what it does not."""
-        entering = sum(1 for pending in self.pending.values() if pending.leg is Leg.ENTRY)
         return RiskView(
             trading_state=trading_state,
             score=score,
-            open_positions=len(self.positions) + entering,
+            open_positions=self.slots(),
             exposure=self.exposure(),
             equity=self.equity,
             equity_peak=self.equity_peak,

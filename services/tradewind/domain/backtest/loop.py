@@ -24,7 +24,7 @@ from tradewind.domain.exits import ExitReason, TrailingStop
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.money import ONE, decimal_of
 from tradewind.domain.order import Leg
-from tradewind.domain.risk import RiskView
+from tradewind.domain.risk import LASTING, RiskView, has_slot, refusals
 from tradewind.domain.series import Integers
 from tradewind.domain.simulated_account import SimulatedAccount
 from tradewind.domain.standing import Standing
@@ -66,6 +66,7 @@ class Backtest:
         self._ticks = times
         self._order = list(tapes)
         self._index = dict.fromkeys(tapes, -1)
+        self._given_up: set[str] = set()
         self._standing = Standing()
         self._standing.currency, self._standing.fee = rules.currency, rules.decision.stake.fee
         account = SimulatedAccount(rules.account, {rules.currency: rules.start_balance})
@@ -138,7 +139,7 @@ class Backtest:
         if standing.busy(pair, candle.open_time):
             return False
         if pair not in standing.positions:
-            return tape.said(index).answer.enter
+            return tape.said(index).answer.enter and has_slot(standing.slots(), self._rules.decision.limits)
         trails_from = self._trails_from(pair)
         trails = trails_from is not None and candle.high >= trails_from
         return trails or tape.said(index).answer.leave or pair in standing.unprotected
@@ -170,12 +171,15 @@ class Backtest:
         match decide(view, partial(self._risk, pair, tick), standing.funds, rules.decision):
             case Enter(size=size) as enter if enter.go:
                 desk.enter(pair, size.amount, said.tag)
+            case Enter(gates=answers):
+                cash = self._valuation.is_cash() and not standing.pending
+                if cash and not LASTING.isdisjoint(refusals(answers)):
+                    # No pair can be entered any more, and nothing is held that could change that.
+                    self._given_up.add(pair)
             case Exit(reason=reason):
                 desk.exit(pair, reason)
             case Amend(stop_price):
                 desk.amend(pair, stop_price)
-            case _:
-                pass
 
     # ---------------------------------------------------------------------------------------------------------- ahead
 
@@ -188,7 +192,7 @@ class Backtest:
         if orders.exit is not None or pair in self._standing.unprotected:
             return self._tick_of(tape, index + 1)
         if orders.position is None:
-            return self._tick_of(tape, tape.next_entry(index))
+            return self._tick_of(tape, len(tape) if pair in self._given_up else tape.next_entry(index))
         calm = self._desk.account.calm_between(pair)
         if calm is None:
             return self._tick_of(tape, index + 1)

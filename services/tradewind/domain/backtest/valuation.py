@@ -55,6 +55,10 @@ class Valuation:
             self._since.append(tick)
             self._held.append(holding)
 
+    def is_cash(self) -> bool:
+        """Whether the account holds nothing whose value moves."""
+        return not self._held[-1].pairs
+
     def at(self, tick: int) -> Decimal:
         """The value at a tick."""
         return self._value(self._held[bisect_right(self._since, tick) - 1], tick)

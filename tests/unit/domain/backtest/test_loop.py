@@ -79,6 +79,14 @@ def test_a_trailing_stop_that_would_act_at_once_is_an_exit():
     assert [("A", 2, 4, D(112), "trailing_stop_loss")] == [told(trade) for trade in outcome.trades]
 
 
+def test_a_stop_stays_where_it_is_while_its_target_trades():
+    """The price has gone past the target; what is left of it goes with the next candles."""
+    given = rules(stop="0.05", target="0.1", trailing=("0.05", "0.02"))
+    outcome = run(given, {AAA: ([1, 1, (1, 1.2, 1, 1.15), (1.15, 1.2, 1.12, 1.15), 1.15, 1.2, 1.2], ".LLLLLL")})
+
+    assert [("A", 2, 5, D("1.1"), "roi")] == [told(trade) for trade in outcome.trades]
+
+
 def test_a_pair_that_closed_at_a_candle_is_not_entered_again_on_it():
     """On the next one it is, while the voters still ask for it."""
     outcome = run(rules(stop="0.05"), {AAA: ([100, 100, 100, (100, 100, 94, 96), 96, 96, 96], ".LLLLLL")})
@@ -139,6 +147,28 @@ def test_limits_on_losses_stop_entries():
     assert 1 == len(run(rules(loss="0.01"), market).trades)
     assert 1 == len(run(rules(drawdown="0.01"), market).trades)
     assert 0 == len(run(rules(state="EmergencyStopped"), market).trades)
+
+
+def test_a_limit_that_nothing_can_lift_any_more_ends_the_search():
+    """With cash alone the drawdown stays what it is; so does a manifest that stops trading."""
+    heard = []
+    market = {AAA: ([100, 100, 90, 80, *[80] * 50], ".LL." + "L" * 50), BBB: ([50] * 54, "." * 10 + "L" * 44)}
+    outcome = backtest_of(rules(drawdown="0.01"), market).run(lambda tick: heard.append(tick) or True)
+
+    assert 1 == len(outcome.trades)
+    assert [1, 2, 3, 4, 5, 10] == heard
+    assert 54 == outcome.ticks
+
+
+def test_a_limit_holds_while_what_is_held_may_lift_it():
+    """The other pair's position brings the equity back."""
+    market = {
+        AAA: ([100, 100, 50, 50, 50, 50, 50, 50, 50, 50], ".LL..LLLLL"),
+        BBB: ([100, 100, 100, 100, 100, 100, 160, 160, 160, 160], ".LLLLLLLLL"),
+    }
+    outcome = run(rules(drawdown="0.04"), market)
+
+    assert ["A", "A", "B"] == sorted(told(trade)[0] for trade in outcome.trades)
 
 
 def test_a_position_that_cannot_be_protected_is_sold():
