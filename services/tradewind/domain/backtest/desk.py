@@ -139,9 +139,7 @@ class Desk:
         assert orders.stop is not None
         assert orders.levels is not None
         self.account.amend(orders.stop.client_order_id, stop_price, self.time)
-        tag = ExitReason.TRAILING_STOP_LOSS.value
-        orders.stop = replace(orders.stop, stop_price=stop_price, tag=tag)
-        orders.levels = replace(orders.levels, stop=stop_price, stop_tag=tag)
+        orders.levels = Levels(stop_price, orders.levels.target, ExitReason.TRAILING_STOP_LOSS.value)
 
     def _place_legs(self, pair: str, levels: Levels | None, attempt: str) -> None:
         orders = self.pairs[pair]
@@ -200,7 +198,7 @@ class Desk:
         if fill.side is Side.BUY:
             orders.opened_by, orders.bare = order, True
         elif orders.position.is_closed(orders.instrument.amount_step):
-            self._close(orders, orders.position, fill.time, order.tag)
+            self._close(orders, orders.position, fill.time, orders.reason(order))
 
     def _close(self, orders: PairOrders, position: Position, time: int, reason: str) -> None:
         self.trades.append(trade_of(position, time, reason))

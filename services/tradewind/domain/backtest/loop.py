@@ -8,46 +8,28 @@ sent. Source: `semantics` sections 2 and 7.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from heapq import heapify, heappop, heappush
+from math import inf
 
 from tradewind.domain.account_order import CLOSING, OPENING, PATH
 from tradewind.domain.backtest.desk import Desk
+from tradewind.domain.backtest.outcome import Outcome
 from tradewind.domain.backtest.rules import BacktestRules
 from tradewind.domain.backtest.tape import Tape
-from tradewind.domain.backtest.valuation import EquityPoints, Valuation
+from tradewind.domain.backtest.valuation import Valuation
 from tradewind.domain.candle import Candle
 from tradewind.domain.decision import Amend, Enter, Exit, PairView, decide
-from tradewind.domain.exits import ExitReason, TrailingStop
+from tradewind.domain.exits import ExitReason, unmoved_below
 from tradewind.domain.instrument import Instrument
-from tradewind.domain.money import ONE, decimal_of
+from tradewind.domain.money import decimal_of
 from tradewind.domain.order import Leg
 from tradewind.domain.risk import LASTING, RiskView, has_slot, refusals
 from tradewind.domain.series import Integers
 from tradewind.domain.simulated_account import SimulatedAccount
 from tradewind.domain.standing import Standing
-from tradewind.domain.trade import ClosedTrade, trade_order
-
-_SLIGHTLY_LESS = 1 - 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of it. `ticks` is how many were met; fewer than there are where somebody asked to stop.
-
-    `daily` is the last equity of each UTC day; `orders` counts orders by what they reached; `balances` are totals by
-    currency, `open_positions` is how many they hold.
-    """
-
-    ticks: int
-    trades: tuple[ClosedTrade, ...]
-    equity: EquityPoints
-    daily: Sequence[float]
-    balances: Mapping[str, Decimal]
-    open_positions: int
-    orders: Mapping[str, int]
+from tradewind.domain.trade import trade_order
 
 
 class Backtest:
@@ -67,6 +49,7 @@ class Backtest:
         self._order = list(tapes)
         self._index = dict.fromkeys(tapes, -1)
         self._given_up: set[str] = set()
+        self._calm: dict[str, tuple[float, float] | None] = {}
         self._standing = Standing()
         self._standing.currency, self._standing.fee = rules.currency, rules.decision.stake.fee
         account = SimulatedAccount(rules.account, {rules.currency: rules.start_balance})
@@ -103,16 +86,22 @@ class Backtest:
             if candle is not None:
                 trading.append((pair, candle))
         desk.time = self._times[tick]
-        for pair, candle in trading:
+        meeting = [(pair, candle) for pair, candle in trading if not self._is_calm(pair, candle)]
+        for pair, candle in meeting:
             desk.match(pair, candle, OPENING)
-        for pair, _ in trading:
+        for pair, _ in meeting:
             desk.protect(pair)
-        for pair, candle in trading:
+        for pair, candle in meeting:
             desk.match(pair, candle, PATH)
         if desk.traded:
             desk.traded = False
             self._valuation.hold(tick, desk.account.balances)
         self._decide(tick, trading)
+
+    def _is_calm(self, pair: str, candle: Candle) -> bool:
+        """Whether a candle is here for what is decided on it alone, because no resting order can act on it."""
+        calm = self._calm.get(pair)
+        return calm is not None and candle.low > calm[0] and candle.high < calm[1]
 
     def _end_late_entry(self, pair: str, time: int) -> None:
         orders = self._desk.pairs[pair]
@@ -140,9 +129,9 @@ class Backtest:
             return False
         if pair not in standing.positions:
             return tape.said(index).answer.enter and has_slot(standing.slots(), self._rules.decision.limits)
-        trails_from = self._trails_from(pair)
-        trails = trails_from is not None and candle.high >= trails_from
-        return trails or tape.said(index).answer.leave or pair in standing.unprotected
+        if tape.said(index).answer.leave or pair in standing.unprotected:
+            return True
+        return candle.high >= self._trails_from(pair)
 
     def _risk(self, pair: str, tick: int, score: Decimal) -> RiskView:
         standing, valuation, rules = self._standing, self._valuation, self._rules
@@ -186,6 +175,7 @@ class Backtest:
     def _next(self, pair: str) -> int:
         """The next tick at which something may happen to a pair."""
         tape, index, orders = self._tapes[pair], self._index[pair], self._desk.pairs[pair]
+        self._calm[pair] = None
         if orders.entry is not None:
             late = int(self._ticks.searchsorted(orders.expires_at, side="right"))
             return min(self._tick_of(tape, index + 1), late)
@@ -193,20 +183,29 @@ class Backtest:
             return self._tick_of(tape, index + 1)
         if orders.position is None:
             return self._tick_of(tape, len(tape) if pair in self._given_up else tape.next_entry(index))
-        calm = self._desk.account.calm_between(pair)
+        calm = self._calm[pair] = self._calm_prices(pair)
         if calm is None:
             return self._tick_of(tape, index + 1)
-        return self._tick_of(tape, tape.next_touch(index, *calm, self._trails_from(pair)))
+        below, above = calm
+        return self._tick_of(tape, tape.next_touch(index, below, min(above, self._trails_from(pair))))
+
+    def _calm_prices(self, pair: str) -> tuple[float, float] | None:
+        """As `matching.calm_between`, in floats."""
+        calm = self._desk.account.calm_between(pair)
+        if calm is None:
+            return None
+        below, above = calm
+        return -inf if below is None else float(below), inf if above is None else float(above)
 
     def _tick_of(self, tape: Tape, index: int) -> int:
         return tape.ticks[index] if index < len(tape) else len(self._times)
 
-    def _trails_from(self, pair: str) -> float | None:
-        """The high from which on the stop may be raised, or a little less; None where it never is."""
+    def _trails_from(self, pair: str) -> float:
+        """The high from which on the stop may be raised, or a little less; infinite where it never is."""
         trailing, held = self._rules.decision.trailing, self._standing.positions[pair]
         if trailing is None or held.stop_price is None:
-            return None
-        return _lowest_high(trailing, held.average_price, held.stop_price)
+            return inf
+        return unmoved_below(trailing, held.average_price, held.stop_price)
 
     # ------------------------------------------------------------------------------------------------------ the end
 
@@ -237,9 +236,3 @@ class Backtest:
             open_positions=len(self._standing.positions),
             orders=self._desk.counts,
         )
-
-
-def _lowest_high(trailing: TrailingStop, entry: Decimal, stop: Decimal) -> float:
-    """A high below which `exits.trailed_stop` leaves the stop where it is."""
-    activated = entry * (ONE + trailing.activation)
-    return float(max(activated, stop / (ONE - trailing.distance))) * _SLIGHTLY_LESS

@@ -18,7 +18,7 @@ class PairOrders:
     """An entry on its way, or a position with its legs, perhaps with its exit on its way.
 
     `opened_by` is the entry of the position; `bare` is whether its legs are still to be placed for the first time;
-    `levels` is where the latest legs stood, whether they rest or not.
+    `levels` is where the latest legs stood, whether they rest or not; a stop that was raised, where it was raised to.
     """
 
     instrument: Instrument
@@ -56,6 +56,10 @@ class PairOrders:
         else:
             self.exit = None
 
+    def reason(self, order: Order) -> str:
+        """What an order gives as the reason of the exit, or as the tag of the entry, that it is."""
+        return self.levels.stop_tag if self.levels and order.leg is Leg.STOP else order.tag
+
     def staying(self) -> Decimal:
         """What the position holds, in steps: what its legs are to cover."""
         return self.instrument.amount(self.position.amount) if self.position else ZERO
@@ -69,6 +73,6 @@ class PairOrders:
             position.position_id,
             position.amount,
             position.average_price,
-            self.stop.stop_price if self.stop else None,
-            self.target.price if self.target else None,
+            self.levels.stop if self.stop and self.levels else None,
+            self.levels.target if self.target and self.levels else None,
         )

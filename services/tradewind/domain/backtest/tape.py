@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,34 +84,32 @@ class Tape:
         """The first candle after `index` at which the voters ask to enter; the length where there is none."""
         return self._following(self._entries, index)
 
-    def next_touch(self, index: int, below: Decimal | None, above: Decimal | None, high: float | None) -> int:
-        """The first candle after `index` at which the voters ask to leave or that reaches one of these prices.
+    def next_touch(self, index: int, below: float, above: float) -> int:
+        """The first candle after `index` at which the voters ask to leave, or whose low or high reaches these prices.
 
-        `below` is reached by a low, `above` and `high` by a high. The length where there is none.
+        Infinite where there is none to reach. The length where there is no such candle.
         """
         stop = self._following(self._exits, index)
-        floor = float(below) if below is not None else None
-        ceiling = min((float(one) for one in (above, high) if one is not None), default=None)
         start, stretch = index + 1, _FIRST_STRETCH
         while start < stop:
             end = min(start + stretch, stop)
-            found = self._reached(start, end, floor, ceiling)
-            if found is not None:
+            found = self._reached(start, end, below, above)
+            if found < end:
                 return found
             start, stretch = end, min(stretch * 4, _LONGEST_STRETCH)
         return stop
 
-    def _reached(self, start: int, end: int, floor: float | None, ceiling: float | None) -> int | None:
-        found = len(self)
-        if floor is not None:
-            lows = self.series.low[start:end] <= floor
+    def _reached(self, start: int, end: int, below: float, above: float) -> int:
+        """The first candle from `start` on that reaches a price; `end` where none before it does."""
+        if below > -inf:
+            lows = self.series.low[start:end] <= below
             place = int(lows.argmax())
-            found = start + place if lows[place] else found
-        if ceiling is not None:
-            highs = self.series.high[start : min(end, found)] >= ceiling
-            place = int(highs.argmax()) if len(highs) else 0
-            found = start + place if len(highs) and highs[place] else found
-        return found if found < len(self) else None
+            end = start + place if lows[place] else end
+        if above < inf and start < end:
+            highs = self.series.high[start:end] >= above
+            place = int(highs.argmax())
+            end = start + place if highs[place] else end
+        return end
 
     def _following(self, places: list[int], index: int) -> int:
         following = bisect_right(places, index)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tradewind.domain.backtest.loop import Backtest, Outcome
+from tradewind.domain.backtest.loop import Backtest
+from tradewind.domain.backtest.outcome import Outcome
 from tradewind.domain.money import ZERO
 from tradewind.research.native.given import Given
 from tradewind.research.result import RunData, RunResult, result_of

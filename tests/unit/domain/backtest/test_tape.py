@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from math import inf
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_voters_that_have_not_spoken_block_entries_and_cause_no_exit():
 
     assert 2 == made.next_entry(-1)
     assert ["slow/4h"] == list(made.said(0).answer.missing)
-    assert 5 == made.next_touch(0, None, None, None)
+    assert 5 == made.next_touch(0, -inf, inf)
     assert "cross+slow" == made.said(3).tag
 
 
@@ -58,35 +59,32 @@ def test_a_touch_is_the_first_candle_that_reaches_a_price():
     """Lows reach down, highs reach up, and the voters may be quicker."""
     made = tape([100, 99, 98, 104, 97, 108, 90], told("LLLLLL."))
 
-    assert 2 == made.next_touch(0, D(98), None, None)
-    assert 3 == made.next_touch(0, None, D(103), None)
-    assert 5 == made.next_touch(0, None, D(200), 107.0)
-    assert 4 == made.next_touch(2, D(97), D(105), None)
-    assert 3 == made.next_touch(2, D(97), D(104), None)
-    assert 6 == made.next_touch(4, D(80), D(200), 150.0)
-    assert 5 == made.next_touch(4, D(90), D(108), None)
-    assert 7 == made.next_touch(6, D(1), D(1), None)
+    assert 2 == made.next_touch(0, 98, inf)
+    assert 3 == made.next_touch(0, -inf, 103)
+    assert 5 == made.next_touch(0, -inf, 107)
+    assert 4 == made.next_touch(2, 97, 105)
+    assert 3 == made.next_touch(2, 97, 104)
+    assert 6 == made.next_touch(4, 80, 150)
+    assert 5 == made.next_touch(4, 90, 108)
+    assert 5 == made.next_touch(4, 108, 200)
+    assert 7 == made.next_touch(6, 1, 1)
 
 
 @given(
     st.lists(st.integers(50, 150), min_size=1, max_size=300),
     st.integers(-1, 300),
-    st.one_of(st.none(), st.integers(40, 160)),
-    st.one_of(st.none(), st.integers(40, 160)),
+    st.one_of(st.just(-inf), st.integers(40, 160)),
+    st.one_of(st.just(inf), st.integers(40, 160)),
 )
 def test_the_search_finds_what_a_walk_finds(closes, start, below, above):
     """Whatever the prices are, and wherever it starts."""
     made = tape(closes, told("L" * len(closes)))
     candles = made.series.candles()
     reached = [
-        index
-        for index, candle in enumerate(candles)
-        if index > start
-        and ((below is not None and candle.low <= below) or (above is not None and candle.high >= above))
+        index for index, candle in enumerate(candles) if index > start and (candle.low <= below or candle.high >= above)
     ]
-    floor, ceiling = (None if one is None else D(one) for one in (below, above))
 
-    assert next(iter(reached), len(candles)) == made.next_touch(start, floor, ceiling, None)
+    assert next(iter(reached), len(candles)) == made.next_touch(start, below, above)
 
 
 def test_a_pair_with_holes_stands_at_its_latest_candle():
