@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,12 @@ def template(
     command += [word for version in api_versions for word in ("--api-versions", version)]
     command += ["--values", "-"] if values is not None else []
     command += [] if hooks else ["--no-hooks"]
-    given = None if values is None else yaml.safe_dump(values)
+    return _told(tuple(command), None if values is None else yaml.safe_dump(values))
+
+
+@functools.cache
+def _told(command: tuple[str, ...], given: str | None) -> str:
+    """Many tests look at the same objects, and Helm gives the same ones for the same words."""
     done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         raise RefusedError(done.stderr.strip())
@@ -67,7 +73,7 @@ def template(
 
 def render(helm: Path, *options: str, **more: Any) -> list[dict[str, Any]]:
     """The objects that `template` gives."""
-    return [one for one in yaml.safe_load_all(template(helm, *options, **more)) if one]
+    return [one for one in yaml.load_all(template(helm, *options, **more), yaml.CSafeLoader) if one]
 
 
 def one(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:

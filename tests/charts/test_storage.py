@@ -78,7 +78,7 @@ def test_a_password_stands_in_its_secret_and_nowhere_else(helm):
 
 def test_a_password_is_long_and_another_one_each_time(helm):
     """Two installations do not share one, and it needs no quoting in an address."""
-    first, second = secret(render(helm)), secret(render(helm))
+    first, second = (secret(render(helm, namespace=one)) for one in ("first", "second"))
     for key in ("redis-password", "postgres-password"):
         assert first[key] != second[key]
         assert re.fullmatch(r"[A-Za-z0-9]{32}", first[key])

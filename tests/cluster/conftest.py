@@ -9,6 +9,7 @@ makes that a failure: a check that silently did not happen is none.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def operators(cluster, tmp_path):
 
     def make(**options):
         options.setdefault("namespaces", (cluster.namespace,))
-        made.append(Operator(cluster.plane, directory=tmp_path, **options))
+        made.append(Operator(cluster.plane, directory=tmp_path, forked=True, **options))
         return made[-1]
 
     yield make
@@ -127,10 +128,22 @@ def chart_plane(programs, tmp_path_factory):
         yield running
 
 
+@pytest.fixture
+def helm(chart_plane, chart_tools, tmp_path):
+    """Helm 4 on an empty namespace, which is empty again afterwards."""
+    with _helm_at_home(Helm(chart_tools["helm4"], chart_plane, tmp_path), chart_plane) as one:
+        yield one
+
+
 @pytest.fixture(params=["helm", "helm4"])
-def helm(request, chart_plane, chart_tools, tmp_path):
-    """Helm on an empty namespace, which is empty again afterwards."""
-    one = Helm(chart_tools[request.param], chart_plane, tmp_path)
+def each_helm(request, chart_plane, chart_tools, tmp_path):
+    """Helm 3, then Helm 4: for what rests on more than the objects, which are the same."""
+    with _helm_at_home(Helm(chart_tools[request.param], chart_plane, tmp_path), chart_plane) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def _helm_at_home(one, chart_plane):
     make_home(chart_plane)
     volumes(chart_plane, 2)
     yield one
@@ -151,7 +164,7 @@ def operator_of(chart_plane, tmp_path):
         stop()
         told = installed_settings(chart_plane, tmp_path / "storage")
         namespaces = tuple(told.pop("namespaces").split(","))
-        one = Operator(chart_plane, namespaces=namespaces, home=HOME, directory=tmp_path, variables=told)
+        one = Operator(chart_plane, namespaces=namespaces, home=HOME, directory=tmp_path, variables=told, forked=True)
         running.append(one.lead())
         return one
 

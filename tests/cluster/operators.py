@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 from tests.cluster.control_plane import ControlPlane
+from tests.cluster.forked import ForkedProcess
 from tests.cluster.processes import Process
 from tests.cluster.waiting import tries
 from tests.contract.install import rights
@@ -163,6 +164,8 @@ class Operator:
     """The namespace of its Lease; the first of `namespaces` unless given."""
     kubeconfig: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    forked: bool = False
+    """Whether it is a fork of a process that has imported it already, and no program of its own."""
     expected_errors: list[str] = field(default_factory=list)
     """Regular expressions of lines of level error that are right."""
 
@@ -182,12 +185,17 @@ class Operator:
             "TRADEWIND_OPERATOR_RELEASE_TIMEOUT": "15",
             **{f"TRADEWIND_OPERATOR_{name.upper()}": value for name, value in self.variables.items()},
         }
-        tradewind = Path(sys.executable).with_name("tradewind")
-        settings = [f"{name}={value}" for name, value in environment.items()]
         log = self.directory / f"operator-{self.identity}.log"
         self._lines: list[dict[str, Any]] = []
         self._position = 0
-        self.process = Process("operator", ["/usr/bin/env", *settings, str(tradewind), "operator", "run"], log)
+        self.process = self._process(environment, log)
+
+    def _process(self, environment: dict[str, str], log: Path) -> Process:
+        if self.forked:
+            return ForkedProcess("operator", ["operator", "run"], environment, log)
+        tradewind = Path(sys.executable).with_name("tradewind")
+        settings = [f"{name}={value}" for name, value in environment.items()]
+        return Process("operator", ["/usr/bin/env", *settings, str(tradewind), "operator", "run"], log)
 
     def start(self) -> Operator:
         """Start it and wait until it knows everything that is there."""

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 _STARTER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="process-starter")
 
@@ -52,7 +53,7 @@ class Process:
         self.log = log
         self._command = command
         self._user = user
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Any = None
 
     @property
     def pid(self) -> int | None:
@@ -97,15 +98,23 @@ class Process:
             raise RuntimeError(f"{self.name} is not running")
         self._process.send_signal(which)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        # The kernel forgets what it was asked at a change of the user, so that comes first.
-        user = "-" if self._user is None else str(self._user)
-        command = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), user, *self._command]
+    def _start(self) -> Any:
         with self.log.open("ab") as log:
-            # A session of its own: Ctrl-C is for the tests, which then end what they have started in order.
-            return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            return _ending_with_us(
+                self._command, self._user, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
+
+
+def start_with_us(command: list[str], **streams: Any) -> subprocess.Popen[bytes]:
+    """Starts a program that ends with this process; `streams` as `subprocess.Popen` has them."""
+    return _STARTER.submit(_ending_with_us, command, None, **streams).result()
+
+
+def _ending_with_us(command: list[str], user: int | None, **streams: Any) -> subprocess.Popen[bytes]:
+    # The kernel forgets what it was asked at a change of the user, so that comes first.
+    first = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), "-" if user is None else str(user)]
+    # A session of its own: Ctrl-C is for the tests, which then end what they have started in order.
+    return subprocess.Popen([*first, *command], start_new_session=True, **streams)
 
 
 @contextlib.contextmanager

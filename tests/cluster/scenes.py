@@ -38,7 +38,12 @@ def operator_behind(proxy: Proxy, cluster: Cluster, directory: Path, **options: 
     """An operator that reaches the API server through `proxy`; it must not have logged an error in the end."""
     kubeconfig = cluster.plane.kubeconfig_for(cluster.namespace, ACCOUNT, server=proxy.url)
     operator = Operator(
-        cluster.plane, namespaces=(cluster.namespace,), directory=directory, kubeconfig=kubeconfig, **options
+        cluster.plane,
+        namespaces=(cluster.namespace,),
+        directory=directory,
+        kubeconfig=kubeconfig,
+        forked=True,
+        **options,
     )
     try:
         yield operator

@@ -74,10 +74,12 @@ def targets(port):
         return []
 
 
-def test_a_life_of_a_release_leaves_bots_and_their_data_alone(helm, chart_plane, chart_tools, operator_of, tmp_path):
+def test_a_life_of_a_release_leaves_bots_and_their_data_alone(
+    each_helm, chart_plane, chart_tools, operator_of, tmp_path
+):
     """Install, a bot, upgrade with other values and another version, uninstall, install again: the same pods."""
     start, stop = operator_of
-    said = helm("install", RELEASE, str(CHART), *WAIT, values=SWITCHED_ON)
+    said = each_helm("install", RELEASE, str(CHART), *WAIT, values=SWITCHED_ON)
     assert "kubectl -n default apply --server-side -f manifests/samples/paper.yaml" in said
     assert len(pods(chart_plane, HOME)) == 7
     cluster = Cluster(chart_plane, "default")
@@ -96,9 +98,9 @@ def test_a_life_of_a_release_leaves_bots_and_their_data_alone(helm, chart_plane,
     assert len(before) >= 6
 
     with pytest.raises(HelmError, match="would shut all bots out"):
-        helm("upgrade", RELEASE, str(CHART), values=SWITCHED_ON | {"postgresql": {"password": "another"}})
+        each_helm("upgrade", RELEASE, str(CHART), values=SWITCHED_ON | {"postgresql": {"password": "another"}})
     changed = SWITCHED_ON | {"operator": {"logLevel": "debug"}, "prometheus": {"retention": "7d"}}
-    helm("upgrade", RELEASE, str(bumped(tmp_path)), *WAIT, values=changed)
+    each_helm("upgrade", RELEASE, str(bumped(tmp_path)), *WAIT, values=changed)
     assert secret(chart_plane, "tradewind-storage") == stored
     start()
     cluster.wait_for("standard", "Reconciled", "True")
@@ -107,7 +109,7 @@ def test_a_life_of_a_release_leaves_bots_and_their_data_alone(helm, chart_plane,
     assert not pods(chart_plane, HOME, OPERATORS).keys() & operators.keys()
 
     stop()
-    helm("uninstall", RELEASE, *WAIT)
+    each_helm("uninstall", RELEASE, *WAIT)
     assert not pods(chart_plane, HOME)
     assert pods(chart_plane, "default", BOT) == before
     assert secret(chart_plane, "tradewind-storage") == stored
@@ -117,7 +119,7 @@ def test_a_life_of_a_release_leaves_bots_and_their_data_alone(helm, chart_plane,
         "persistentvolumeclaim/data-tradewind-redis-0",
     ]
 
-    helm("install", RELEASE, str(CHART), *WAIT, values=SWITCHED_ON)
+    each_helm("install", RELEASE, str(CHART), *WAIT, values=SWITCHED_ON)
     assert secret(chart_plane, "tradewind-storage") == stored
     start()
     cluster.wait_for("standard", "Ready", "True")
@@ -154,17 +156,17 @@ def test_bots_get_the_addresses_of_stores_of_the_house(helm, chart_plane, operat
     chart_plane.kubectl("delete", "tb", "paper", "-n", "default", "--timeout=60s")
 
 
-def test_what_kubectl_installed_helm_takes_over(helm, chart_plane):
+def test_what_kubectl_installed_helm_takes_over(each_helm, chart_plane):
     """The way from `manifests/install.yaml` to the chart that the page names; without the word Helm refuses."""
     chart_plane.kubectl("apply", "--server-side", "-f", "manifests/install.yaml")
     try:
         with pytest.raises(HelmError, match=r"cannot be imported|invalid ownership|conflict"):
-            helm("install", RELEASE, str(CHART), *WAIT)
+            each_helm("install", RELEASE, str(CHART), *WAIT)
         arguments = ["upgrade", "--install", RELEASE, str(CHART), *WAIT, "--take-ownership"]
-        if helm.program.name == "helm4":
+        if each_helm.program.name == "helm4":
             arguments.append("--force-conflicts")
-        helm(*arguments)
-        assert helm("list", "--short").split() == [RELEASE]
+        each_helm(*arguments)
+        assert each_helm("list", "--short").split() == [RELEASE]
     finally:
         chart_plane.kubectl(
             "delete", "--ignore-not-found", "-f", "manifests/install.yaml", "--selector", "keep!=me", "--wait=false"

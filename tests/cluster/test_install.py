@@ -123,7 +123,7 @@ def printed(sample):
     program = Path(sys.executable).with_name("tradewind")
     command = [program, "render", str(sample), "-o", "yaml", "--image", IMAGE, "--live"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return list(yaml.safe_load_all(done.stdout))
+    return list(yaml.load_all(done.stdout, yaml.CSafeLoader))
 
 
 def differences(wanted, found, path=""):

@@ -51,6 +51,7 @@ class Pair:
             directory=directory,
             kubeconfig=kubeconfig,
             variables={"lease_duration": str(duration)},
+            forked=True,
         )
 
     def writes(self, account, since=None):

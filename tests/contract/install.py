@@ -19,7 +19,7 @@ RIGHTS = ("ServiceAccount", "ClusterRole", "RoleBinding", "Role")
 
 def installation():
     """The objects of the file."""
-    return list(yaml.safe_load_all(INSTALL.read_text()))
+    return list(yaml.load_all(INSTALL.read_text(), yaml.CSafeLoader))
 
 
 def rights():

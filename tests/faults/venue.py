@@ -28,6 +28,8 @@ from tradewind.domain.series import CandleSeries
 
 SYMBOLS = {f"{one.base}{one.quote}": pair for pair, one in INSTRUMENTS.items()}
 FEE = "0.001"
+ELSEWHERE = "127.0.0.2"
+"""Where a person asks from: a venue counts by address, and whoever looks all the time would use up what the bot may."""
 _OPEN = {"NEW", "PARTIALLY_FILLED", "PENDING_NEW"}
 
 
@@ -82,7 +84,9 @@ class VenueProcess:
         words += ["--api-key", CREDENTIALS.api_key, "--secret", CREDENTIALS.secret]
         words += [word for name, amount in BALANCES.items() for word in ("--balance", f"{name}={amount}")]
         self._process = start(words, environment, self.folder / "venue.log")
-        self._session = self._session or aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
+        if self._session is None:
+            connector = aiohttp.TCPConnector(local_addr=(ELSEWHERE, 0))
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=10))
 
     async def answers(self) -> bool:
         """Whether it does."""

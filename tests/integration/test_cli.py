@@ -270,7 +270,7 @@ def test_render_prints_the_objects_that_the_operator_applies(tradewind):
     objects = [json.loads(json.dumps(one)) for one in render(load_bot(QUICKSTART), site)]
 
     assert 0 == code
-    assert objects == list(yaml.safe_load_all(out))
+    assert objects == list(yaml.load_all(out, yaml.CSafeLoader))
     assert all(word in err for word in ("quickstart-keys", "quickstart-storage", "registry.example/tradewind:7"))
     assert 1 == len(err.splitlines())
     out = tradewind("render", QUICKSTART, "-o", "json", "--image", "registry.example/tradewind:7")[1]
@@ -289,7 +289,7 @@ def test_a_rehearsal_of_live_trading_is_rendered_on_request(tradewind):
     assert "bots of mode Live may run" in err
     (execution,) = [
         one
-        for one in yaml.safe_load_all(out)
+        for one in yaml.load_all(out, yaml.CSafeLoader)
         if one["metadata"]["name"] == "live-execution" and one["kind"] == "Deployment"
     ]
     (container,) = execution["spec"]["template"]["spec"]["containers"]

@@ -36,6 +36,8 @@ class Database:
 
     def __init__(self) -> None:
         engine = sqlite_engine(None)
+        # There may be more of them later: whatever else this process loads brings its own.
+        self._tables = (*METADATA.sorted_tables, *_KEPT.sorted_tables)
         METADATA.create_all(engine)
         _KEPT.create_all(engine)
         self.connection = engine.connect()
@@ -49,7 +51,7 @@ class Database:
     def empty(self) -> None:
         """Be as new."""
         with self.connection.begin():
-            for table in (*METADATA.sorted_tables, *_KEPT.sorted_tables):
+            for table in self._tables:
                 self.connection.execute(table.delete())
 
     def read(self, query: Callable[[Connection], Result]) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -117,6 +118,9 @@ class Session:
 
     async def wait(self, on_tick: Callable[[int], None] | None = None) -> bool:
         """True when the run ended by itself, False when a signal came; raises what failed."""
+        # What is loaded by now stays: the collector of garbage, which stops everything, need not look at it again.
+        gc.collect()
+        gc.freeze()
         running = asyncio.create_task(self._embedded.wait(on_tick))
         interrupted = asyncio.create_task(self._interrupted.wait())
         try:
@@ -126,6 +130,7 @@ class Session:
             for task in (running, interrupted):
                 task.cancel()
             await asyncio.gather(running, interrupted, return_exceptions=True)
+            gc.unfreeze()
 
 
 def state_of(path: Path) -> StateDirectory:

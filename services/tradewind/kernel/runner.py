@@ -113,9 +113,11 @@ class ServiceRunner:
         if self.state is not ServiceState.RUNNING:
             waiting = {"work": self._waits_for} if self.state is ServiceState.STARTING and self._waits_for else {}
             return {"service": self.state.value, **waiting}
-        # Who only reads caches for now would not notice, and could not keep what comes next.
+        # Who only answers needs no bus: an emergency stop has to find a door while Redis is away.
+        # Who only reads caches for now would not notice a lost store, and could not keep what comes next.
         store = self.context.dependencies.trouble(DATABASE) if self._spec.stores else ""
-        waits = {"bus": self._bus.trouble(), "store": store, "work": self._waits_for}
+        bus = self._bus.trouble() if self._spec.handles or self._spec.publishes else ""
+        waits = {"bus": bus, "store": store, "work": self._waits_for}
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
 
     async def describe(self) -> dict[str, Any]:

@@ -51,17 +51,20 @@ class Shared:
         self.budgets = Budgets(counts, address=settings.outgoing_address, bot=bot.key, metrics=self.metrics)
         self.remote: RemoteAnswers | None = None
         self._database, self._broker = database, broker
+        self._watching: asyncio.Task[None] | None = None
 
     def log_of(self, group: str) -> SharedLog:
         """The logs of a group that this process has in common with others, of any bot."""
         return SharedLog(self._broker, group, self.bus.instance)
 
     def open_store(self) -> Store:
-        """The store; nothing is connected yet."""
+        """The store; nothing is connected yet. Until `close` it is asked for a sign of life where nobody asks else."""
         from tradewind.kernel.store.postgres import PostgresStore  # noqa: PLC0415  (its driver is not for all)
 
         assert self._database is not None, "who has tables has a database"
-        return PostgresStore(self._database, dependencies=self.dependencies)
+        store = PostgresStore(self._database, dependencies=self.dependencies)
+        self._watching = asyncio.create_task(store.watch(), name="store.watch")
+        return store
 
     async def start(self, peers: Peers, tracer: Callable[[str], Tracer]) -> RemoteAnswers:
         """Say where this process listens, and make it possible to ask the others; `tracer` is that of a service."""
@@ -71,6 +74,9 @@ class Shared:
 
     async def close(self) -> None:
         """Be asked no more, and ask no more."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
         await self.registry.stop()
         await self.budgets.close()
         if self.remote is not None:

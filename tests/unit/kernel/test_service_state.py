@@ -138,3 +138,14 @@ async def test_who_stores_is_not_ready_while_the_database_does_not_answer(make, 
     database.succeeded()
     assert runner.unready() == {}
     await runner.stop()
+
+
+@pytest.mark.parametrize(("name", "unready"), [("gateway", set()), ("sim-exchange", set()), ("strategy", {"bus"})])
+async def test_who_only_answers_is_ready_without_the_bus(make, monkeypatch, name, unready):
+    """An emergency stop has to find a door while Redis is away."""
+    runner, _ = make(name)
+    await runner.start()
+    monkeypatch.setattr(MemoryBus, "trouble", lambda _: "Redis: gone")
+
+    assert unready == runner.unready().keys()
+    await runner.stop()

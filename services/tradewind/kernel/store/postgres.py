@@ -13,8 +13,8 @@ is made to end. Then the tables say what is true: the kernel reads inbox and out
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection, text
@@ -33,6 +33,8 @@ from tradewind.kernel.store.postgres_writes import execute_batched
 Result = TypeVar("Result")
 
 _PAUSES = (0.01, 0.05, 0.2, 0.5)
+QUIET = 2.0
+"""Seconds without a call after which the server is asked for a sign of life."""
 
 _END = text(
     "SELECT pg_terminate_backend(pid, :patience) FROM pg_stat_activity WHERE pid = :pid AND backend_start = :started"
@@ -49,6 +51,7 @@ class PostgresStore:
         self._dependency = (dependencies or Dependencies()).of(DATABASE, bounds)
         self._engine: AsyncEngine = postgres_engine(address, self._limits)
         self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._asked_at = 0.0
         self._doubts: list[Backend] = []
         self._settling = asyncio.Lock()
 
@@ -69,6 +72,21 @@ class PostgresStore:
         """Run `query` on one snapshot; what it would write is refused."""
         return await self._again(lambda: self._read(query))
 
+    async def watch(self) -> None:
+        """Ask for a sign of life whenever nobody has asked anything for a while, without end.
+
+        A lost server tells nobody: a service that has nothing to write would look well until it has.
+        """
+        now = asyncio.get_running_loop().time
+        while True:
+            quiet = now() - self._asked_at
+            if quiet >= QUIET:
+                with contextlib.suppress(TemporaryError):
+                    await self.read(lambda connection: connection.scalar(text("SELECT 1")))
+                quiet = 0.0
+            # While the circuit is open each look is refused, and the first after its pause closes it.
+            await asyncio.sleep(QUIET / 4 if self._dependency.failures else QUIET - quiet)
+
     async def close(self) -> None:
         """Let go of the connections; what was committed is already safe."""
         await self._engine.dispose()
@@ -86,6 +104,7 @@ class PostgresStore:
         return await self._tried(work)
 
     async def _tried(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        self._asked_at = asyncio.get_running_loop().time()
         with self._dependency.attempt(is_away):
             return await work()
 
@@ -114,7 +133,7 @@ class PostgresStore:
             async with asyncio.timeout(self._limits.patience):
                 return await connection.run_sync(query)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _connection(self, engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Backend]]:
         """A connection, and failures on it as the port tells them; one that may hang is thrown away."""
         try:

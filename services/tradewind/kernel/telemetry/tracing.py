@@ -17,7 +17,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -174,7 +173,10 @@ class Tracer:
         """The traceparent of a span that begins now and is recorded when it is over, for what happens meanwhile."""
         if self._processor is None:
             return None
-        return _traceparent(self._identity(name, _span_context(parent) if parent else None))
+        context = self._identity(name, _span_context(parent) if parent else None)
+        traceparent = _traceparent(context)
+        _remember(traceparent, context)
+        return traceparent
 
     def calling(self, name: str, attributes: Attributes | None = None) -> Calling:
         """Around a call out of this process: a client span, where whoever calls is under a span; else nothing."""
@@ -253,14 +255,30 @@ def exemplar_of(traceparent: str | None) -> dict[str, str] | None:
     return {"trace_id": traceparent.split("-")[1]}
 
 
+_REMEMBERED: dict[str, SpanContext] = {}
+"""What the traceparents of the last moments say: those told to whom we call, and those that a span is made for."""
+_MOST_REMEMBERED = 1024
+
+
+def _remember(traceparent: str, context: SpanContext) -> None:
+    if len(_REMEMBERED) >= _MOST_REMEMBERED:
+        _REMEMBERED.clear()
+    _REMEMBERED[traceparent] = context
+
+
 def _traceparent(context: SpanContext) -> str:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
-@lru_cache(maxsize=1024)
 def _span_context(traceparent: str) -> SpanContext | None:
     """What a traceparent says, None where it is none; those of the last moments are asked for again and again."""
+    known = _REMEMBERED.get(traceparent)
+    if known is not None:
+        return known
     parts = traceparent.split("-")
     if len(parts) != 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
         return None
-    return SpanContext(int(parts[1], 16), int(parts[2], 16), is_remote=True, trace_flags=TraceFlags(int(parts[3], 16)))
+    flags = TraceFlags(int(parts[3], 16))
+    context = SpanContext(int(parts[1], 16), int(parts[2], 16), is_remote=True, trace_flags=flags)
+    _remember(traceparent, context)
+    return context

@@ -54,7 +54,7 @@ def test_the_committed_definition_is_fresh() -> None:
     assert printed.stdout == render_crd() == committed, (
         "run: python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml"
     )
-    assert yaml.safe_load(committed) == crd()
+    assert yaml.load(committed, yaml.CSafeLoader) == crd()
 
 
 def test_kubectl_knows_it_by_its_short_name_and_sees_the_main_facts() -> None:

@@ -97,3 +97,23 @@ async def test_the_time_of_a_request_leads_to_its_trace():
         await middleware(scope([(b"traceparent", b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01")]), nothing, ignore)
         text = generate_latest(metrics.registry).decode()
         assert text.count('{trace_id="' + "a" * 32 + '"}') == found
+
+
+async def test_of_quick_requests_one_a_second_leads_to_its_trace_and_of_slow_ones_each(monkeypatch):
+    now = [1000.0]
+
+    async def told(trace, took=0.0, passed=0.0):
+        now[0] += passed
+        clock.perf_counter = iter([0.0, took]).__next__
+        await middleware(scope([(b"traceparent", b"00-%s-%s-01" % (trace * 32, b"b" * 16))]), nothing, ignore)
+        return trace.decode() * 32 in generate_latest(metrics.registry).decode()
+
+    clock = SimpleNamespace(monotonic=lambda: now[0], time=lambda: 1.7e9)
+    monkeypatch.setattr("tradewind.kernel.http.middleware.time", clock)
+    metrics, tracing = Metrics(), Tracing(InMemorySpanExporter(), "0", "default")
+    middleware = wrapped(tracing.tracer("portfolio"), metrics)
+    assert await told(b"a")
+    assert not await told(b"c", passed=0.5)
+    assert await told(b"d", took=0.2)
+    assert not await told(b"e", passed=0.9)
+    assert await told(b"f", passed=0.2)

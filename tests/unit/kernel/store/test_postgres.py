@@ -190,6 +190,29 @@ async def test_a_server_that_is_gone_is_not_waited_for_by_everybody_again_and_ag
     assert await noted(store) == [1, 3]
 
 
+async def test_a_lost_server_is_noticed_by_who_has_nothing_to_ask_and_so_is_its_return(
+    make, postgres_server, monkeypatch
+):
+    """A service that idles is not ready either; and it is again without being asked anything."""
+    monkeypatch.setattr("tradewind.kernel.store.postgres.QUIET", 0.1)
+    dependencies = Dependencies()
+    store = make(dependencies=dependencies)
+    await store.commit([note(1)])
+    watching = asyncio.create_task(store.watch())
+
+    async def comes_to_be(lost):
+        async with asyncio.timeout(60):
+            while bool(dependencies.trouble("postgresql")) is not lost:  # noqa: ASYNC110 - it is asked, as by a kubelet
+                await asyncio.sleep(0.02)
+
+    await asyncio.to_thread(postgres_server.kill)
+    await comes_to_be(lost=True)
+    await asyncio.to_thread(postgres_server.start)
+    await comes_to_be(lost=False)
+    watching.cancel()
+    assert (await asyncio.gather(watching, return_exceptions=True))[0].__class__ is asyncio.CancelledError
+
+
 async def test_a_no_of_the_database_is_no_silence(make):
     """A lock that somebody holds is told to whoever asks, and closes the database down for nobody."""
     dependencies = Dependencies()
