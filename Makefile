@@ -140,6 +140,10 @@ bench-sim-exchange: setup ## order round trips per second through the simulated 
 soak: setup ## ten bots in processes of their own share one Redis and PostgreSQL for half an hour: does anything grow?
 	$(BIN)/python -m bench.soak
 
+.PHONY: bench-backtest
+bench-backtest: setup ## candles per second of the native backtest, beside a plain loop that trades the same cross
+	$(BIN)/python -m bench.backtest
+
 .PHONY: bench-messages bench-stores bench-gateway bench-telemetry bench-memory
 bench-messages: setup ## typed messages over Redis, beside redis-py by hand
 	$(BIN)/python -m bench.messages

@@ -1,7 +1,8 @@
 """Backtest-of-one: on the paper venue and on the simulated exchange a bot makes the same trades.
 
 The paper venue fills orders inside the bot; the simulated exchange is reached over HTTP and WebSocket by ccxt, with
-its own account and clock. What differs between them is only how the bot gets to know.
+its own account and clock. What differs between them is only how the bot gets to know. The native backtest has no bot at
+all, and comes to the same.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from tests.topology.backtests import backtested
 from tests.topology.recordings import gappy_bot, random_walk, write_candles
 
 from tradewind.strategies import loader
@@ -103,11 +105,15 @@ async def outcome(bot):
 
 
 async def on_both(embedded, tmp_path, sample, *overrides):
-    """The outcomes on the paper venue and on the simulated exchange."""
+    """The outcomes on the paper venue and on the simulated exchange; that of a backtest is held to the first."""
     found = {}
     for name, venue in VENUES.items():
         async with embedded(venue, *overrides, sample=sample, directory=tmp_path / name) as bot:
             found[name] = await outcome(bot)
+            orders = dict(await bot.ask("execution", "summary"))
+            if name == "Paper":
+                same = {part: found[name][part] for part in ("trades", "balances", "equity")}
+                assert {**same, "orders": orders} == backtested(sample, venue, *overrides)
     return found["Paper"], found["Simulated"]
 
 

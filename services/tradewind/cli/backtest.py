@@ -1,4 +1,4 @@
-"""`tradewind backtest`: freqtrade strategies over recorded candles, by freqtrade's rules."""
+"""`tradewind backtest`: a bot over the candles of its manifest, or a freqtrade strategy by freqtrade's rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradewind.cli.options import Output, OutputOption
+from tradewind.cli.options import Output, OutputOption, Overrides
 from tradewind.domain.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -15,15 +15,41 @@ if TYPE_CHECKING:
 
 
 def backtest(
+    bot: Annotated[
+        Path | None, typer.Argument(metavar="[BOT]", help="The TradingBot manifest, a YAML file.", show_default=False)
+    ] = None,
     *,
+    overrides: Overrides = None,
+    timerange: Annotated[
+        str | None,
+        typer.Option(
+            metavar="START-STOP", help="As in 20220101-20220301; either side may be left out.", show_default=False
+        ),
+    ] = None,
+    fee: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATIO", help="Per side, in place of the manifest's or configuration's.", show_default=False
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write the closed trades: .jsonl, .json, .csv or .parquet.", show_default=False
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the HTML report of a BOT.", show_default=False)
+    ] = None,
     strategy: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The strategy, a Python file.", show_default=False)
+        Path | None,
+        typer.Option(metavar="FILE", help="Without BOT: a freqtrade strategy, a Python file.", show_default=False),
     ] = None,
     data: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="A folder of candle files, BASE-QUOTE-TIMEFRAME or BASE_QUOTE-TIMEFRAME.",
+            help="Its candle files, BASE-QUOTE-TIMEFRAME or BASE_QUOTE-TIMEFRAME.",
             show_default=False,
         ),
     ] = None,
@@ -33,13 +59,6 @@ def backtest(
     pair: Annotated[
         list[str] | None,
         typer.Option(metavar="PAIR", help="A pair to trade; may be repeated. All of the folder.", show_default=False),
-    ] = None,
-    timerange: Annotated[
-        str | None, typer.Option(metavar="START-STOP", help="As in 20220101-20220301.", show_default=False)
-    ] = None,
-    fee: Annotated[
-        float | None,
-        typer.Option(metavar="RATIO", help="Per side; else the configuration's, else 0.001.", show_default=False),
     ] = None,
     case: Annotated[
         Path | None,
@@ -52,35 +71,67 @@ def backtest(
     data_root: Annotated[
         Path, typer.Option(metavar="DIR", help="What the data files of a case are relative to.")
     ] = Path(),
-    export: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="Write the closed trades: .jsonl, .json, .csv or .parquet.", show_default=False
-        ),
-    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with the case's expected.jsonl and summary.json; exit 1 if unlike.")
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Backtest a strategy written for freqtrade, by freqtrade's own rules.
+    """Trade a bot's recorded or synthetic candles at once: the trades that a paper run over them makes, in seconds.
 
-    Needs pip install 'tradewind[freqtrade]'.
+    With --strategy or --case in place of BOT: a strategy written for freqtrade, by freqtrade's own rules, which
+    needs pip install 'tradewind[freqtrade]'.
     """
+    if export is not None:
+        from tradewind.research.export import check_ending  # noqa: PLC0415
+
+        check_ending(export)
+    if bot is not None:
+        from tradewind.cli.native_backtest import native_backtest  # noqa: PLC0415
+
+        _refuse("--strategy or --case in place of BOT", strategy=strategy, data=data, config=config, pair=pair)
+        _refuse("--case in place of BOT", case=case, check=check or None)
+        native_backtest(bot, overrides or (), timerange=timerange, fee=fee, export=export, report=report, output=output)
+        return
+    _refuse("BOT, a manifest", set=overrides, report=report)
     _needed()
+    _freqtrade_backtest(
+        strategy, data, config, pair, timerange, fee, case, data_root, export=export, check=check, output=output
+    )
+
+
+def _refuse(needs: str, **given: Any) -> None:
+    """Refuse options that mean nothing in this kind of backtest."""
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"--{name}", str(value), f"only with {needs}", f"remove --{name}")
+
+
+def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
+    strategy: Path | None,
+    data: Path | None,
+    config: Path | None,
+    pair: list[str] | None,
+    timerange: str | None,
+    fee: float | None,
+    case: Path | None,
+    data_root: Path,
+    *,
+    export: Path | None,
+    check: bool,
+    output: Output,
+) -> None:
+    from tradewind.research.export import export_trades  # noqa: PLC0415
     from tradewind.research.freqtrade.case import Case, read_case  # noqa: PLC0415
-    from tradewind.research.freqtrade.export import check_ending, export_trades  # noqa: PLC0415
     from tradewind.research.freqtrade.given import given_by  # noqa: PLC0415
     from tradewind.research.freqtrade.lines import trade_lines  # noqa: PLC0415
     from tradewind.research.freqtrade.run import backtest as run  # noqa: PLC0415
     from tradewind.research.freqtrade.summary import summary  # noqa: PLC0415
 
-    if export is not None:
-        check_ending(export)
     if case is not None:
         read = read_case(case, data_root)
     elif strategy is None or data is None:
-        raise ConfigError("tradewind backtest", "no --case", "--case, or --strategy and --data", "name what to run")
+        allowed = "BOT, or --case, or --strategy and --data"
+        raise ConfigError("tradewind backtest", "nothing to run", allowed, "name what to run")
     elif check:
         raise ConfigError("--check", "no --case", "a case, which says what is expected", "remove --check")
     else:

@@ -12,7 +12,6 @@ from tradewind.cli.options import Bot, Live, Output, OutputOption, Overrides
 if TYPE_CHECKING:
     from tradewind.contracts.api.v1alpha1 import TradingBot
     from tradewind.kernel.settings import Settings
-    from tradewind.topology.result import RunResult
 
 
 def run(
@@ -48,11 +47,14 @@ def run(
 
 
 async def _run(bot: TradingBot, settings: Settings, resume: Path | None, output: Output, *, live: bool) -> None:
+    import asyncio  # noqa: PLC0415
+
     from tradewind.catalog import by_name  # noqa: PLC0415
+    from tradewind.cli.place import check_place  # noqa: PLC0415
+    from tradewind.cli.progress import Progress  # noqa: PLC0415
+    from tradewind.cli.results import print_result, write_run_report  # noqa: PLC0415
     from tradewind.cli.session import (  # noqa: PLC0415
-        Progress,
         Session,
-        check_place,
         check_same_bot,
         fresh_directory,
         resumable_directory,
@@ -85,48 +87,6 @@ async def _run(bot: TradingBot, settings: Settings, resume: Path | None, output:
     if not finished:
         typer.echo(f"interrupted; go on with: tradewind run BOT --resume {path}", err=True)
         raise typer.Exit(130)
-    report = await _report(path, bot, result)
-    _print(result, report, output)
-
-
-async def _report(path: Path, bot: TradingBot, result: RunResult) -> Path:
-    """Write the report beside the state; returns its path."""
-    import asyncio  # noqa: PLC0415
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from tradewind.research.report import RunReport, write_report  # noqa: PLC0415
-
-    report = RunReport(
-        bot=bot.metadata.name,
-        strategies=" + ".join(f"{strategy.name} ({strategy.kind})" for strategy in bot.spec.strategies),
-        mode=result.mode,
-        start=result.start,
-        end=result.end,
-        timeframe=result.timeframe,
-        currency=result.currency,
-        start_balance=result.start_balance,
-        end_balance=result.end_balance,
-        candles=result.candles,
-        equity=[(time, float(equity)) for time, equity in result.equity],
-        series=result.series,
-        trades=result.trades,
-        trade_metrics=result.trade_metrics,
-        wallet_metrics=result.wallet_metrics,
-        orders=result.orders,
-        data_notes=result.notes,
-        created_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    )
-    target = path / "report.html"
-    await asyncio.to_thread(write_report, target, report)
-    return target
-
-
-def _print(result: RunResult, report: Path, output: Output) -> None:
-    from tradewind.cli.printing import print_document  # noqa: PLC0415
-    from tradewind.cli.summary import print_summary  # noqa: PLC0415
-    from tradewind.topology.result import as_document  # noqa: PLC0415
-
-    if output is Output.TEXT:
-        print_summary(result, report)
-    else:
-        print_document(as_document(result, str(report)), output)
+    report = path / "report.html"
+    await asyncio.to_thread(write_run_report, report, bot, result)
+    print_result(result, report, output)

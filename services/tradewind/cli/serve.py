@@ -75,9 +75,9 @@ def _known(names: list[str]) -> list[str]:
 async def _serve(bot: TradingBot, settings: Settings, names: list[str] | None, name: str, *, live: bool) -> None:
     import asyncio  # noqa: PLC0415
 
+    from tradewind.cli.place import check_place  # noqa: PLC0415
     from tradewind.cli.session import (  # noqa: PLC0415
         Session,
-        check_place,
         check_same_bot,
         places_of,
         state_of,

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import signal
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from tradewind.contracts.api.cluster import cluster_only
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.api.transitions import FIXED, fixed_part
 from tradewind.contracts.api.v1alpha1 import TradingBot
@@ -78,17 +75,6 @@ def _part(bot: TradingBot, field: str) -> Any:
     return bot.key if field == "metadata" else fixed_part(bot.spec, field)
 
 
-def check_place(bot: TradingBot) -> None:
-    """Say on stderr what of `bot` means nothing in one process; raises `ConfigError` for a bot that is suspended."""
-    if bot.spec.suspended:
-        allowed = "false: a bot that is suspended does not run, here as on a cluster"
-        raise ConfigError("spec.suspended", "true", allowed, "remove it, or add --set spec.suspended=false")
-    fields = cluster_only(bot)
-    # In a pod they have done their work already.
-    if fields and "KUBERNETES_SERVICE_HOST" not in os.environ:
-        print(f"note: without a cluster nothing comes of {', '.join(fields)}", file=sys.stderr)
-
-
 class Session:
     """One start-to-stop of an embedded bot, ended by the recording, a failure or a signal."""
 
@@ -145,45 +131,6 @@ class Session:
                 task.cancel()
             await asyncio.gather(running, interrupted, return_exceptions=True)
             gc.unfreeze()
-
-
-class Progress:
-    """A bar on stderr, only where stderr is a terminal; a `total` of None has no end."""
-
-    def __init__(self, title: str, total: int | None) -> None:
-        self._title, self._total = title, total
-        self._done = 0
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Self:
-        if sys.stderr.isatty():
-            from rich.console import Console  # noqa: PLC0415
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-            from rich.progress import Progress as Bar  # noqa: PLC0415
-
-            self._bar = Bar(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("ticks"),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._bar.start()
-            self._task = self._bar.add_task(self._title, total=self._total)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def tick(self, _time: int) -> None:
-        """One more tick is decided."""
-        self._done += 1
-        if self._bar is not None and self._done % 50 == 0:
-            self._bar.update(self._task, completed=self._done)
 
 
 def state_of(path: Path) -> StateDirectory:

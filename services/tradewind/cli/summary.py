@@ -11,11 +11,11 @@ from pathlib import Path
 from tradewind.cli.printing import print_table
 from tradewind.domain.money import ZERO
 from tradewind.domain.trade import ClosedTrade
-from tradewind.topology.result import RunResult, iso
+from tradewind.research.result import RunResult, iso
 
 
-def print_summary(result: RunResult, report: Path) -> None:
-    """The key figures, profit by pair and by exit reason, what was wrong with the data, and where the report is."""
+def print_summary(result: RunResult, report: Path | None) -> None:
+    """The key figures, profit by pair and by exit reason, what was wrong with the data, and where a report is."""
     trades, wallet = result.trade_metrics, result.wallet_metrics
     change = result.profit / result.start_balance if result.start_balance else ZERO
     title = f"{result.bot} · {result.mode} · {result.timeframe} · {iso(result.start)[:10]} to {iso(result.end)[:10]}"
@@ -38,7 +38,8 @@ def print_summary(result: RunResult, report: Path) -> None:
     print_table(None, *_grouped("exit reason", result.trades, lambda trade: trade.exit_reason))
     for note in result.notes:
         print(f"data: {note}", file=sys.stderr)
-    print(f"report: {report}")
+    if report is not None:
+        print(f"report: {report}")
 
 
 def _grouped(

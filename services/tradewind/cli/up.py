@@ -52,7 +52,8 @@ def up(
 def _up(bot: TradingBot, settings: Settings, replicas: list[str], *, live: bool) -> int:
     import asyncio  # noqa: PLC0415
 
-    from tradewind.cli.session import check_place, check_same_bot, places_of  # noqa: PLC0415
+    from tradewind.cli.place import check_place  # noqa: PLC0415
+    from tradewind.cli.session import check_same_bot, places_of  # noqa: PLC0415
     from tradewind.cli.terminal import Terminal  # noqa: PLC0415
     from tradewind.kernel.state_directory import MANIFEST  # noqa: PLC0415
     from tradewind.plan import check_live  # noqa: PLC0415

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tradewind.domain.matching import MatchingRules, WorkingOrder
 from tradewind.domain.money import ZERO
-from tradewind.domain.order import Fill, OrderState
+from tradewind.domain.order import Fill, Leg, Order, OrderState
 
 OPENING, PATH, CLOSING = "Open", "Path", "Close"
 """The phases of a candle."""
@@ -60,6 +60,28 @@ class AccountOrder:
     def remaining(self) -> Decimal:
         """Amount that may still fill."""
         return self.amount - self.filled
+
+
+def arriving(order: Order, now: int, *, grouped: bool) -> AccountOrder:
+    """An order of a bot as it comes to the account while the candle opened at `now` is the latest.
+
+    `grouped` is whether the other leg of its group comes with it. Its place in the order of arrival it gets there.
+    """
+    working = WorkingOrder(
+        order_id=order.client_order_id,
+        sequence=0,
+        side=order.side,
+        type=order.type,
+        amount=order.remaining,
+        price=order.price,
+        stop_price=order.stop_price,
+        time_in_force=order.time_in_force,
+        post_only=order.post_only,
+        group=order.group if grouped else None,
+    )
+    # A leg placed at a candle's open also meets the path of that very candle.
+    on_path = order.leg in (Leg.STOP, Leg.TARGET) and order.created_time == now
+    return AccountOrder(order.client_order_id, order.pair, working, order.remaining, now, on_path)
 
 
 @dataclass(slots=True)

@@ -143,6 +143,14 @@ def bucket_starts(timeframe: str, times: Integers) -> Integers:
     return (times - offset) // span * span + offset
 
 
+def close_times(timeframe: str, open_times: Integers) -> Integers:
+    """`timeframe.close_time` of every open time."""
+    if timeframe == "1M":
+        months = open_times.astype("datetime64[ms]").astype("datetime64[M]") + 1
+        return months.astype("datetime64[ms]").astype(np.int64)
+    return open_times + MILLISECONDS[timeframe]
+
+
 def iso_time(time: int) -> str:
     """`time` (milliseconds UTC, any integer) as ISO 8601 text, with milliseconds only where there are some."""
     moment = np.datetime64(time, "ms")

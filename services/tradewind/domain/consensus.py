@@ -10,8 +10,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 from tradewind.domain.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """One (strategy, timeframe) with its share of the strategy's weight."""
+
+    strategy: str
+    timeframe: str
+    weight: Decimal
+
+    @property
+    def name(self) -> str:
+        """As it stands in a decision."""
+        return f"{self.strategy}/{self.timeframe}"
 
 
 class ConsensusRule(StrEnum):
@@ -20,6 +35,18 @@ class ConsensusRule(StrEnum):
     WEIGHTED = "Weighted"
     MAJORITY = "Majority"
     UNANIMOUS = "Unanimous"
+
+
+StanceName = Literal["Long", "Short", "Flat"]
+
+LONG, FLAT, SHORT = 1, 0, -1
+
+_NAMES: dict[int, StanceName] = {LONG: "Long", FLAT: "Flat", SHORT: "Short"}
+
+
+def stance_name(side: int) -> StanceName:
+    """A side, 1, -1 or 0, as messages have it."""
+    return _NAMES[side]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +99,12 @@ def consensus(votes: Sequence[Vote], rule: ConsensusRule, minimum: Decimal, side
     return Consensus(
         score, enter=agreed and not missing and score >= minimum, leave=leave, missing=missing, since=since
     )
+
+
+def entry_tag(voters: Sequence[Voter], votes: Sequence[Vote], side: str = "Long") -> str:
+    """The strategies that are for `side`, joined by `+`: the tag of an entry. `votes` are in the order of `voters`."""
+    names = [voter.strategy for voter, vote in zip(voters, votes, strict=True) if vote.stance == side]
+    return "+".join(dict.fromkeys(names))
 
 
 def _sum(weights: Iterable[Decimal]) -> Decimal:

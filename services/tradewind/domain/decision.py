@@ -7,8 +7,8 @@ goes through the pairs in whitelist order.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewind.domain.consensus import Consensus, ConsensusRule, Vote, consensus
@@ -31,7 +31,7 @@ class HeldPosition:
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """One pair at one closed candle.
+    """One pair at one closed candle, and what the voters together say about it.
 
     `busy` while an entry or exit is on its way or the pair closed at this candle; `unprotected` when the venue refused
     what should protect the position.
@@ -40,7 +40,7 @@ class PairView:
     instrument: Instrument
     close: Decimal
     high: Decimal
-    votes: Sequence[Vote]
+    answer: Consensus
     position: HeldPosition | None
     busy: bool
     unprotected: bool = False
@@ -94,9 +94,19 @@ class Amend:
 Decision = Enter | Exit | Amend
 
 
-def decide(view: PairView, risk: RiskView, funds: Funds, rules: DecisionRules) -> Decision | None:
-    """The decision, or None when nothing is to be done. `risk.score` is filled in here from the votes."""
-    answer = consensus(view.votes, rules.rule, rules.limits.min_confidence)
+def answer_of(votes: Sequence[Vote], rules: DecisionRules) -> Consensus:
+    """What `votes` together say, by the rule and the least score of `rules`."""
+    return consensus(votes, rules.rule, rules.limits.min_confidence)
+
+
+def decide(
+    view: PairView, risk: Callable[[Decimal], RiskView], funds: Callable[[], Funds], rules: DecisionRules
+) -> Decision | None:
+    """The decision, or None when nothing is to be done.
+
+    What the account stands at is asked for where there may be an entry: the risk of one with that score.
+    """
+    answer = view.answer
     if view.busy:
         return None
     if view.position is not None:
@@ -107,15 +117,20 @@ def decide(view: PairView, risk: RiskView, funds: Funds, rules: DecisionRules) -
         return _trail(view, view.position, rules)
     if not answer.enter:
         return None
-    verdicts = gates(replace(risk, score=answer.score), rules.limits)
-    size = size_entry(view.instrument, view.close, funds, rules.stake)
+    verdicts = gates(risk(answer.score), rules.limits)
+    size = size_entry(view.instrument, view.close, funds(), rules.stake)
     gate = Gate(
         "size",
         Verdict.NO_GO if size.refusal else Verdict.GO,
-        size.refusal or f"{size.stake:.2f}",
+        size.refusal or size.stake,
         "stake rules and the venue's minimums",
+        _money,
     )
     return Enter(answer, (*verdicts, gate), size)
+
+
+def _money(value: Decimal | str) -> str:
+    return value if isinstance(value, str) else f"{value:.2f}"
 
 
 def decision_id(bot: str, pair: str, time: int, action: str) -> str:

@@ -12,6 +12,8 @@ from enum import StrEnum
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.money import ONE
 
+_SLIGHTLY_LESS = 1 - 1e-9
+
 
 class ExitReason(StrEnum):
     """Why a position closed, in the field's words."""
@@ -50,3 +52,9 @@ def trailed_stop(
         return None
     stop = instrument.price_up(high * (ONE - trailing.distance))
     return stop if current is None or stop > current else None
+
+
+def unmoved_below(trailing: TrailingStop, entry: Decimal, current: Decimal) -> float:
+    """A high below which `trailed_stop` leaves a stop where it is: nearly the least that moves it, never above it."""
+    least = max(entry * (ONE + trailing.activation), current / (ONE - trailing.distance))
+    return float(least) * _SLIGHTLY_LESS

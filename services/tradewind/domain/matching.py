@@ -15,10 +15,11 @@ The functions change the `WorkingOrder`s they are given and return what happened
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from tradewind.domain.candle import Candle
@@ -120,6 +121,7 @@ class MarketCandle:
     volume: Decimal
 
     @classmethod
+    @lru_cache(maxsize=128)  # each phase of a candle asks
     def of(cls, candle: Candle) -> MarketCandle:
         """From the floats of a feed, by their shortest text."""
         return cls(*(decimal_of(value) for value in candle[1:]))
@@ -150,7 +152,7 @@ class CandleMatch:
         self._rules = rules
         self._candle = candle
         self._orders = orders
-        self._liquidity = instrument.amount(max(candle.volume * rules.volume_share - consumed, ZERO))
+        self._consumed = consumed
         self._events: list[MatchEvent] = []
 
     def open_phase(self) -> list[MatchEvent]:
@@ -280,6 +282,12 @@ class CandleMatch:
 
     # ------------------------------------------------------------------------------------------------------- reading
 
+    @cached_property
+    def _liquidity(self) -> Decimal:
+        """What limit orders may still take of the candle's volume; asked for by them alone."""
+        volume = self._candle.volume * self._rules.volume_share
+        return self._instrument.amount(max(volume - self._consumed, ZERO))
+
     def _by_arrival(self) -> Iterator[WorkingOrder]:
         for order in sorted(self._orders, key=lambda order: order.sequence):
             if order.amount > ZERO:  # another leg of its group may have filled a moment ago
@@ -288,6 +296,24 @@ class CandleMatch:
     def _drain(self) -> list[MatchEvent]:
         events, self._events = self._events, []
         return events
+
+
+def calm_between(orders: Iterable[WorkingOrder]) -> tuple[Decimal | None, Decimal | None] | None:
+    """The prices strictly between which a whole candle may walk without any of `orders` acting; None is an open end.
+
+    None altogether where some order acts at any price, or has not yet come to rest: then every candle has to be met.
+    """
+    below: Decimal | None = None
+    above: Decimal | None = None
+    for order in orders:
+        level = order.stop_price if order.waits_for_stop else order.price
+        if level is None or not order.rested or not (order.waits_for_stop or _is_limit(order)):
+            return None
+        if (order.side is Side.SELL) is order.waits_for_stop:
+            below = level if below is None else max(below, level)
+        else:
+            above = level if above is None else min(above, level)
+    return below, above
 
 
 def acts_at(order: WorkingOrder, price: Decimal) -> bool:

@@ -7,7 +7,6 @@ place that says which change may follow which.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -131,18 +130,23 @@ EXTERNAL = "external"
 """The decision of orders that nobody here created."""
 
 _ID_LENGTH = 18
-_ID_ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+_ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_ID_BYTES, _ID_SPARE_BITS = 12, 6
+_ID_PLACES = range(80, -1, -10)
+_TWO_CHARACTERS = [first + second for first in _ID_ALPHABET for second in _ID_ALPHABET]
 
 
 def is_bot_order_id(client_id: str) -> bool:
     """Whether an id has the form of those that `client_order_id` makes: some bot of this program gave it."""
-    return len(client_id) == _ID_LENGTH and set(client_id) <= _ID_ALPHABET
+    return len(client_id) == _ID_LENGTH and set(client_id) <= set(_ID_ALPHABET)
 
 
 def client_order_id(bot: str, decision_id: str, leg: Leg, attempt: str = "first") -> str:
     """18 characters of `a-z2-7`: inside every venue's length and alphabet, equal for equal arguments."""
     digest = hashlib.sha256(f"{bot}\x1f{decision_id}\x1f{leg}\x1f{attempt}".encode()).digest()
-    return base64.b32encode(digest)[:_ID_LENGTH].decode().lower()
+    # Base 32, as many characters of it as are wanted and no more.
+    number = int.from_bytes(digest[:_ID_BYTES], "big") >> _ID_SPARE_BITS
+    return "".join([_TWO_CHARACTERS[number >> place & 1023] for place in _ID_PLACES])
 
 
 @dataclass(frozen=True, slots=True)

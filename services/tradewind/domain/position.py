@@ -6,7 +6,7 @@ Profit is cash out minus cash in, fees included, so that the sum of all profits 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewind.domain.instrument import split_pair
@@ -60,22 +60,23 @@ class Position:
         base_fee = fill.fee if fill.fee_currency == base else ZERO
         fees = self.fees + (fill.fee if in_quote else base_fee * fill.price)
         quote_fees = self.quote_fees + (fill.fee if in_quote else ZERO)
+        bought, spent, sold, received = self.bought, self.spent, self.sold, self.received
         if fill.side is Side.BUY:
-            return replace(
-                self,
-                amount=self.amount + fill.amount - base_fee,
-                bought=self.bought + fill.amount,
-                spent=self.spent + fill.cost,
-                fees=fees,
-                quote_fees=quote_fees,
-            )
-        return replace(
-            self,
-            amount=self.amount - fill.amount - base_fee,
-            sold=self.sold + fill.amount,
-            received=self.received + fill.cost,
-            fees=fees,
-            quote_fees=quote_fees,
+            amount, bought, spent = self.amount + fill.amount, bought + fill.amount, spent + fill.cost
+        else:
+            amount, sold, received = self.amount - fill.amount, sold + fill.amount, received + fill.cost
+        return Position(
+            self.position_id,
+            self.pair,
+            self.open_time,
+            amount - base_fee,
+            bought,
+            sold,
+            spent,
+            received,
+            fees,
+            quote_fees,
+            self.entry_tag,
         )
 
     def is_closed(self, amount_step: Decimal) -> bool:

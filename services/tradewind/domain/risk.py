@@ -6,10 +6,12 @@ Gates stop entries, never exits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from tradewind.domain.money import ONE, ZERO, plain
 
@@ -22,14 +24,19 @@ class Verdict(StrEnum):
     NOT_APPLICABLE = "NotApplicable"
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One gate's answer, as text for people."""
+class Gate(NamedTuple):
+    """One gate's answer: what was `measured`, told by `form`, and the limit, as text for people."""
 
     name: str
     verdict: Verdict
-    value: str
+    measured: Any
     limit: str
+    form: Callable[[Any], str] = str
+
+    @property
+    def value(self) -> str:
+        """What was measured, as text; put into words where somebody reads it."""
+        return self.form(self.measured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +98,25 @@ def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
         _gate("trading_state", view.trading_state == "Running", view.trading_state, "Running"),
         _gate("pair", view.named, "named" if view.named else "not named", "named by spec.pairs"),
         _gate(
-            "confidence", view.score >= limits.min_confidence, _ratio(view.score), f">= {plain(limits.min_confidence)}"
+            "confidence", view.score >= limits.min_confidence, view.score, _bound(">=", limits.min_confidence), _ratio
         ),
         _gate(
             "open_positions",
-            view.open_positions < limits.max_open_positions,
-            str(view.open_positions),
+            has_slot(view.open_positions, limits),
+            view.open_positions,
             f"< {limits.max_open_positions}",
         ),
         _gate(
-            "exposure", exposure < limits.max_total_exposure, _ratio(exposure), f"< {plain(limits.max_total_exposure)}"
+            "exposure", exposure < limits.max_total_exposure, exposure, _bound("<", limits.max_total_exposure), _ratio
         ),
         _limit("drawdown", drawdown, limits.max_drawdown),
         _limit("daily_loss", daily_loss, limits.max_daily_loss),
         _gate(
             "balance_drift",
             view.balance_drift <= BALANCE_DRIFT_LIMIT,
-            plain(view.balance_drift),
-            f"<= {plain(BALANCE_DRIFT_LIMIT)}",
+            view.balance_drift,
+            _bound("<=", BALANCE_DRIFT_LIMIT),
+            plain,
         ),
         _optional(
             "health_score", view.health, str(HEALTH_LIMIT), view.health is not None and view.health >= HEALTH_LIMIT
@@ -123,25 +131,39 @@ def gates(view: RiskView, limits: RiskLimits) -> tuple[Gate, ...]:
     )
 
 
+def has_slot(open_positions: int, limits: RiskLimits) -> bool:
+    """Whether another position may be opened beside so many."""
+    return open_positions < limits.max_open_positions
+
+
+LASTING = frozenset({"trading_state", "pair", "drawdown"})
+"""Gates that go on refusing for as long as the account holds nothing but cash and the manifest stays as it is."""
+
+
 def refusals(answers: Sequence[Gate]) -> tuple[str, ...]:
     """The names of the gates that refuse."""
     return tuple(gate.name for gate in answers if gate.verdict is Verdict.NO_GO)
 
 
-def _gate(name: str, passes: bool, value: str, limit: str) -> Gate:
-    return Gate(name, Verdict.GO if passes else Verdict.NO_GO, value, limit)
+def _gate(name: str, passes: bool, measured: Any, limit: str, form: Callable[[Any], str] = str) -> Gate:
+    return Gate(name, Verdict.GO if passes else Verdict.NO_GO, measured, limit, form)
 
 
 def _limit(name: str, value: Decimal, limit: Decimal | None) -> Gate:
     if limit is None:
-        return Gate(name, Verdict.NOT_APPLICABLE, _ratio(value), "none")
-    return _gate(name, value < limit, _ratio(value), f"< {plain(limit)}")
+        return Gate(name, Verdict.NOT_APPLICABLE, value, "none", _ratio)
+    return _gate(name, value < limit, value, _bound("<", limit), _ratio)
 
 
 def _optional(name: str, value: object, limit: str, passes: bool) -> Gate:
     if value is None:
         return Gate(name, Verdict.NOT_APPLICABLE, "replay", limit)
-    return _gate(name, passes, str(value), limit)
+    return _gate(name, passes, value, limit)
+
+
+@lru_cache(maxsize=256)  # a bot has few limits, and meets them at every entry
+def _bound(sign: str, limit: Decimal) -> str:
+    return f"{sign} {plain(limit)}"
 
 
 def _share(value: Decimal, limit: Decimal | None) -> Decimal:

@@ -31,6 +31,7 @@ from tradewind.domain.matching import (
     Matched,
     MatchEvent,
     WorkingOrder,
+    calm_between,
 )
 from tradewind.domain.money import DOWN, NEAREST, ZERO, decimal_of, round_to
 from tradewind.domain.order import Fill, OrderState, OrderType, Side
@@ -103,6 +104,10 @@ class SimulatedAccount(AccountFunds):
         """Whether a candle of `pair` can change nothing."""
         return not self._books.get(pair)
 
+    def calm_between(self, pair: str) -> tuple[Decimal | None, Decimal | None] | None:
+        """Between which prices a candle of `pair` can change nothing: see `matching.calm_between`."""
+        return calm_between(self._book(pair))
+
     def match(self, pair: str, candle: Candle, phase: str, at: int | None = None) -> Changes:
         """Meet one phase (`Open`, `Path`, `Close`) of a candle; one that was met before does nothing.
 
@@ -111,7 +116,7 @@ class SimulatedAccount(AccountFunds):
         """
         time = candle.open_time
         at = time if at is None else at
-        clock = self.clocks.setdefault(pair, PairClock())
+        clock = self._clock(pair)
         met = clock.time == time and phase != CLOSING and _PHASES.index(clock.phase) >= _PHASES.index(phase)
         if met or clock.time > time:
             return Changes()
@@ -169,7 +174,7 @@ class SimulatedAccount(AccountFunds):
 
     def _enter(self, pair: str, time: int, phase: str) -> Changes:
         """Go to a candle; with a new one, what was withheld from the market comes to it."""
-        clock, changes = self.clocks.setdefault(pair, PairClock()), Changes()
+        clock, changes = self._clock(pair), Changes()
         if clock.time != time:
             clock.consumed = ZERO
             for working in self._book(pair):
@@ -293,6 +298,12 @@ class SimulatedAccount(AccountFunds):
 
     def _book(self, pair: str) -> list[WorkingOrder]:
         return self._books.setdefault(pair, [])
+
+    def _clock(self, pair: str) -> PairClock:
+        known = self.clocks.get(pair)
+        if known is None:
+            known = self.clocks[pair] = PairClock()
+        return known
 
 
 def _marks(orders: Sequence[WorkingOrder]) -> list[tuple[bool, bool]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+
 from tradewind.contracts.messages import AmendOrder, Bracket, CancelOrder, Message, PlaceOrder, ProtectPosition
 from tradewind.domain.decision import decision_id
-from tradewind.domain.order import Leg, OrderType, Side, client_order_id
+from tradewind.domain.order import Order
 
 _COMMANDS = (PlaceOrder, CancelOrder, AmendOrder, ProtectPosition)
 
@@ -16,45 +18,33 @@ def is_command(message: Message) -> bool:
     return isinstance(message, _COMMANDS)
 
 
-def entry(
-    bot: str, identity: str, pair: str, time: int, *, amount: Decimal, bracket: Bracket, tag: str, expires_at: int
-) -> PlaceOrder:
+def entry(order: Order, *, bracket: Bracket, expires_at: int) -> PlaceOrder:
     """Buy at the next open; the protective legs of `bracket` follow the fill."""
-    client_id = client_order_id(bot, identity, Leg.ENTRY)
     protected = bracket.stop_loss is not None or bracket.take_profit is not None
-    return PlaceOrder(
-        id=f"place:{client_id}",
-        time=time,
-        decision_id=identity,
-        leg=Leg.ENTRY,
-        client_order_id=client_id,
-        pair=pair,
-        side=Side.BUY,
-        type=OrderType.MARKET,
-        amount=amount,
-        bracket=bracket if protected else None,
-        position_id=client_id,
-        tag=tag,
-        expires_at=expires_at,
+    return msgspec.structs.replace(
+        _place(order, order.client_order_id), bracket=bracket if protected else None, expires_at=expires_at
     )
 
 
-def exit_(bot: str, identity: str, pair: str, time: int, *, amount: Decimal, position_id: str, tag: str) -> PlaceOrder:
+def exit_(order: Order, *, position_id: str) -> PlaceOrder:
     """Sell a position at the next open, whatever rests for it being canceled first."""
-    client_id = client_order_id(bot, identity, Leg.EXIT)
+    return _place(order, position_id)
+
+
+def _place(order: Order, position_id: str) -> PlaceOrder:
     return PlaceOrder(
-        id=f"place:{client_id}",
-        time=time,
-        decision_id=identity,
-        leg=Leg.EXIT,
-        client_order_id=client_id,
-        pair=pair,
-        side=Side.SELL,
-        type=OrderType.MARKET,
-        amount=amount,
-        reduce_only=True,
+        id=f"place:{order.client_order_id}",
+        time=order.created_time,
+        decision_id=order.decision_id,
+        leg=order.leg,
+        client_order_id=order.client_order_id,
+        pair=order.pair,
+        side=order.side,
+        type=order.type,
+        amount=order.amount,
+        reduce_only=order.reduce_only,
         position_id=position_id,
-        tag=tag,
+        tag=order.tag,
     )
 
 

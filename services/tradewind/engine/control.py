@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Literal
 
-from tradewind.domain.consensus import consensus
+from tradewind.domain.decision import answer_of
 from tradewind.domain.errors import NotFoundError
 from tradewind.domain.exits import ExitReason
 from tradewind.engine.cycle import Cycle
@@ -49,7 +49,7 @@ class TradingControl:
         found = []
         for pair in self._cycle.instruments:
             votes = self._cycle.stances.votes(pair)
-            answer = consensus(votes, rules.rule, rules.limits.min_confidence)
+            answer = answer_of(votes, rules)
             found.append(
                 {
                     "pair": pair,

@@ -12,21 +12,31 @@ from typing import Any
 
 from tradewind.contracts.api.v1alpha1 import Mode
 from tradewind.contracts.messages import Bracket, CandleClosed, CycleCompleted
+from tradewind.contracts.rules import rules_of, voters_of
 from tradewind.domain.consensus import Consensus
-from tradewind.domain.decision import Amend, Decision, Enter, Exit, HeldPosition, PairView, decide, decision_id
+from tradewind.domain.decided_orders import entry_decision, entry_expiry, entry_order, exit_decision, exit_order
+from tradewind.domain.decision import (
+    Amend,
+    Decision,
+    Enter,
+    Exit,
+    HeldPosition,
+    PairView,
+    answer_of,
+    decide,
+    decision_id,
+)
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument
-from tradewind.domain.money import ONE, ZERO, decimal_of
+from tradewind.domain.money import ZERO, decimal_of
 from tradewind.domain.order import Leg
 from tradewind.domain.risk import RiskView, limits_used, refusals
-from tradewind.domain.sizing import Funds
-from tradewind.domain.timeframe import close_time
+from tradewind.domain.standing import Pending
 from tradewind.engine import commands
 from tradewind.engine.journal import Entry, Journal
-from tradewind.engine.rules import rules_of, voters_of
 from tradewind.engine.stances import Stances
 from tradewind.engine.trading import TradingState
-from tradewind.engine.view import AccountView, Pending
+from tradewind.engine.view import AccountView
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 
@@ -58,20 +68,18 @@ class Cycle:
         target = bot.spec.risk.take_profit
         self._bracket = Bracket(bot.spec.risk.stop_loss, target.distance if target else None)
         self._context, self._view, self._trading = context, view, trading
-        view.reserve = self._reserve
-        self._currency = bot.spec.capital.currency
+        view.currency, view.fee = bot.spec.capital.currency, self.rules.stake.fee
         self._timeframe = bot.spec.timeframe
         self._live = bot.spec.mode is Mode.LIVE
         self.feed_trouble: Mapping[str, str] = {}
         """What is wrong with the candles of an exchange, by pair; looked at where entries go out with money."""
         self._named = lru_cache(bot.spec.pairs.names)
         """The market of an exchange goes on with every pair with which the run began."""
-        self.closes: dict[str, Decimal] = {}
         metrics, key = context.metrics, context.key
         self._cycles = metrics.cycles.labels(key)
         self._symbols = metrics.cycle_symbols.labels(key)
         self._seconds = metrics.cycle_seconds.labels(key)
-        for name in limits_used(self._account_risk(), self.rules.limits):
+        for name in limits_used(view.risk(), self.rules.limits):
             # Looked up when somebody reads the metrics, so that a cycle costs nothing more.
             metrics.limit_used.labels(key, name).set_function(partial(self._limit_used, name))
 
@@ -81,7 +89,7 @@ class Cycle:
         report = CycleReport(cycle_id=f"cycle:{time}")
         by_pair = {message.pair: message for message in candles}
         for pair, message in by_pair.items():
-            self.closes[pair] = decimal_of(message.candle.close)
+            self._view.closes[pair] = decimal_of(message.candle.close)
         sent_before = sum(map(commands.is_command, unit.messages))
         for pair in self.instruments:
             tick = by_pair.get(pair)
@@ -107,8 +115,8 @@ class Cycle:
         if position is None or (pending is not None and pending.leg is Leg.EXIT and not again):
             return False
         # What was decided by the strategies at this tick may have come to nothing; a person may ask again.
-        attempt = 1
-        while self._exit_id(pair, time, position, attempt) in self.journal:
+        key, attempt = self._context.key, 1
+        while exit_decision(key, pair, time, position.position_id, attempt) in self.journal:
             attempt += 1
         return self._exit(pair, time, reason, None, unit, attempt=attempt)
 
@@ -135,61 +143,25 @@ class Cycle:
         report.signals += sum(1 for vote in votes if vote.stance not in (None, "Flat"))
         pair_view = PairView(
             instrument=self.instruments[pair],
-            close=self.closes[pair],
+            close=view.closes[pair],
             high=decimal_of(tick.candle.high),
-            votes=votes,
+            answer=answer_of(votes, self.rules),
             position=position,
-            busy=pair in view.pending or view.closed_at.get(pair) == tick.time,
+            busy=view.busy(pair, tick.time),
             unprotected=pair in view.unprotected,
         )
-        return decide(pair_view, self._risk(trading, tick), self._funds(), self.rules)
+        return decide(pair_view, partial(self._risk, trading, tick), view.funds, self.rules)
 
-    def _risk(self, trading: str, tick: CandleClosed) -> RiskView:
+    def _risk(self, trading: str, tick: CandleClosed, score: Decimal = ZERO) -> RiskView:
         age = inf if tick.missed else max(self._context.clock.now() - tick.occurred_at, 0.0)
         return replace(
-            self._account_risk(),
-            trading_state=trading,
-            named=self._named(tick.pair),
+            self._view.risk(trading, score, named=self._named(tick.pair)),
             data_age=round(age, 1) if self._live else None,
             connected=tick.pair not in self.feed_trouble if self._live else None,
         )
 
-    def _account_risk(self) -> RiskView:
-        """What of it the account alone says."""
-        view = self._view
-        entering = sum(1 for pending in view.pending.values() if pending.leg is Leg.ENTRY)
-        return RiskView(
-            trading_state="",
-            score=ZERO,
-            open_positions=len(view.positions) + entering,
-            exposure=self._exposure(),
-            equity=view.equity,
-            equity_peak=view.equity_peak,
-            day_start_equity=view.day_start_equity,
-            balance_drift=view.drift,
-        )
-
     def _limit_used(self, name: str) -> float:
-        return float(limits_used(self._account_risk(), self.rules.limits)[name])
-
-    def _exposure(self) -> Decimal:
-        positions = self._view.positions.items()
-        return sum((p.amount * self.closes.get(pair, p.average_price) for pair, p in positions), self._reserved())
-
-    def _reserve(self, pair: str, amount: Decimal, price: Decimal | None) -> Decimal:
-        return amount * (price or self.closes.get(pair, ZERO)) * (ONE + self.rules.stake.fee)
-
-    def _reserved(self) -> Decimal:
-        return sum((pending.reserved for pending in self._view.pending.values()), ZERO)
-
-    def _funds(self) -> Funds:
-        view, reserved = self._view, self._reserved()
-        return Funds(
-            free=max(view.balances.get(self._currency, ZERO) - reserved, ZERO),
-            tied=sum((p.amount * p.average_price for p in view.positions.values()), reserved),
-            equity=view.equity,
-            exposure=self._exposure(),
-        )
+        return float(limits_used(self._view.risk(), self.rules.limits)[name])
 
     # -------------------------------------------------------------------------------------------------- carrying out
 
@@ -207,7 +179,7 @@ class Cycle:
     def _enter(self, pair: str, time: int, enter: Enter, unit: UnitOfWork) -> bool:
         key = self._context.key
         if enter.go:
-            identity = decision_id(key, pair, time, "Enter")
+            identity = entry_decision(key, pair, time)
         else:
             # One refusal for one agreement of the strategies and one set of reasons, however many candles it lasts.
             names = refusals(enter.gates)
@@ -216,8 +188,7 @@ class Cycle:
                 self._context.metrics.gate_refusals.labels(key, name).inc()
         if identity in self.journal:
             return False
-        # The close of the candle after the next: an entry later than that is another trade.
-        expires_at = close_time(self._timeframe, close_time(self._timeframe, time)) if enter.go else None
+        expires_at = entry_expiry(self._timeframe, time) if enter.go else None
         unit.traceparent = self._span(pair, "Enter", enter.reason, None)
         self.journal.add(
             Entry(
@@ -236,24 +207,12 @@ class Cycle:
             unit,
         )
         if expires_at is not None:
-            order = commands.entry(
-                key,
-                identity,
-                pair,
-                time,
-                amount=enter.size.amount,
-                bracket=self._bracket,
-                tag=self.stances.agreeing(pair),
-                expires_at=expires_at,
-            )
-            reserved = self._reserve(pair, enter.size.amount, None)
+            decided = entry_order(key, identity, pair, time, amount=enter.size.amount, tag=self.stances.agreeing(pair))
+            order = commands.entry(decided, bracket=self._bracket, expires_at=expires_at)
+            reserved = self._view.reserve(pair, enter.size.amount, None)
             self._view.pending[pair] = Pending(order.client_order_id, Leg.ENTRY, reserved)
             unit.publish(order)
         return True
-
-    def _exit_id(self, pair: str, time: int, position: HeldPosition, attempt: int) -> str:
-        suffix = f":{attempt}" if attempt > 1 else ""
-        return decision_id(self._context.key, pair, time, f"Exit:{position.position_id}{suffix}")
 
     def _exit(
         self,
@@ -267,22 +226,16 @@ class Cycle:
     ) -> bool:
         key = self._context.key
         position: HeldPosition = self._view.positions[pair]
-        identity = self._exit_id(pair, time, position, attempt)
+        identity = exit_decision(key, pair, time, position.position_id, attempt)
         if identity in self.journal:
             return False
         unit.traceparent = self._span(pair, "Exit", reason.value, self._view.traceparents.get(pair))
         score = float(consensus.score) if consensus else 0.0
         reasons = self.stances.reasons(pair)
         self.journal.add(Entry(identity, pair, time, "Exit", "GO", reason.value, reasons, score), unit)
-        order = commands.exit_(
-            key,
-            identity,
-            pair,
-            time,
-            amount=self.known_instruments[pair].amount(position.amount),
-            position_id=position.position_id,
-            tag=reason.value,
-        )
+        amount = self.known_instruments[pair].amount(position.amount)
+        decided = exit_order(key, identity, pair, time, amount=amount, tag=reason.value)
+        order = commands.exit_(decided, position_id=position.position_id)
         self._view.pending[pair] = Pending(order.client_order_id, Leg.EXIT)
         unit.publish(order)
         return True

@@ -45,7 +45,7 @@ def build(context: Context) -> Service:
         if handlers.time < 0 and context.resume_time is not None:
             # What exposure and reservations are valued at: also pairs that have no candle in the ticks to come.
             closes = await context.ask("market-data", "closes", time=context.resume_time)
-            cycle.closes = {pair: decimal_of(close) for pair, close in closes.items()}
+            view.closes = {pair: decimal_of(close) for pair, close in closes.items()}
         await view.load()
 
         def read(connection: Connection) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from tradewind.contracts.messages import StrategyEvaluated
-from tradewind.domain.consensus import Vote
+from tradewind.domain.consensus import Vote, Voter, entry_tag
 from tradewind.domain.money import decimal_of
-from tradewind.engine.rules import Voter
 
 
 class Stances:
@@ -32,8 +31,7 @@ class Stances:
 
     def agreeing(self, pair: str) -> str:
         """The strategies that are Long, joined by `+`: the tag of an entry."""
-        names = [voter.strategy for voter in self.voters if self._vote(voter, pair).stance == "Long"]
-        return "+".join(dict.fromkeys(names))
+        return entry_tag(self.voters, self.votes(pair))
 
     def reasons(self, pair: str) -> dict[str, tuple[str, ...]]:
         """Each voter's facts."""

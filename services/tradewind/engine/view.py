@@ -5,8 +5,7 @@ Events carry absolute values and a sequence; one that is older than the view was
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,42 +20,22 @@ from tradewind.contracts.messages import (
 from tradewind.domain.decision import HeldPosition
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import EXTERNAL, TERMINAL, Leg, Order, OrderState, Side
+from tradewind.domain.standing import Pending, Standing
 from tradewind.kernel.service import Context
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """An entry or exit on its way; `reserved` is the cash an entry holds.
-
-    `over` marks an entry that has filled and whose position is not heard of yet.
-    """
-
-    client_order_id: str
-    leg: Leg
-    reserved: Decimal = ZERO
-    over: bool = False
-
-
-class AccountView:
+class AccountView(Standing):
     """Positions by pair, balances, orders on their way, and the last mark."""
 
     def __init__(self, context: Context) -> None:
-        self.positions: dict[str, HeldPosition] = {}
+        super().__init__()
         self.traceparents: dict[str, str | None] = {}
-        self.balances: dict[str, Decimal] = {}
-        self.pending: dict[str, Pending] = {}
-        self.closed_at: dict[str, int] = {}
-        self.unprotected: set[str] = set()
-        self.equity = self.equity_peak = self.day_start_equity = ZERO
-        self.drift = ZERO
         self._context = context
         self._portfolio_sequence = 0
         self._orders_sequence = 0
         self._stops: dict[str, tuple[str, Decimal]] = {}
         self._targets: dict[str, tuple[str, Decimal]] = {}
         self._last_closed: dict[str, str] = {}
-        self.reserve: Callable[[str, Decimal, Decimal | None], Decimal] = lambda _pair, _amount, _price: ZERO
-        """What cash an entry on its way holds: by pair, amount, and price where it names one."""
 
     async def load(self) -> None:
         """Ask the owners."""

@@ -18,9 +18,9 @@ from tradewind.domain.exits import ExitReason
 from tradewind.domain.instrument import Instrument, split_pair
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import Fill, Leg, OrderState, Side
+from tradewind.domain.protection import Levels, bracket_levels, last_levels, legs
 from tradewind.domain.timeframe import bucket_start
 from tradewind.execution.ports import VenueEnd, VenueFill, VenueResize, VenueUpdate
-from tradewind.execution.protection import Levels, bracket_levels, last_levels, legs
 from tradewind.execution.records import OrderRecord, record_from, row_of
 from tradewind.execution.tables import fills as fills_table
 from tradewind.execution.tables import leases, order_states, orders
@@ -277,7 +277,7 @@ class OrderLedger:
         entry = self.records.get(position_id)
         if entry is None or entry.bracket is None or self.protective(position_id) or self.exits(position_id):
             return
-        levels = last_levels(self.records[client_id] for client_id in self._positions[position_id])
+        levels = self._last_levels(position_id)
         self._protect(position_id, levels, attempt, entry.traceparent, unit)
 
     def replace_stop(self, record: OrderRecord, stop_price: Decimal, attempt: str, unit: UnitOfWork) -> None:
@@ -285,9 +285,13 @@ class OrderLedger:
         position_id = record.position_id
         if self.exits(position_id):
             return  # the exit takes the legs away
-        before = last_levels(self.records[client_id] for client_id in self._positions[position_id])
+        before = self._last_levels(position_id)
         levels = Levels(stop_price, before.target if before else None, ExitReason.TRAILING_STOP_LOSS.value)
         self._protect(position_id, levels, attempt, self.records[position_id].traceparent, unit)
+
+    def _last_levels(self, position_id: str) -> Levels | None:
+        records = sorted((self.records[one] for one in self._positions[position_id]), key=lambda record: record.number)
+        return last_levels(record.order for record in records)
 
     def _note_base_fee(self, client_id: str, pair: str, currency: str, fee: Decimal) -> None:
         if currency == split_pair(pair)[0]:
@@ -350,8 +354,14 @@ class OrderLedger:
             self._fill_seconds.observe(seconds, exemplar_of(traceparent))
         self.change(replace(record, order=order), unit, "" if record.order.is_open else "ToldAfterItsEnd")
         if order.leg is Leg.ENTRY:
-            levels = bracket_levels(self.records[fill.client_order_id], self.instrument(fill.pair))
+            levels = self._bracket_levels(self.records[fill.client_order_id])
             self._protect(record.position_id, levels, f"filled-{order.version}", traceparent, unit)
+
+    def _bracket_levels(self, entry: OrderRecord) -> Levels | None:
+        bracket, average = entry.bracket, entry.order.average
+        if bracket is None or average is None:
+            return None
+        return bracket_levels(self.instrument(entry.order.pair), average, bracket.stop_loss, bracket.take_profit)
 
     def _protect(
         self, position_id: str, levels: Levels | None, attempt: str, traceparent: str | None, unit: UnitOfWork
@@ -363,7 +373,7 @@ class OrderLedger:
         amount = self.staying(position_id)
         if amount <= ZERO:
             return
-        made = legs(self._context.key, entry, levels, amount=amount, attempt=attempt, time=self.time)
+        made = legs(self._context.key, entry.order, levels, amount=amount, attempt=attempt, time=self.time)
         if any(order.client_order_id in self.records for order in made):
             return  # the same attempt again
         for old in self.protective(position_id):

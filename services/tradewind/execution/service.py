@@ -17,10 +17,10 @@ from tradewind.contracts.messages import (
     TickDecided,
     VenueOpened,
 )
-from tradewind.domain.matching import MatchingRules
+from tradewind.contracts.rules import account_rules
 from tradewind.domain.order import OrderState
 from tradewind.execution.adapters.exchange import ExchangeVenue
-from tradewind.execution.adapters.paper import PaperRules, PaperVenue
+from tradewind.execution.adapters.paper import PaperVenue
 from tradewind.execution.adapters.remote_account import RemoteAccount
 from tradewind.execution.adapters.simulated import SimulatedVenue
 from tradewind.execution.exchange_market import ExchangeMarket
@@ -132,13 +132,7 @@ def _venue(context: Context, account: str) -> PaperVenue | RemoteAccount:
         return SimulatedVenue(context, account)
     if exchange.venue is Venue.EXCHANGE:
         return ExchangeVenue(context, account)
-    rules = PaperRules(
-        maker_fee=exchange.fees.maker,
-        taker_fee=exchange.fees.taker,
-        fee_in_base=exchange.fees.currency == "Base",
-        matching=MatchingRules(exchange.slippage.basis_points, exchange.slippage.volume_share),
-    )
-    return PaperVenue(account, rules, {capital.currency: capital.starting_balance})
+    return PaperVenue(account, account_rules(exchange), {capital.currency: capital.starting_balance})
 
 
 def _market(context: Context, ledger: OrderLedger, venue: PaperVenue | RemoteAccount, sender: Sender) -> VenueMarket:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tradewind.contracts.api.v1alpha1 import DataSource, Spec, TradingBot
 from tradewind.domain.candle import Candle
@@ -20,7 +21,7 @@ from tradewind.domain.instrument import Instrument
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import close_time
 from tradewind.market_data.adapters.instruments import load_instruments
-from tradewind.market_data.adapters.replay import load_replay
+from tradewind.market_data.adapters.replay import load_replay, within
 from tradewind.market_data.adapters.synthetic import synthetic_series
 
 Closed = tuple[str, str, Candle]
@@ -105,6 +106,13 @@ class Recording:
 
 def load_recording(bot: TradingBot) -> Recording:
     """Read, validate and arrange; raises `ConfigError` for what the user must mend."""
+    recording = load_candles(bot)
+    recording.ticks = ticks_of(recording.timeframe, recording.series)
+    return recording
+
+
+def load_candles(bot: TradingBot) -> Recording:
+    """As `load_recording`, without ticks: for who looks at whole series only."""
     spec = bot.spec
     checked, dropped = _source(bot, spec.pairs.include, spec.pairs.exclude)
     by_pair = {pair: one.series for pair, one in checked.items()}
@@ -118,7 +126,6 @@ def load_recording(bot: TradingBot) -> Recording:
     for pair, series in by_pair.items():
         for timeframe in timeframes_of(spec):
             recording.series[pair, timeframe] = resample(series, timeframe)
-    recording.ticks = ticks_of(spec.timeframe, recording.series)
     return recording
 
 
@@ -145,29 +152,35 @@ def _source(
     bot: TradingBot, include: Sequence[str], exclude: Sequence[str]
 ) -> tuple[Mapping[str, CheckedCandles], Mapping[str, str]]:
     spec, data = bot.spec, bot.spec.data
+    start, end = (data.span.start, data.span.end) if data.span else (None, None)
+    span = _milliseconds(start), _milliseconds(end)
     if data.source is DataSource.SYNTHETIC:
         assert data.synthetic is not None
         market = data.synthetic
         pairs = [pair for pair in include if not set("*?") & set(pair)]
         return {
-            pair: CheckedCandles(
-                synthetic_series(
-                    pair,
-                    spec.timeframe,
-                    seed=market.seed,
-                    candles=market.candles,
-                    start_price=float(market.start_price),
-                    volatility=float(market.volatility),
-                )
+            pair: within(
+                CheckedCandles(
+                    synthetic_series(
+                        pair,
+                        spec.timeframe,
+                        seed=market.seed,
+                        candles=market.candles,
+                        start_price=float(market.start_price),
+                        volatility=float(market.volatility),
+                    )
+                ),
+                span,
             )
             for pair in pairs
         }, {}
     assert data.path is not None
-    span = data.span
-    start = int(span.start.timestamp() * 1000) if span and span.start else None
-    end = int(span.end.timestamp() * 1000) if span and span.end else None
-    replay = load_replay(data.path, include, exclude, spec.timeframe, (start, end))
+    replay = load_replay(data.path, include, exclude, spec.timeframe, span)
     return replay.series, replay.dropped
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return int(moment.timestamp() * 1000) if moment else None
 
 
 def ticks_of(base: str, series: Mapping[tuple[str, str], CandleSeries]) -> list[Tick]:

@@ -15,7 +15,7 @@ from tradewind.domain.exits import ExitReason
 from tradewind.domain.money import ZERO
 from tradewind.domain.order import Fill, Side
 from tradewind.domain.position import Position, balance_changes
-from tradewind.domain.trade import ClosedTrade
+from tradewind.domain.trade import ClosedTrade, trade_of, trade_order
 from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.portfolio.tables import ledger, positions
@@ -78,7 +78,7 @@ class Account:
                 trade = trade_of(position, row.close_time, row.exit_reason)
                 self.trades.append(trade)
                 self._closed[position.position_id] = position, trade
-        self.trades.sort(key=_order_of)
+        self.trades.sort(key=trade_order)
 
     def rebuild_curve(self, ticks: list[tuple[int, dict[str, float]]]) -> None:
         """Fold the curve again over `ticks` (time, closes by pair), with the balances as they were at each."""
@@ -176,7 +176,7 @@ class Account:
         self.open.pop(position.position_id, None)
         trade = trade_of(position, message.time, message.tag)
         self.trades.append(trade)
-        self.trades.sort(key=_order_of)
+        self.trades.sort(key=trade_order)
         self._closed[position.position_id] = position, trade
         self._context.metrics.trades_closed.labels(self._context.key, message.tag).inc()
         unit.publish(
@@ -203,28 +203,6 @@ class Account:
             currency=self.currency,
             exit_reason=trade.exit_reason,
         )
-
-
-def trade_of(position: Position, close_time: int, reason: str) -> ClosedTrade:
-    """The closed trade that a position became."""
-    return ClosedTrade(
-        pair=position.pair,
-        open_time=position.open_time,
-        close_time=close_time,
-        open_rate=position.average_price,
-        close_rate=position.close_rate,
-        amount=position.bought,
-        fees=position.fees,
-        profit=position.profit,
-        profit_ratio=position.profit_ratio,
-        exit_reason=reason,
-        entry_tag=position.entry_tag,
-    )
-
-
-def _order_of(trade: ClosedTrade) -> tuple[int, str, int]:
-    """One order for all, before and after a restart."""
-    return trade.close_time, trade.pair, trade.open_time
 
 
 def _position_message(

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tradewind.contracts.api.v1alpha1 import Fault as ManifestFault
-from tradewind.contracts.api.v1alpha1 import FeeCurrency, TradingBot
-from tradewind.domain.account_order import AccountRules
-from tradewind.domain.matching import MatchingRules
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.rules import account_rules
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.service import Context, Service
 from tradewind.sim_exchange.exchange import SimulatedExchange
@@ -52,7 +51,7 @@ class _Venue:
             instruments=instruments,
             series=series,
             balances={spec.capital.currency: spec.capital.starting_balance},
-            rules=_rules(context.bot),
+            rules=account_rules(context.bot.spec.exchanges[0]),
             start_time=min(int(one.open_time[0]) for one in series.values()),
             persistence=Persistence(context.store, context.key),
             faults=faults,
@@ -73,16 +72,6 @@ class _Venue:
     async def close(self) -> None:
         if self._application is not None:
             self._application.close()
-
-
-def _rules(bot: TradingBot) -> AccountRules:
-    exchange = bot.spec.exchanges[0]
-    return AccountRules(
-        maker_fee=exchange.fees.maker,
-        taker_fee=exchange.fees.taker,
-        fee_in_base=exchange.fees.currency is FeeCurrency.BASE,
-        matching=MatchingRules(exchange.slippage.basis_points, exchange.slippage.volume_share),
-    )
 
 
 def fault_table(bot: TradingBot) -> FaultTable:

@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tradewind.domain.consensus import FLAT, LONG, SHORT, StanceName, stance_name
 from tradewind.domain.series import CandleSeries, Floats, Integers
 
 Sides = NDArray[np.int8]
-StanceName = Literal["Long", "Short", "Flat"]
-
-LONG, FLAT, SHORT = 1, 0, -1
-
-_NAMES: dict[int, StanceName] = {LONG: "Long", FLAT: "Flat", SHORT: "Short"}
+__all__ = [
+    "FLAT",
+    "LONG",
+    "SHORT",
+    "LatestSeries",
+    "Sides",
+    "StanceName",
+    "Stances",
+    "VectorisedStrategy",
+    "carried",
+    "figure",
+    "stance_name",
+    "warming_up",
+]
 
 Computed = TypeVar("Computed")
-
-
-def stance_name(side: int) -> StanceName:
-    """A side, 1, -1 or 0, as messages have it."""
-    return _NAMES[side]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from tradewind.domain.candle_checks import (
     QuarantinedRow,
     bucket_starts,
     check_candles,
+    close_times,
     iso_time,
     resample,
 )
@@ -234,6 +235,8 @@ def test_bucket_starts_agrees_with_the_rule_for_one_time(timeframe, times):
     """Vectorised and single: one grid, months and Mondays included."""
     expected = [bucket_start(timeframe, time) for time in times]
     assert bucket_starts(timeframe, np.array(times, dtype=np.int64)).tolist() == expected
+    closes = [close_time(timeframe, time) for time in expected]
+    assert close_times(timeframe, np.array(expected, dtype=np.int64)).tolist() == closes
 
 
 @given(st.sampled_from(TIMEFRAMES), st.integers(1, 200), st.integers(0, 100))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.domain.consensus import ConsensusRule, Vote, consensus
+from tradewind.domain.consensus import FLAT, LONG, SHORT, ConsensusRule, Vote, Voter, consensus, entry_tag, stance_name
 
 D = Decimal
 WEIGHTED, MAJORITY, UNANIMOUS = ConsensusRule
@@ -130,3 +130,18 @@ def test_weights_shared_by_timeframes_decide_as_exact_fractions_would(strategies
     assert abs(Fraction(answer.score) - score) < Fraction(1, 10**9)
     if abs(score - Fraction(minimum, 100)) > Fraction(1, 10**9) or score in {0, 1}:
         assert answer.enter is (agreed and not silent and score >= Fraction(minimum, 100))
+
+
+def test_the_tag_of_an_entry_names_the_strategies_that_agree():
+    """Each once, however many of its timeframes do; who is silent or against it is not named."""
+    voters = [Voter("trend", "1h", D(1)), Voter("trend", "4h", D(1)), Voter("breakout", "1h", D(1))]
+
+    assert "trend+breakout" == entry_tag(voters, votes((1, "L", 1), (1, "L", 1), (1, "L", 1)))
+    assert "trend" == entry_tag(voters, votes((1, "S", 1), (1, "L", 1), (1, None, 0)))
+    assert "breakout" == entry_tag(voters, votes((1, "L", 1), (1, "F", 1), (1, "S", 1)), "Short")
+    assert "trend/4h" == voters[1].name
+
+
+def test_a_side_has_a_name():
+    """As messages have it."""
+    assert ["Long", "Flat", "Short"] == [stance_name(side) for side in (LONG, FLAT, SHORT)]

@@ -9,7 +9,17 @@ from decimal import Decimal
 import pytest
 
 from tradewind.domain.consensus import ConsensusRule, Vote
-from tradewind.domain.decision import Amend, DecisionRules, Enter, Exit, HeldPosition, PairView, decide, decision_id
+from tradewind.domain.decision import (
+    Amend,
+    DecisionRules,
+    Enter,
+    Exit,
+    HeldPosition,
+    PairView,
+    answer_of,
+    decide,
+    decision_id,
+)
 from tradewind.domain.exits import ExitReason, TrailingStop
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.risk import RiskLimits, RiskView, Verdict
@@ -29,13 +39,17 @@ RULES = DecisionRules(
 )
 
 
+def decided(seen, risk=RISK, funds=FUNDS, rules=RULES):
+    return decide(seen, lambda score: replace(risk, score=score), lambda: funds, rules)
+
+
 def view(vote=LONG, position=None, *, high=100, close=100, busy=False):
-    return PairView(BTC, D(close), D(high), [vote], position, busy)
+    return PairView(BTC, D(close), D(high), answer_of([vote], RULES), position, busy)
 
 
 def test_an_agreement_on_a_free_pair_is_an_entry_with_its_size_and_every_gate():
     """The size is a gate too, so that one list explains the decision."""
-    made = decide(view(), RISK, FUNDS, RULES)
+    made = decided(view(), RISK, FUNDS)
     assert isinstance(made, Enter)
     assert (made.go, made.reason, made.size) == (True, "consensus", Size(D(2), D(200)))
     assert made.consensus.since == 42
@@ -47,7 +61,7 @@ def test_an_agreement_on_a_free_pair_is_an_entry_with_its_size_and_every_gate():
 
 def test_without_an_agreement_nothing_is_decided():
     """Neither a candle nor a free slot is a reason to trade."""
-    assert decide(view(FLAT), RISK, FUNDS, RULES) is None
+    assert decided(view(FLAT), RISK, FUNDS) is None
 
 
 @pytest.mark.parametrize(
@@ -61,53 +75,53 @@ def test_without_an_agreement_nothing_is_decided():
 )
 def test_a_refused_entry_says_by_whom(risk, funds, reason):
     """A refusal is a result, not nothing."""
-    made = decide(view(), replace(RISK, **risk), funds, RULES)
+    made = decided(view(), replace(RISK, **risk), funds)
     assert isinstance(made, Enter)
     assert (made.go, made.reason) == (False, reason)
 
 
 def test_a_size_without_a_gate_explains_itself():
     """Whoever makes an `Enter` by hand gets the size's own words."""
-    made = decide(view(), RISK, FUNDS, RULES)
+    made = decided(view(), RISK, FUNDS)
     assert isinstance(made, Enter)
     assert replace(made, gates=(), size=Size(D(0), D(0), "too small")).reason == "too small"
 
 
 def test_a_held_pair_is_left_when_the_agreement_ends_whatever_risk_says():
     """Gates stop entries, never exits."""
-    made = decide(view(FLAT, HELD), replace(RISK, trading_state="Stopped"), FUNDS, RULES)
+    made = decided(view(FLAT, HELD), replace(RISK, trading_state="Stopped"), FUNDS)
     assert isinstance(made, Exit)
     assert made.reason is ExitReason.EXIT_SIGNAL
 
 
 def test_a_signal_comes_before_a_raised_stop():
     """Selling now makes the stop of later pointless."""
-    assert isinstance(decide(view(FLAT, HELD, high=120), RISK, FUNDS, RULES), Exit)
+    assert isinstance(decided(view(FLAT, HELD, high=120), RISK, FUNDS), Exit)
 
 
 @pytest.mark.parametrize(("close", "follows"), [("110.5", False), (110, False), ("109.5", True)])
 def test_while_the_price_is_beyond_the_resting_target_the_stop_stays(close, follows):
     """The target is trading; where a stop moves by new legs it would lose its place, and could not rest again."""
     held = replace(HELD, target_price=D(110))
-    made = decide(view(LONG, held, high=112, close=close), RISK, FUNDS, RULES)
+    made = decided(view(LONG, held, high=112, close=close), RISK, FUNDS)
     assert isinstance(made, Amend) == follows
 
 
 def test_without_a_resting_target_no_price_is_beyond_it():
     """A position that is protected by its stop alone is trailed at any price."""
-    assert decide(view(LONG, HELD, high=200, close=199), RISK, FUNDS, RULES) == Amend(D(192))
+    assert decided(view(LONG, HELD, high=200, close=199), RISK, FUNDS) == Amend(D(192))
 
 
 def test_while_the_agreement_holds_the_stop_follows():
     """And the pair is not entered a second time."""
-    assert decide(view(LONG, HELD, high=110, close=109), RISK, FUNDS, RULES) == Amend(D(106))
-    assert decide(view(LONG, HELD, high=102), RISK, FUNDS, RULES) is None
+    assert decided(view(LONG, HELD, high=110, close=109), RISK, FUNDS) == Amend(D(106))
+    assert decided(view(LONG, HELD, high=102), RISK, FUNDS) is None
 
 
 @pytest.mark.parametrize("close", [100, 106])
 def test_a_close_at_or_below_where_the_stop_would_be_is_an_exit(close):
     """A venue refuses a stop that would act at once: the position is sold instead, and says why."""
-    made = decide(view(LONG, HELD, high=110, close=close), RISK, FUNDS, RULES)
+    made = decided(view(LONG, HELD, high=110, close=close), RISK, FUNDS)
     assert made == Exit(None, ExitReason.TRAILING_STOP_LOSS)
 
 
@@ -122,14 +136,14 @@ def test_nothing_to_follow_with_or_nothing_to_move_is_no_amendment(rules, positi
 @pytest.mark.parametrize(("vote", "position"), [(LONG, None), (FLAT, HELD), (LONG, HELD)])
 def test_a_busy_pair_is_left_alone(vote, position):
     """While an order is on its way, or on the candle on which the pair closed."""
-    assert decide(view(vote, position, high=120, busy=True), RISK, FUNDS, RULES) is None
+    assert decided(view(vote, position, high=120, busy=True), RISK, FUNDS) is None
 
 
 def test_a_missing_voter_neither_enters_nor_leaves():
     """Its silence is no vote."""
     silent = Vote("a", D(1), None)
-    assert decide(view(silent), RISK, FUNDS, RULES) is None
-    assert decide(view(silent, HELD), RISK, FUNDS, RULES) is None
+    assert decided(view(silent), RISK, FUNDS) is None
+    assert decided(view(silent, HELD), RISK, FUNDS) is None
 
 
 def test_the_same_decision_has_the_same_id():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.domain.exits import TrailingStop, initial_stop, target_price, trailed_stop
+from tradewind.domain.exits import TrailingStop, initial_stop, target_price, trailed_stop, unmoved_below
 from tradewind.domain.instrument import Instrument
 
 D = Decimal
@@ -63,3 +63,15 @@ def test_over_any_candles_a_stop_only_rises_and_risk_is_never_more_than_asked(en
             assert high >= entry * (1 + activation)
             assert 0 <= raised - high * (1 - distance) < BTC.price_tick
             stop = raised
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 4000), st.integers(1, 50), st.integers(0, 50))
+def test_no_high_below_it_moves_a_stop(high, entry, stop, distance, activation):
+    """So a candle that stays below need not be looked at; and one that is not far above does."""
+    trailing = TrailingStop(D(distance) / 100, D(activation) / 100)
+    ticks = [D(value) / 2 for value in (high, entry, stop)]
+    bound = unmoved_below(trailing, ticks[1], ticks[2])
+    moved = trailed_stop(BTC, trailing, *[ticks[1], ticks[0], ticks[2]])
+
+    assert moved is None or float(ticks[0]) >= bound
+    assert moved is not None or float(ticks[0]) <= bound * (1 + 1e-8)

@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.domain.instrument import Instrument
-from tradewind.domain.matching import CandleMatch, Ended, MarketCandle, Matched, MatchingRules, Reduced, WorkingOrder
+from tradewind.domain.matching import (
+    CandleMatch,
+    Ended,
+    MarketCandle,
+    Matched,
+    MatchingRules,
+    Reduced,
+    WorkingOrder,
+    calm_between,
+)
 from tradewind.domain.order import OrderType, Side, TimeInForce
 
 TICK, STEP = Decimal("0.1"), Decimal("0.01")
@@ -168,3 +177,34 @@ def test_over_several_candles_no_order_and_no_group_fills_more_than_its_amount(o
     for order in orders:
         together = [other for other in orders if other is order or (order.group and other.group == order.group)]
         assert sum(filled[other.order_id] for other in together) <= order.amount
+
+
+@settings(max_examples=300)
+@given(order_lists(), candles(), RULES, st.booleans())
+def test_a_candle_between_calm_prices_changes_nothing(orders, market, rules, triggered):
+    """So that who backtests may leave it out: no order acts, and none is another than before."""
+    rested = [
+        replace(order, rested=True, triggered=triggered and order.type is OrderType.STOP_LIMIT) for order in orders
+    ]
+    calm = calm_between(rested)
+    if any(order.type is OrderType.MARKET for order in orders):
+        assert calm is None
+    elif calm is not None and (calm[0] is None or market.low > calm[0]) and (calm[1] is None or market.high < calm[1]):
+        working = [replace(order) for order in rested]
+        matching = CandleMatch(BTC, rules, market, working)
+        assert [] == matching.open_phase() == matching.path_phase()
+        assert working == rested
+
+
+def test_calm_prices_are_those_at_which_the_first_order_acts():
+    """Of stops and limits on either side; who has not come to rest has to be met, where nothing rests all is calm."""
+    stop = WorkingOrder("stop", 1, Side.SELL, OrderType.STOP, Decimal(1), stop_price=Decimal(90), rested=True)
+    target = WorkingOrder("target", 2, Side.SELL, OrderType.LIMIT, Decimal(1), price=Decimal(110), rested=True)
+    raised, nearer = replace(stop, stop_price=Decimal(95)), replace(target, price=Decimal(105))
+    bought = replace(target, side=Side.BUY, price=Decimal(80))
+
+    assert (Decimal(95), Decimal(105)) == calm_between([stop, raised, target, nearer])
+    assert (Decimal(80), None) == calm_between([bought])
+    assert (None, Decimal(90)) == calm_between([replace(stop, side=Side.BUY)])
+    assert (None, None) == calm_between([])
+    assert calm_between([stop, replace(target, rested=False)]) is None

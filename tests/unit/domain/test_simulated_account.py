@@ -16,11 +16,12 @@ from tradewind.domain.account_order import (
     OrderEnd,
     PairClock,
     Resize,
+    arriving,
 )
 from tradewind.domain.candle import Candle
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.matching import MatchingRules, WorkingOrder
-from tradewind.domain.order import Fill, OrderState, OrderType, Side, TimeInForce
+from tradewind.domain.order import Fill, Leg, Order, OrderState, OrderType, Side, TimeInForce
 from tradewind.domain.simulated_account import SimulatedAccount
 
 D = Decimal
@@ -430,3 +431,37 @@ def test_what_is_reserved_is_what_the_open_orders_reserve(data):
                 account.match(pair, candle(number, *shape, volume=float(data.draw(st.integers(1, 40)))), phase)
                 for currency in ("EUR", "BTC", "ETH"):
                     assert account.locked(currency) == walked(account, currency)
+
+
+# ------------------------------------------------------------------------------------------------- a bot's orders come
+
+
+def test_a_leg_placed_at_an_opening_meets_the_path_of_that_candle():
+    """And so does none that was decided at its close, or is no leg; alone it has no group."""
+    entry = Order("entry", "d", Leg.ENTRY, BTC, Side.BUY, OrderType.MARKET, D(2), 7)
+    stop = Order("stop", "d", Leg.STOP, BTC, Side.SELL, OrderType.STOP, D(2), 7, stop_price=D(90), group="g")
+
+    assert not arriving(entry, 7, grouped=False).on_path
+    assert arriving(stop, 7, grouped=True).on_path
+    assert not arriving(stop, 8, grouped=True).on_path
+    assert ("g", None) == (
+        arriving(stop, 7, grouped=True).working.group,
+        arriving(stop, 7, grouped=False).working.group,
+    )
+    assert (D(2), D(90), 7) == (
+        arriving(stop, 7, grouped=False).remaining,
+        arriving(stop, 7, grouped=False).working.stop_price,
+        arriving(stop, 7, grouped=False).since,
+    )
+
+
+def test_between_its_orders_a_pair_is_calm():
+    """Each pair on its own."""
+    account = make_account(BTC=D(2))
+    account.admit([order("stop", "sell", "stop", stop_price=90)])
+    assert account.calm_between(BTC) is None
+    account.match(BTC, candle(1, 100), "Open")
+    account.match(BTC, candle(1, 100), "Path")
+
+    assert (D(90), None) == account.calm_between(BTC)
+    assert (None, None) == account.calm_between(ETH)

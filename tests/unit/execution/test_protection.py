@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from tradewind.contracts.messages import Bracket
-from tradewind.domain.order import Leg, Order, OrderType, Side
-from tradewind.execution.protection import Levels, bracket_levels, last_levels
-from tradewind.execution.records import OrderRecord
+from tradewind.domain.order import Leg
 
 D = Decimal
 BASE_FEE = ["spec.exchanges[bitvavo].fees.currency=Base"]
@@ -139,7 +135,7 @@ def test_a_position_that_its_old_leg_closed_gets_no_new_ones(worlds):
 
     async def protect():
         async with world.runner.unit() as unit:
-            world.ledger._protect(entry, bracket_levels(again, world.instruments["BTC/EUR"]), "again", None, unit)
+            world.ledger._protect(entry, world.ledger._bracket_levels(again), "again", None, unit)
             updates, writes = world.venue.match(
                 "BTC/EUR", world.candles[world.time]["BTC/EUR"]._replace(open_time=world.time + 1, open=90.0), "Open"
             )
@@ -180,22 +176,3 @@ def test_while_an_exit_sells_legs_cover_only_what_it_leaves(worlds):
     assert world.state(leaving) == "Filled"
     assert amounts(world, entry) == [("stop", 1), ("target", 1)]
     world.check_quiet()
-
-
-def leg(kind, number, *, level, tag="", position="p"):
-    order = Order(f"{number}", "d", kind, "BTC/EUR", Side.SELL, OrderType.STOP, D(1), 0, tag=tag)
-    stop = kind is Leg.STOP
-    order = replace(order, stop_price=level if stop else None, price=None if stop else level)
-    return OrderRecord(order, number, position)
-
-
-def test_the_last_levels_are_those_of_the_latest_legs():
-    """A raised stop stays raised, with its reason; a leg that there never was stays away."""
-    entry = OrderRecord(Order("e", "d", Leg.ENTRY, "BTC/EUR", Side.BUY, OrderType.MARKET, D(1), 0), 1, "p")
-    old = [leg(Leg.STOP, 2, level=95, tag="stop_loss"), leg(Leg.TARGET, 3, level=110)]
-    new = [leg(Leg.STOP, 4, level=99, tag="trailing_stop_loss"), leg(Leg.TARGET, 5, level=111)]
-    assert last_levels([*new, entry, *old]) == Levels(99, 111, "trailing_stop_loss")
-    assert last_levels([entry, new[0]]) == Levels(99, None, "trailing_stop_loss")
-    assert last_levels([entry, new[1]]) == Levels(None, 111)
-    assert last_levels([entry]) is None
-    assert bracket_levels(OrderRecord(entry.order, 1, "p", Bracket(D("0.1"))), None) is None

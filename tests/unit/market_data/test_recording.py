@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tradewind.contracts.api.document import load_bot
+from tradewind.domain.errors import ConfigError
 from tradewind.domain.timeframe import HOUR, close_time
 from tradewind.market_data.recording import load_recording
 
@@ -115,3 +116,15 @@ def test_index_after_is_the_next_tick(tmp_path, time):
     recording = quickstart(f"spec.data.path={tmp_path}", "spec.pairs.include=[BTC/EUR]")
 
     assert {-1: 0, 0: 1, HOUR // 2: 1}[time] == recording.index_after(BASE + time)
+
+
+def test_a_synthetic_market_is_traded_over_its_span():
+    """The candles that open within it, as they are in the whole market; a span beside it is refused."""
+    small = "spec.data.synthetic.candles=500"
+    whole = load_recording(load_bot(SAMPLES / "synthetic.yaml", [small]))
+    span = ("spec.data.span.start=2024-01-02", "spec.data.span.end=2024-01-03")
+    part = load_recording(load_bot(SAMPLES / "synthetic.yaml", [small, *span]))
+
+    assert whole.ticks[96:192] == part.ticks
+    with pytest.raises(ConfigError, match=r"spec\.data\.span"):
+        load_recording(load_bot(SAMPLES / "synthetic.yaml", [small, "spec.data.span.start=2030-01-01"]))

@@ -22,12 +22,13 @@ from tradewind.domain.account_order import (
     Happening,
     OrderEnd,
     PairClock,
+    arriving,
 )
 from tradewind.domain.candle import Candle
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.matching import WorkingOrder
 from tradewind.domain.money import decimal_of
-from tradewind.domain.order import TERMINAL, Fill, Leg, Order, OrderState, OrderType, Side, TimeInForce
+from tradewind.domain.order import TERMINAL, Fill, Order, OrderState, OrderType, Side, TimeInForce
 from tradewind.domain.simulated_account import SimulatedAccount
 from tradewind.execution.ports import (
     DUPLICATE,
@@ -41,9 +42,6 @@ from tradewind.execution.ports import (
 )
 from tradewind.execution.tables import paper_balances, paper_clocks, paper_orders
 from tradewind.kernel.store.base import Write
-
-PaperRules = AccountRules
-"""What the paper venue charges and how it matches."""
 
 _CHANGING = ("amount", "filled", "stop_price", "triggered", "rested", "since", "on_path", "state")
 _INSERT_ORDER = insert(paper_orders)
@@ -123,7 +121,7 @@ class PaperVenue:
         for order in orders:
             if order.client_order_id in self._entries:
                 raise VenueRefusalError(DUPLICATE, order.client_order_id)
-        entries = [self._entry(order, grouped=len(orders) > 1) for order in orders]
+        entries = [arriving(order, self._now, grouped=len(orders) > 1) for order in orders]
         try:
             self._simulated.admit(entries)
         except AccountRefusalError as refusal:
@@ -133,23 +131,6 @@ class PaperVenue:
             orders=tuple(_view(entry) for entry in entries),
             writes=tuple(Write(_INSERT_ORDER, self._row(entry)) for entry in entries),
         )
-
-    def _entry(self, order: Order, *, grouped: bool) -> AccountOrder:
-        working = WorkingOrder(
-            order_id=order.client_order_id,
-            sequence=0,
-            side=order.side,
-            type=order.type,
-            amount=order.remaining,
-            price=order.price,
-            stop_price=order.stop_price,
-            time_in_force=order.time_in_force,
-            post_only=order.post_only,
-            group=order.group if grouped else None,
-        )
-        # A leg placed at a candle's open also meets the path of that very candle.
-        on_path = order.leg in (Leg.STOP, Leg.TARGET) and order.created_time == self._now
-        return AccountOrder(order.client_order_id, order.pair, working, order.remaining, self._now, on_path)
 
     async def cancel(self, order: Order) -> Answer:
         """End an order and the rest of its group."""

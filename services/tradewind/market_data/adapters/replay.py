@@ -59,7 +59,7 @@ def load_replay(
             dropped[pair] = f"excluded by '{excluding}'"
             continue
         try:
-            series[pair] = _within(sources[pair](), span)
+            series[pair] = within(sources[pair](), span)
         except ConfigError as error:
             if pair in exact:
                 raise
@@ -115,7 +115,8 @@ def _selected(include: Sequence[str], available: list[str]) -> tuple[list[str], 
     return exact, sorted(matched - set(exact))
 
 
-def _within(checked: CheckedCandles, span: Span) -> CheckedCandles:
+def within(checked: CheckedCandles, span: Span) -> CheckedCandles:
+    """The candles that open within `span`; `ConfigError` where there is none."""
     series = checked.series
     start, end = span
     first = 0 if start is None else int(np.searchsorted(series.open_time, start))

@@ -16,7 +16,8 @@ from tradewind.domain.freqtrade.backtest import run_backtest
 from tradewind.domain.freqtrade.fills import Book
 from tradewind.domain.freqtrade.market import TICK_SIZE, Market, step_of
 from tradewind.domain.freqtrade.signals import PairRows, Result, Row, Settings
-from tradewind.research.freqtrade.frames import CandleFrames, Timerange, trimmed, with_decimals
+from tradewind.research.freqtrade.frames import CandleFrames, trimmed, with_decimals
+from tradewind.research.timerange import Timerange
 from tradewind.strategies.freqtrade.analysis import SIGNALS, TAGS, analyzed
 from tradewind.strategies.freqtrade.callbacks import callbacks_of
 from tradewind.strategies.freqtrade.configuration import settings_of

@@ -7,11 +7,12 @@ from decimal import Decimal
 
 import pytest
 
+from tradewind.domain.account_order import AccountRules
 from tradewind.domain.candle import Candle
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.matching import MatchingRules
 from tradewind.domain.order import Leg, Order, OrderState, OrderType, Side, TimeInForce
-from tradewind.execution.adapters.paper import PaperRules, PaperVenue
+from tradewind.execution.adapters.paper import PaperVenue
 from tradewind.execution.ports import VenueEnd, VenueFill, VenueRefusalError, VenueResize
 from tradewind.kernel.store.base import execute
 from tradewind.kernel.store.metadata import METADATA
@@ -20,7 +21,7 @@ from tradewind.kernel.store.sqlite import sqlite_engine
 D = Decimal
 PAIRS = ("BTC/EUR", "ETH/EUR")
 INSTRUMENTS = {pair: Instrument(pair, pair[:3], "EUR", D("0.01"), D("0.001"), D("0.002"), D(5)) for pair in PAIRS}
-RULES = PaperRules(D("0.0015"), D("0.0025"), fee_in_base=False, matching=MatchingRules())
+RULES = AccountRules(D("0.0015"), D("0.0025"), fee_in_base=False, matching=MatchingRules())
 NUMBERS = iter(range(10**6))
 
 

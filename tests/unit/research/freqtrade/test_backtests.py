@@ -9,14 +9,14 @@ from pyarrow import parquet, table
 from tests.unit.research.freqtrade.conftest import HEAD, HOUR, START, market, write_candles
 
 from tradewind.domain.errors import ConfigError
+from tradewind.research.export import check_ending, export_trades
 from tradewind.research.freqtrade.case import read_case
 from tradewind.research.freqtrade.check import not_compared, shown, summary_differences, trade_differences
-from tradewind.research.freqtrade.export import check_ending, export_trades
-from tradewind.research.freqtrade.frames import Timerange
 from tradewind.research.freqtrade.given import FEE, candle_files, given_by
 from tradewind.research.freqtrade.lines import trade_lines
 from tradewind.research.freqtrade.run import backtest
 from tradewind.research.freqtrade.summary import summary
+from tradewind.research.timerange import Timerange
 
 LEAVE = """
     def populate_exit_trend(self, dataframe, metadata):

@@ -1,30 +1,17 @@
-"""The manifest's decision and risk sections as the domain's rules."""
+"""Sections of the manifest as the domain's rules: for the services that follow them, and for a backtest."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
-from tradewind.contracts.api.v1alpha1 import TradingBot
-from tradewind.domain.consensus import ConsensusRule
+from tradewind.contracts.api.v1alpha1 import Exchange, FeeCurrency, TradingBot
+from tradewind.domain.account_order import AccountRules
+from tradewind.domain.consensus import ConsensusRule, Voter
 from tradewind.domain.decision import DecisionRules
 from tradewind.domain.exits import TrailingStop
+from tradewind.domain.matching import MatchingRules
 from tradewind.domain.risk import RiskLimits
 from tradewind.domain.sizing import StakeRules
-
-
-@dataclass(frozen=True, slots=True)
-class Voter:
-    """One (strategy, timeframe) with its share of the strategy's weight."""
-
-    strategy: str
-    timeframe: str
-    weight: Decimal
-
-    @property
-    def name(self) -> str:
-        """As it stands in a decision."""
-        return f"{self.strategy}/{self.timeframe}"
 
 
 def voters_of(bot: TradingBot) -> tuple[Voter, ...]:
@@ -62,4 +49,14 @@ def rules_of(bot: TradingBot) -> DecisionRules:
             max_pair_exposure=risk.max_pair_exposure,
             fee=spec.exchanges[0].fees.taker,
         ),
+    )
+
+
+def account_rules(exchange: Exchange) -> AccountRules:
+    """What a simulated venue charges, and how it matches."""
+    return AccountRules(
+        maker_fee=exchange.fees.maker,
+        taker_fee=exchange.fees.taker,
+        fee_in_base=exchange.fees.currency is FeeCurrency.BASE,
+        matching=MatchingRules(exchange.slippage.basis_points, exchange.slippage.volume_share),
     )

@@ -14,7 +14,6 @@ from decimal import Decimal
 from tradewind.domain.exits import ExitReason, initial_stop, target_price
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.order import Leg, Order, OrderType, client_order_id
-from tradewind.execution.records import OrderRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,40 +28,44 @@ class Levels:
     stop_tag: str = ExitReason.STOP_LOSS.value
 
 
-def bracket_levels(entry: OrderRecord, instrument: Instrument) -> Levels | None:
-    """What the entry's bracket asks for at its average price; None without a bracket or a fill."""
-    bracket, average = entry.bracket, entry.order.average
-    if bracket is None or average is None:
+def bracket_levels(
+    instrument: Instrument, average: Decimal, stop_loss: Decimal | None, take_profit: Decimal | None
+) -> Levels | None:
+    """Where ratios of the average entry price put the legs; None where there is neither."""
+    if stop_loss is None and take_profit is None:
         return None
-    stop = None if bracket.stop_loss is None else initial_stop(instrument, average, bracket.stop_loss)
-    target = None if bracket.take_profit is None else target_price(instrument, average, bracket.take_profit)
+    stop = None if stop_loss is None else initial_stop(instrument, average, stop_loss)
+    target = None if take_profit is None else target_price(instrument, average, take_profit)
     return Levels(stop, target)
 
 
-def last_levels(position: Iterable[OrderRecord]) -> Levels | None:
-    """Where the latest legs of a position stood, a stop that was raised where it was raised to; None without legs."""
-    latest = {record.order.leg: record.order for record in sorted(position, key=lambda record: record.number)}
+def last_levels(orders: Iterable[Order]) -> Levels | None:
+    """Where the latest legs among the orders of a position (by arrival) stood; None without legs.
+
+    A stop that was raised stood where it was raised to.
+    """
+    latest = {order.leg: order for order in orders}
     stop, target = latest.get(Leg.STOP), latest.get(Leg.TARGET)
     if stop is None:
         return None if target is None else Levels(None, target.price)
     return Levels(stop.stop_price, target.price if target else None, stop.tag)
 
 
-def legs(bot: str, entry: OrderRecord, levels: Levels, *, amount: Decimal, attempt: str, time: int) -> list[Order]:
-    """The orders of the legs, over `amount`; `attempt` makes them others than those of the times before."""
+def legs(bot: str, entry: Order, levels: Levels, *, amount: Decimal, attempt: str, time: int) -> list[Order]:
+    """The orders of the legs of what `entry` opened, over `amount`; `attempt` makes them others than those before."""
     made: list[Order] = []
-    group = f"{entry.position_id}.{attempt}" if None not in (levels.stop, levels.target) else None
+    group = f"{entry.client_order_id}.{attempt}" if None not in (levels.stop, levels.target) else None
     for leg, level in ((Leg.STOP, levels.stop), (Leg.TARGET, levels.target)):
         if level is None:
             continue
         stop = leg is Leg.STOP
         made.append(
             Order(
-                client_order_id=client_order_id(bot, entry.order.decision_id, leg, attempt),
-                decision_id=entry.order.decision_id,
+                client_order_id=client_order_id(bot, entry.decision_id, leg, attempt),
+                decision_id=entry.decision_id,
                 leg=leg,
-                pair=entry.order.pair,
-                side=entry.order.side.opposite,
+                pair=entry.pair,
+                side=entry.side.opposite,
                 type=OrderType.STOP if stop else OrderType.LIMIT,
                 amount=amount,
                 created_time=time,
