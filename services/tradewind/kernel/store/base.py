@@ -65,8 +65,10 @@ class Store(Protocol):
 def execute(connection: Connection, writes: Sequence[Write]) -> None:
     """Execute `writes` on an open transaction; raises `FencedError` when an expectation fails."""
     for write in writes:
-        result = connection.execute(write.statement, write.parameters)
-        if write.expect is not None and result.rowcount != write.expect:
-            raise FencedError(
-                f"a guarded write touched {result.rowcount} rows, expected {write.expect}: another instance took over"
-            )
+        check_touched(write, connection.execute(write.statement, write.parameters).rowcount)
+
+
+def check_touched(write: Write, rows: int) -> None:
+    """Raise `FencedError` where a write touched another number of rows than it expects."""
+    if write.expect is not None and rows != write.expect:
+        raise FencedError(f"a guarded write touched {rows} rows, expected {write.expect}: another instance took over")

@@ -112,12 +112,18 @@ class PostgresStore:
         await self._settle()
         async with self._connection(self._engine) as (connection, backend):
             asked = False
+
+            def transaction(synchronous: Connection) -> None:
+                nonlocal asked
+                begun = synchronous.begin()
+                work(synchronous)
+                asked = True
+                begun.commit()
+
             try:
                 async with asyncio.timeout(self._limits.patience):
-                    transaction = await connection.begin()
-                    await connection.run_sync(work)
-                    asked = True
-                    await transaction.commit()
+                    # In one go: to change between the driver's face and the synchronous one costs time each time.
+                    await connection.run_sync(transaction)
             except BaseException as error:
                 if not asked or not may_be_true(error):
                     raise
@@ -141,7 +147,8 @@ class PostgresStore:
         except (OSError, PoolTimeoutError, TimeoutError) as error:
             raise TemporaryError(f"store: no connection: {words(error)}") from error
         try:
-            backend: Backend = (await connection.get_raw_connection()).driver_connection  # type: ignore[assignment]
+            assert connection.sync_connection is not None
+            backend: Backend = connection.sync_connection.connection.driver_connection  # type: ignore[assignment]
             try:
                 yield connection, backend
             except BaseException as error:
@@ -156,11 +163,12 @@ class PostgresStore:
 
     async def _give_back(self, connection: AsyncConnection, backend: Backend) -> None:
         """Return a connection; one that fails at this has told its answer before, and is thrown away."""
-        try:
-            async with asyncio.timeout(self._limits.connect):
-                await connection.rollback()
-        except (DBAPIError, OSError, TimeoutError):
-            await _abandon(connection, backend)
+        if connection.in_transaction():
+            try:
+                async with asyncio.timeout(self._limits.connect):
+                    await connection.rollback()
+            except (DBAPIError, OSError, TimeoutError):
+                await _abandon(connection, backend)
         await connection.close()
 
     async def _settle(self) -> None:

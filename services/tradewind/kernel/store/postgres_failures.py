@@ -40,7 +40,7 @@ def is_lost(error: BaseException) -> bool:
         return not isinstance(error, TradewindError)
     state = state_of(error)
     # The driver itself refuses a parameter of a wrong type without having sent anything.
-    refused_here = isinstance(getattr(error.orig, "__cause__", None), ValueError)
+    refused_here = isinstance(error.orig, ValueError) or isinstance(getattr(error.orig, "__cause__", None), ValueError)
     return state.startswith(("08", "57P")) or (not state and not refused_here)
 
 

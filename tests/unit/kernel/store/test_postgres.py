@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import importlib
 import random
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import BigInteger, Column, MetaData, String, Table, insert, inspect, select, text, update
+from sqlalchemy import BigInteger, Column, MetaData, String, Table, bindparam, insert, inspect, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from tradewind.catalog import CATALOG
 from tradewind.domain.errors import MachineError, TemporaryError
 from tradewind.kernel.resilience import Dependencies, RefusedError, vital
-from tradewind.kernel.store.base import UnknownOutcomeError, Write
+from tradewind.kernel.store import postgres_writes
+from tradewind.kernel.store.base import FencedError, UnknownOutcomeError, Write
 from tradewind.kernel.store.metadata import METADATA
 from tradewind.kernel.store.migration import migrate_postgres
 from tradewind.kernel.store.postgres import PostgresStore
@@ -423,3 +426,64 @@ async def test_a_database_that_was_never_migrated_is_said_as_that(postgres_url):
             await store.read(lambda connection: connection.execute(text("SELECT 1 FROM outbox")))
     finally:
         await store.close()
+
+
+# ------------------------------------------------------------------------------------------- statements that come again
+
+VALUES = {
+    "BigInteger": lambda number: 2**40 + number,
+    "Integer": lambda number: number,
+    "Float": lambda number: number + 0.125,
+    "Boolean": lambda number: number % 2 == 0,
+    "DecimalText": lambda number: Decimal(number) / 8,
+    "LargeBinary": lambda number: bytes([number]),
+    "String": lambda number: f"'{number}'; --",
+}
+
+
+def row_of(table, number):
+    """A row of a table, every value another one; each fourth column that may is empty."""
+    return {
+        column.name: None if column.nullable and place % 4 == 3 else VALUES[type(column.type).__name__](number + place)
+        for place, column in enumerate(table.columns)
+    }
+
+
+async def test_a_statement_that_comes_again_writes_what_it_wrote_the_first_time(make, postgres_url):
+    """From its second time on the driver gets it ready made: for every table there is, and every kind of value."""
+    for spec in CATALOG:
+        if spec.stores:
+            importlib.import_module(f"{spec.package}.tables")
+    await migrate_postgres(postgres_url)
+    store = make(Limits())
+    for table in METADATA.sorted_tables:
+        statement, rows = insert(table), [row_of(table, number) for number in (1, 21, 41, 61)]
+        for number, row in enumerate(rows):
+            # A write of its own before it, because the first of a transaction always goes the long way.
+            await store.commit([note(number), Write(statement, row, 1)])
+        key = next(iter(table.primary_key.columns))
+        found = await store.read(
+            lambda connection, table=table, key=key: [
+                dict(one) for one in connection.execute(select(table).order_by(key)).mappings()
+            ]
+        )
+        assert sorted(found, key=str) == sorted(rows, key=str), table.name
+        assert all(postgres_writes._SEEN[statement].values()), "it went the long way each time"
+
+
+async def test_a_guard_holds_and_a_refusal_is_told_the_same_on_both_ways(make):
+    """A number of rows that is expected, a key that is taken, a value that is none: each time nothing has changed."""
+    store = make(Limits())
+    change = update(ROWS).where(ROWS.c.id == bindparam("key")).values(number=bindparam("new"))
+    add = insert(ROWS)
+    await store.commit([Write(add, {"id": "a", "number": 1})])
+    for _ in range(3):
+        await store.commit([note(1), Write(change, {"key": "a", "new": 2}, 1)])
+        with pytest.raises(FencedError, match="touched 0 rows, expected 1"):
+            await store.commit([note(2), Write(change, {"key": "b", "new": 2}, 1)])
+        with pytest.raises(DBAPIError, match="duplicate key"):
+            await store.commit([note(2), Write(add, {"id": "a", "number": 3})])
+        with pytest.raises(DBAPIError, match="invalid input|int"):
+            await store.commit([note(2), Write(add, {"id": "c", "number": "three"})])
+    assert await noted(store) == [1, 1, 1]
+    assert await store.read(lambda connection: [tuple(row) for row in connection.execute(select(ROWS))]) == [("a", 2)]
