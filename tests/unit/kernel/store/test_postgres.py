@@ -483,7 +483,7 @@ async def test_a_guard_holds_and_a_refusal_is_told_the_same_on_both_ways(make):
             await store.commit([note(2), Write(change, {"key": "b", "new": 2}, 1)])
         with pytest.raises(DBAPIError, match="duplicate key"):
             await store.commit([note(2), Write(add, {"id": "a", "number": 3})])
-        with pytest.raises(DBAPIError, match="invalid input|int"):
+        with pytest.raises(DBAPIError, match=r"invalid input|int"):
             await store.commit([note(2), Write(add, {"id": "c", "number": "three"})])
     assert await noted(store) == [1, 1, 1]
     assert await store.read(lambda connection: [tuple(row) for row in connection.execute(select(ROWS))]) == [("a", 2)]
