@@ -12,9 +12,8 @@ from tradewind.domain.errors import NotFoundError
 from tradewind.domain.order import TERMINAL, Leg, OrderState, OrderType, Side, TimeInForce
 from tradewind.execution.records import OrderRecord, record_from
 from tradewind.execution.tables import fills, order_states, orders
-from tradewind.kernel.http.access import Actor
 from tradewind.kernel.http.problems import existing
-from tradewind.kernel.http.wire import Answer, Command, Exact, MarketTime, Name, WallTime, Words
+from tradewind.kernel.http.wire import Answer, Exact, MarketTime, Name, WallTime
 from tradewind.kernel.service import Context
 
 _OVER = tuple(state.value for state in TERMINAL)
@@ -90,37 +89,25 @@ class OrdersCanceled(Answer):
     troubles: list[str]
 
 
-class NeverArrived(Command):
-    """How it is known that the exchange never got an order."""
-
-    reason: Words
-
-
 CancelEverything = Callable[[], Awaitable[tuple[int, list[str]]]]
-SayNeverArrived = Callable[[str, str, str], Awaitable[OrderRecord]]
 
 
-def router(
-    context: Context, account: str, cancel_everything: CancelEverything, never_arrived: SayNeverArrived
-) -> APIRouter:
+def router(context: Context, account: str, cancel_everything: CancelEverything) -> APIRouter:
     """The routes of execution, for the orders of one account."""
-    api = ExecutionApi(context, account, cancel_everything, never_arrived)
+    api = ExecutionApi(context, account, cancel_everything)
     routes = APIRouter(tags=["orders"])
     routes.add_api_route("/api/v1/orders", api.orders)
     routes.add_api_route("/api/v1/orders", api.cancel_all, methods=["DELETE"])
     routes.add_api_route("/api/v1/orders/{clientOrderId}", api.order)
-    routes.add_api_route("/api/v1/orders/{clientOrderId}/never-arrived", api.never_arrived, methods=["POST"])
     return routes
 
 
 class ExecutionApi:
     """What the routes call."""
 
-    def __init__(
-        self, context: Context, account: str, cancel_everything: CancelEverything, never_arrived: SayNeverArrived
-    ) -> None:
+    def __init__(self, context: Context, account: str, cancel_everything: CancelEverything) -> None:
         self._context, self._account = context, account
-        self._cancel_everything, self._never_arrived = cancel_everything, never_arrived
+        self._cancel_everything = cancel_everything
 
     async def cancel_all(self) -> OrdersCanceled:
         """Cancel every open order at the venue, whoever placed it; stops of open positions among them.
@@ -177,16 +164,6 @@ class ExecutionApi:
         if found is None:
             raise NotFoundError(f"no order {name}; GET /api/v1/orders?state=all lists them")
         return found
-
-    async def never_arrived(
-        self, actor: Actor, name: Annotated[Name, Path(alias="clientOrderId")], word: NeverArrived
-    ) -> OrderItem:
-        """Say of an order whose outcome is unknown that the exchange never got it, as its own page shows.
-
-        Only where the exchange bounds no request's age: elsewhere the bot decides by itself. It is sent again with the
-        same id if its decision still stands, and ends if not; where the exchange does know it, it is adopted.
-        """
-        return OrderItem(**_fields(await self._never_arrived(name, actor, word.reason)))
 
     def _mine(self, table: Any) -> tuple[Any, Any]:
         return table.c.bot == self._context.key, table.c.account == self._account

@@ -32,7 +32,6 @@ from tradewind.execution.remote_market import RemoteMarket
 from tradewind.execution.sender import Sender
 from tradewind.execution.tables import leases, order_states
 from tradewind.execution.venue_call import circuit_of
-from tradewind.execution.verdict import Verdict
 from tradewind.kernel.resilience import Dependency
 from tradewind.kernel.service import Context, Service
 from tradewind.kernel.store.base import Store, Write
@@ -48,7 +47,6 @@ def build(context: Context) -> Service:
     ledger = OrderLedger(context, account)
     venue = _venue(context, account)
     sender = Sender(context, ledger, venue, venue.call_timeout)
-    verdict = Verdict(context, ledger, venue, sender)
     market = _market(context, ledger, venue, sender)
     handlers = ExecutionHandlers(context, ledger, venue, sender, market)
     circuit = circuit_of(context, venue)
@@ -90,7 +88,7 @@ def build(context: Context) -> Service:
     def routes() -> APIRouter:
         from tradewind.execution.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
 
-        return router(context, account, sender.cancel_everything, verdict.never_arrived)
+        return router(context, account, sender.cancel_everything)
 
     return Service(
         name="execution",

@@ -60,6 +60,5 @@ ROUTES: tuple[Route, ...] = (
     *_reads("strategy", "/api/v1/strategies", "/api/v1/signals"),
     *_reads("execution", "/api/v1/orders", "/api/v1/orders/{clientOrderId}"),
     Route("DELETE", "/api/v1/orders", "execution", Role.ADMIN),
-    Route("POST", "/api/v1/orders/{clientOrderId}/never-arrived", "execution", Role.ADMIN),
     *_reads("monitoring", "/health/detailed", "/conditions"),
 )
