@@ -56,7 +56,7 @@ spec:
   capital: {{currency: EUR, startingBalance: "10000"}}
   data:
     source: Synthetic
-    speed: {speed}
+    speed: "{speed}"
     synthetic: {{seed: {seed}, candles: {candles}, startPrice: "100", volatility: "0.01"}}
 """
 
@@ -176,7 +176,9 @@ def soak(count: int, minutes: float, folder: Path) -> Found:
                 time.sleep(EVERY)
                 found.samples.append(sample := look(began, bots, client))
                 say(sample)
-            found.troubles += [f"{one.name} has ended" for one in bots if one.supervisor.poll() is not None]
+                found.troubles = [f"{one.name} has ended" for one in bots if one.supervisor.poll() is not None]
+                if found.troubles:
+                    break
         finally:
             client.close()
             for one in bots:

@@ -39,7 +39,7 @@ class RequestMiddleware:
 
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app = app
-        self._log, self._tracer = context.log, context.tracer
+        self._log, self._tracer, self._traced = context.log, context.tracer, context.tracer.enabled
         self._service, self._labels = context.service, (context.key, context.service)
         self._requests, self._seconds = context.metrics.http_requests, context.metrics.http_seconds
         # A child of a metric is found by its labels; remembering it saves most of the cost of counting.
@@ -70,11 +70,13 @@ class RequestMiddleware:
             await send(message)
 
         try:
-            if self._tracer.enabled:
+            # Most requests have no body, and then nothing to limit.
+            app = self._limited if b"content-length" in headers or b"transfer-encoding" in headers else self._app
+            if self._traced:
                 with under(state["traceparent"]):
-                    await self._limited(scope, headers, receive, answer)
+                    await app(scope, receive, answer)
             else:
-                await self._limited(scope, headers, receive, answer)
+                await app(scope, receive, answer)
         except Exception as error:
             facts = {"method": scope["method"], "path": scope["path"], "request_id": state["request_id"]}
             self._log.exception("request failed", **facts)
@@ -86,13 +88,16 @@ class RequestMiddleware:
             status = status or HTTPStatus.INTERNAL_SERVER_ERROR
             route = getattr(scope.get("route"), "path", UNMATCHED)
             seconds = time.perf_counter() - started
-            self._count(route, status, seconds, state["traceparent"] if self._tracer.enabled else None)
-            self._log.debug("request", method=scope["method"], route=route, status=status, request_id=identity.decode())
-            if self._tracer.enabled:
+            self._count(route, status, seconds, state["traceparent"] if self._traced else None)
+            self._log.debug(
+                "request", method=scope["method"], route=route, status=status, request_id=state["request_id"]
+            )
+            if self._traced:
                 self._span(scope, route, status, parent, seconds)
 
-    async def _limited(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, unless the body is too large; one of unknown length is counted as it comes."""
+        headers = dict(scope["headers"])
         length = headers.get(b"content-length")
         if length is not None and (len(length) > 18 or not length.isdigit() or int(length) > LARGEST_REQUEST):
             problem = _too_large()

@@ -148,8 +148,7 @@ class Tracer:
             return None
         above = _span_context(parent) if parent else None
         context = (_span_context(reserved) if reserved else None) or self._identity(name, above)
-        flags = context.trace_flags
-        if flags.sampled:
+        if context.trace_flags & TraceFlags.SAMPLED:
             now = time.time_ns()
             linked = [Link(one) for link in links if (one := _span_context(link)) is not None]
             self._processor.on_end(
@@ -173,8 +172,13 @@ class Tracer:
         """The traceparent of a span that begins now and is recorded when it is over, for what happens meanwhile."""
         if self._processor is None:
             return None
-        context = self._identity(name, _span_context(parent) if parent else None)
-        traceparent = _traceparent(context)
+        above = _span_context(parent) if parent else None
+        context = self._identity(name, above)
+        if parent is None or above is None:
+            traceparent = _traceparent(context)
+        else:
+            # All but the identity stands in the text of the span above already.
+            traceparent = f"{parent[:36]}{context.span_id:016x}{parent[52:]}"
         _remember(traceparent, context)
         return traceparent
 
