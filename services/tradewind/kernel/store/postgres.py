@@ -81,7 +81,8 @@ class PostgresStore:
         while True:
             quiet = now() - self._asked_at
             if quiet >= QUIET:
-                with contextlib.suppress(TemporaryError):
+                # Whatever it is: what it says of the server stands in its dependency, and the next look comes.
+                with contextlib.suppress(Exception):
                     await self.read(lambda connection: connection.scalar(text("SELECT 1")))
                 quiet = 0.0
             # While the circuit is open each look is refused, and the first after its pause closes it.

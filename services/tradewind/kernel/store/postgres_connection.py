@@ -14,6 +14,9 @@ from functools import partial
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises beside errors of the operating system."""
+
 _SCHEMES = ("postgresql+asyncpg://", "postgresql://", "postgres://")
 
 
@@ -70,15 +73,16 @@ async def _connected(address: str, limits: Limits) -> Backend:
         made: Backend = await asyncpg.connect(
             address, timeout=limits.connect, server_settings=settings, connection_class=Backend
         )
-    except asyncpg.PostgresError as error:
-        # Refused by a server that starts, stops or is full: for whoever asks the same as no server.
+    except DRIVER_ERRORS as error:
+        # Refused by a server that starts, stops or is full, or none of several is the one that writes: for whoever
+        # asks the same as no server.
         raise ConnectionError(str(error)) from error
     try:
         query = "SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()"
         made.pid, made.started = made.get_server_pid(), await made.fetchval(query, timeout=limits.connect)
     except BaseException as error:
         made.terminate()
-        if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+        if isinstance(error, DRIVER_ERRORS):
             raise ConnectionError(str(error)) from error
         raise
     return made

@@ -17,11 +17,12 @@ from weakref import WeakKeyDictionary
 import asyncpg
 from sqlalchemy import Connection, Table
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import Insert
 
 from tradewind.kernel.store.base import Write, check_touched, execute
+from tradewind.kernel.store.postgres_connection import DRIVER_ERRORS
 
 COPY_FROM = 32
 """Rows from which COPY is worth its own exchange of messages."""
@@ -46,16 +47,20 @@ def execute_batched(connection: Connection, writes: Sequence[Write]) -> None:
 
 
 class _Ready(NamedTuple):
-    """A statement as the driver takes it: its text, and where each of its parameters comes from."""
+    """A statement as the driver takes it: its text, and where each of its parameters comes from.
+
+    It holds nothing of the statement, which else would never go: it is what this is remembered by.
+    """
 
     text: str
-    compiled: SQLCompiler
     names: tuple[str, ...]
     turn: Mapping[str, Callable[[Any], Any]]
+    constants: Mapping[str, Any]
+    """What stands in the statement itself."""
 
     def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """The values in their order; those that stand in the statement itself among them."""
-        values, turn = self.compiled.construct_params(dict(parameters)), self.turn
+        """The values in their order."""
+        values, turn = {**self.constants, **parameters}, self.turn
         return [turn[name](values[name]) if name in turn else values[name] for name in self.names]
 
 
@@ -82,7 +87,8 @@ def _compiled(statement: Any, names: tuple[str, ...], dialect: Dialect) -> _Read
     if made_here or compiled.post_compile_params or compiled.literal_execute_params or compiled.positiontup is None:
         return None
     turn = {name: one for name, one in compiled._bind_processors.items() if callable(one)}  # noqa: SLF001 - by no other way
-    return _Ready(str(compiled), compiled, tuple(compiled.positiontup), turn)
+    constants = {name: value for name, value in compiled.params.items() if name not in names}
+    return _Ready(str(compiled), tuple(compiled.positiontup), turn, constants)
 
 
 def _run(connection: Connection, ready: _Ready, write: Write) -> int:
@@ -91,7 +97,9 @@ def _run(connection: Connection, ready: _Ready, write: Write) -> int:
     arguments, adapted = ready.arguments(write.parameters), connection.connection.dbapi_connection
     try:
         told: str = adapted.run_async(lambda driver: driver.execute(ready.text, *arguments))  # type: ignore[union-attr]
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise IntegrityError(ready.text, None, error) from error
+    except (*DRIVER_ERRORS, OSError) as error:
         raise DBAPIError(ready.text, None, error) from error
     touched = told.rpartition(" ")[2]
     return int(touched) if touched.isdigit() else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import random
 from decimal import Decimal
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, bindparam, insert, inspect, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from tradewind.catalog import CATALOG
 from tradewind.domain.errors import MachineError, TemporaryError
@@ -481,9 +482,31 @@ async def test_a_guard_holds_and_a_refusal_is_told_the_same_on_both_ways(make):
         await store.commit([note(1), Write(change, {"key": "a", "new": 2}, 1)])
         with pytest.raises(FencedError, match="touched 0 rows, expected 1"):
             await store.commit([note(2), Write(change, {"key": "b", "new": 2}, 1)])
-        with pytest.raises(DBAPIError, match="duplicate key"):
+        with pytest.raises(IntegrityError, match="duplicate key"):
             await store.commit([note(2), Write(add, {"id": "a", "number": 3})])
         with pytest.raises(DBAPIError, match=r"invalid input|int"):
             await store.commit([note(2), Write(add, {"id": "c", "number": "three"})])
     assert await noted(store) == [1, 1, 1]
     assert await store.read(lambda connection: [tuple(row) for row in connection.execute(select(ROWS))]) == [("a", 2)]
+
+
+async def test_statements_that_are_made_for_one_use_are_not_kept(make):
+    """Nor those that come twice and then never again."""
+    store = make(Limits())
+    gc.collect()
+    before = len(postgres_writes._SEEN)
+    for number in range(20):
+        statement = insert(NOTES).values(writer=f"writer {number}")
+        for _ in range(3):
+            await store.commit([note(number), Write(statement, {"number": number})])
+    assert await noted(store, "writer 7") == [7, 7, 7]
+    del statement
+    gc.collect()
+    assert len(postgres_writes._SEEN) <= before + 1
+
+
+async def test_no_server_that_takes_writes_is_a_failure_that_may_pass(make, postgres_url):
+    """While one takes the place of another the driver finds none of the sort that the address asks for."""
+    store = make(address=f"{postgres_url}?target_session_attrs=standby")
+    with pytest.raises(TemporaryError, match="no connection"):
+        await noted(store)
