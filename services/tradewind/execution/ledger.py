@@ -25,7 +25,7 @@ from tradewind.execution.records import OrderRecord, record_from, row_of
 from tradewind.execution.tables import fills as fills_table
 from tradewind.execution.tables import leases, order_states, orders
 from tradewind.kernel.service import Context
-from tradewind.kernel.telemetry.tracing import exemplar_of
+from tradewind.kernel.telemetry.traceparent import exemplar_of
 from tradewind.kernel.unit import UnitOfWork
 
 _KEY = ("bot", "account", "client_order_id")

@@ -29,7 +29,8 @@ from tradewind.execution.records import OrderRecord
 from tradewind.execution.venue_call import Result, VenueSilentError, call_venue, circuit_of
 from tradewind.kernel.resilience import Circuit, vital
 from tradewind.kernel.service import Context
-from tradewind.kernel.telemetry.tracing import exemplar_of, under
+from tradewind.kernel.telemetry.traceparent import exemplar_of
+from tradewind.kernel.telemetry.tracing import under
 from tradewind.kernel.unit import UnitOfWork
 
 Answered = Answer | VenueRefusalError | VenueSilentError

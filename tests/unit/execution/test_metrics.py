@@ -5,7 +5,7 @@ from __future__ import annotations
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from tradewind.execution.ports import VenueEnd
-from tradewind.kernel.telemetry.tracing import exemplar_of
+from tradewind.kernel.telemetry.traceparent import exemplar_of
 
 TRACE = "a" * 32
 

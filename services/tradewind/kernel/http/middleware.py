@@ -19,7 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tradewind.kernel.http.problems import ProblemError, problem_of, respond
 from tradewind.kernel.service import Context
-from tradewind.kernel.telemetry.tracing import exemplar_of, is_traceparent, under
+from tradewind.kernel.telemetry.traceparent import exemplar_of, is_traceparent
+from tradewind.kernel.telemetry.tracing import under
 
 LARGEST_REQUEST = 1024 * 1024
 REQUEST_ID = "X-Request-Id"

@@ -12,28 +12,22 @@ belongs to. So there is a context variable for this alone: `under` sets it, and 
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Self
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
-from opentelemetry.trace.status import Status, StatusCode
+from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
-Attributes = Mapping[str, AttributeValue]
-
-_SCOPE = InstrumentationScope("tradewind")
-_UNSET = Status(StatusCode.UNSET)
-_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+from tradewind.kernel.telemetry.ended_spans import Attributes, EndedSpan, EndedSpans
+from tradewind.kernel.telemetry.traceparent import context_of, remember, text_of
 
 _ABOVE: ContextVar[str | None] = ContextVar("above", default=None)
 
@@ -78,6 +72,7 @@ class Tracing:
 
     def __init__(self, exporter: SpanExporter | None, version: str, namespace: str) -> None:
         self._processor = BatchSpanProcessor(exporter) if exporter else None
+        self._ended = EndedSpans(self._processor) if self._processor else None
         self._version, self._namespace = version, namespace
         self._tracers: dict[str, Tracer] = {}
 
@@ -88,21 +83,23 @@ class Tracing:
         return self._tracers[service]
 
     def _made(self, service: str) -> Tracer:
-        if self._processor is None:
+        if self._ended is None:
             return Tracer(None, None)
         resource = Resource.create(
             {"service.name": service, "service.namespace": self._namespace, "service.version": self._version}
         )
-        return Tracer(TracerProvider(resource=resource, shutdown_on_exit=False), self._processor)
+        return Tracer(TracerProvider(resource=resource, shutdown_on_exit=False), self._ended)
 
     def flush(self) -> None:
         """Export what was ended; for the end of a run."""
-        if self._processor is not None:
+        if self._processor is not None and self._ended is not None:
+            self._ended.make()
             self._processor.force_flush()
 
     def shutdown(self) -> None:
         """Export the rest and stop the exporting thread."""
-        if self._processor is not None:
+        if self._processor is not None and self._ended is not None:
+            self._ended.make()
             self._processor.shutdown()  # type: ignore[no-untyped-call]
 
 
@@ -114,10 +111,10 @@ class Tracer:
     resource are the SDK's own.
     """
 
-    __slots__ = ("_ids", "_processor", "_resource", "_sampler")
+    __slots__ = ("_ended", "_ids", "_resource", "_sampler")
 
-    def __init__(self, provider: TracerProvider | None, processor: SpanProcessor | None) -> None:
-        self._processor = processor
+    def __init__(self, provider: TracerProvider | None, ended: EndedSpans | None) -> None:
+        self._ended = ended
         self._resource = provider.resource if provider else None
         self._sampler = provider.sampler if provider else None
         self._ids = provider.id_generator if provider else None
@@ -125,7 +122,7 @@ class Tracer:
     @property
     def enabled(self) -> bool:
         """Whether spans are made at all."""
-        return self._processor is not None
+        return self._ended is not None
 
     def span(
         self,
@@ -144,47 +141,33 @@ class Tracer:
         Returns its traceparent, for the messages that follow from it; what `reserve` gave, if that is given. `error`
         is one word about why it failed, empty where it did not.
         """
-        if self._processor is None:
+        if self._ended is None:
             return None
-        above = _span_context(parent) if parent else None
-        context = (_span_context(reserved) if reserved else None) or self._identity(name, above)
-        if context.trace_flags & TraceFlags.SAMPLED:
-            now = time.time_ns()
-            linked = [Link(one) for link in links if (one := _span_context(link)) is not None]
-            self._processor.on_end(
-                ReadableSpan(
-                    name,
-                    context=context,
-                    parent=above,
-                    kind=kind,
-                    resource=self._resource,
-                    attributes={**(attributes or {}), "error.type": error} if error else attributes,
-                    status=Status(StatusCode.ERROR) if error else _UNSET,
-                    links=linked,
-                    instrumentation_scope=_SCOPE,
-                    start_time=int(start * 1e9) if start else now,
-                    end_time=now,
-                )
-            )
-        return reserved or _traceparent(context)
+        traceparent = reserved or self.reserve(name, parent)
+        assert traceparent is not None
+        end = time.time_ns()
+        self._ended.add(
+            EndedSpan(name, traceparent, parent, attributes, links, start, end, kind, error, self._resource)
+        )
+        return traceparent
 
     def reserve(self, name: str, parent: str | None = None) -> str | None:
         """The traceparent of a span that begins now and is recorded when it is over, for what happens meanwhile."""
-        if self._processor is None:
+        if self._ended is None:
             return None
-        above = _span_context(parent) if parent else None
+        above = context_of(parent) if parent else None
         context = self._identity(name, above)
         if parent is None or above is None:
-            traceparent = _traceparent(context)
+            traceparent = text_of(context)
         else:
             # All but the identity stands in the text of the span above already.
             traceparent = f"{parent[:36]}{context.span_id:016x}{parent[52:]}"
-        _remember(traceparent, context)
+        remember(traceparent, context)
         return traceparent
 
     def calling(self, name: str, attributes: Attributes | None = None) -> Calling:
         """Around a call out of this process: a client span, where whoever calls is under a span; else nothing."""
-        above = _ABOVE.get() if self._processor is not None else None
+        above = _ABOVE.get() if self._ended is not None else None
         return _Called(self, name, above, dict(attributes or {})) if above else _NOTHING
 
     def _identity(self, name: str, above: SpanContext | None) -> SpanContext:
@@ -245,44 +228,3 @@ class _Called(Calling):
             reserved=self.traceparent,
             error=kind.__name__ if kind is not None else "",
         )
-
-
-def is_traceparent(text: str) -> bool:
-    """Whether `text` is a W3C traceparent, version 00; what comes from outside is asked this first."""
-    return _TRACEPARENT.fullmatch(text) is not None
-
-
-def exemplar_of(traceparent: str | None) -> dict[str, str] | None:
-    """What a histogram notes beside a value, so that a dashboard leads to the trace; None where none is recorded."""
-    if traceparent is None or not int(traceparent[-2:], 16) & TraceFlags.SAMPLED:
-        return None
-    return {"trace_id": traceparent.split("-")[1]}
-
-
-_REMEMBERED: dict[str, SpanContext] = {}
-"""What the traceparents of the last moments say: those told to whom we call, and those that a span is made for."""
-_MOST_REMEMBERED = 1024
-
-
-def _remember(traceparent: str, context: SpanContext) -> None:
-    if len(_REMEMBERED) >= _MOST_REMEMBERED:
-        _REMEMBERED.clear()
-    _REMEMBERED[traceparent] = context
-
-
-def _traceparent(context: SpanContext) -> str:
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
-
-
-def _span_context(traceparent: str) -> SpanContext | None:
-    """What a traceparent says, None where it is none; those of the last moments are asked for again and again."""
-    known = _REMEMBERED.get(traceparent)
-    if known is not None:
-        return known
-    parts = traceparent.split("-")
-    if len(parts) != 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
-        return None
-    flags = TraceFlags(int(parts[3], 16))
-    context = SpanContext(int(parts[1], 16), int(parts[2], 16), is_remote=True, trace_flags=flags)
-    _remember(traceparent, context)
-    return context
