@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import os
 
 import pytest
 from tests.servers.databases import Postgres
@@ -26,6 +27,8 @@ from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
 from tradewind.topology.shared import Shared
 
 RESULTS = ("engine_decisions", "execution_fills", "portfolio_ledger", "portfolio_positions")
+AWAY = float(os.environ.get("TRADEWIND_AWAY", "3"))
+"""Seconds for which a server is away; a minute takes seven of them."""
 PACE = Pace(block=0.2, answer=2.0, housekeeping=0.1, longest_pause=0.2, claim_after=1.0)
 
 
@@ -246,15 +249,15 @@ async def test_what_is_trimmed_and_comes_again_changes_nothing(split, expected, 
 
 @pytest.mark.parametrize("server", ["redis", "postgres", "both"])
 async def test_servers_may_be_killed_and_be_away(split, expected, server, servers):
-    """Twice for seconds: no process ends, nothing is lost or done twice, and all goes on by itself."""
+    """Twice, for seconds or (TRADEWIND_AWAY) longer: no process ends, nothing is lost or done twice, all goes on."""
     servers = [one for name, one in servers.items() if server in {name, "both"}]
-    async with asyncio.timeout(240):
+    async with asyncio.timeout(240 + 4 * AWAY):
         await asyncio.gather(*(split.begin(name) for name in TRADING))
         async with halfway_points(await split.begin("monitoring")) as points:
             for _ in range(2):
                 await anext(points)
                 await asyncio.gather(*(asyncio.to_thread(one.kill) for one in servers))
-                await asyncio.sleep(3)
+                await asyncio.sleep(AWAY)
                 if server != "postgres":
                     assert "closed" not in await circuits(split.processes["monitoring"], "redis")
                 await asyncio.gather(*(asyncio.to_thread(one.start) for one in servers))
