@@ -28,7 +28,7 @@ from tradewind.topology.shared import Shared
 
 RESULTS = ("engine_decisions", "execution_fills", "portfolio_ledger", "portfolio_positions")
 AWAY = float(os.environ.get("TRADEWIND_AWAY", "3"))
-"""Seconds for which a server is away; a minute takes seven of them."""
+"""Seconds for which a server is away."""
 PACE = Pace(block=0.2, answer=2.0, housekeeping=0.1, longest_pause=0.2, claim_after=1.0)
 
 
