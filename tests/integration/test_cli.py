@@ -6,17 +6,17 @@ import gzip
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
+from tests.cluster.processes import reserved_ports
 
 from tradewind import __version__
 from tradewind.catalog import CATALOG
@@ -387,16 +387,15 @@ def test_serve_refuses_half_a_bot(tradewind):
 
 
 def free_ports():
-    """A distinct free port for every service, as environment variables."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in CATALOG]
-    try:
-        return {
-            f"TRADEWIND_PORTS__{spec.name.replace('-', '_').upper()}": str(one.getsockname()[1])
-            for spec, one in zip(CATALOG, sockets, strict=True)
-        }
-    finally:
-        for one in sockets:
-            one.close()
+    """A distinct free port for every service, as environment variables; nobody else is given it in this test run."""
+    ports = _RESERVED.enter_context(reserved_ports(len(CATALOG)))
+    return {
+        f"TRADEWIND_PORTS__{spec.name.replace('-', '_').upper()}": str(port)
+        for spec, port in zip(CATALOG, ports, strict=True)
+    }
+
+
+_RESERVED = ExitStack()
 
 
 class Process:

@@ -11,7 +11,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.cluster.processes import reserved_ports
 from tests.servers.databases import Postgres
 
 from tradewind.contracts.api.document import load_bot
@@ -33,11 +33,6 @@ SITE = Site(image="tradewind:1", operator_namespace="tradewind-system", storage_
 PATIENCE = 60.0
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
-
-
 class Pod:
     """The one container of a Deployment, with its volumes below `folder`."""
 
@@ -47,7 +42,9 @@ class Pod:
         (self.container,) = spec["containers"]
         self.mounts = {one["name"]: one["mountPath"] for one in self.container["volumeMounts"]}
         self.folder = folder
-        self.ports = {one["name"]: free_port() for one in self.container["ports"]}
+        names = [one["name"] for one in self.container["ports"]]
+        self._reserved = reserved_ports(len(names))  # for as long as there is this pod
+        self.ports = dict(zip(names, self._reserved.__enter__(), strict=True))
         for volume in spec["volumes"]:
             self._lay_out(volume, named)
 
