@@ -1,4 +1,4 @@
-"""Running a bot in this process from the command line: where its state lies, signals, and the bar of progress."""
+"""Running a bot in this process from the command line: where its state lies, and signals."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 import asyncpg
@@ -64,8 +64,11 @@ class _Ready(NamedTuple):
         return [turn[name](values[name]) if name in turn else values[name] for name in self.names]
 
 
-_SEEN: WeakKeyDictionary[Any, dict[tuple[str, ...], _Ready | None]] = WeakKeyDictionary()
-"""Statements that have been executed, by the names of their parameters; None until it comes a second time."""
+_SEEN: WeakKeyDictionary[Any, dict[tuple[str, ...], _Ready | Literal[False] | None]] = WeakKeyDictionary()
+"""Statements that have been executed, by the names of their parameters.
+
+None until it comes a second time, False where it needs SQLAlchemy's execution each time.
+"""
 
 
 def _ready(write: Write, dialect: Dialect) -> _Ready | None:
@@ -77,8 +80,8 @@ def _ready(write: Write, dialect: Dialect) -> _Ready | None:
         seen[names] = None
         return None
     if seen[names] is None:
-        seen[names] = _compiled(write.statement, names, dialect)
-    return seen[names]
+        seen[names] = _compiled(write.statement, names, dialect) or False
+    return seen[names] or None
 
 
 def _compiled(statement: Any, names: tuple[str, ...], dialect: Dialect) -> _Ready | None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status, StatusCode
@@ -47,8 +48,8 @@ class EndedSpan(NamedTuple):
 class EndedSpans:
     """Spans that are over and not given to the SDK yet: many in one go cost a third of what each costs by itself."""
 
-    def __init__(self, processor: SpanProcessor) -> None:
-        self._processor = processor
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._processor = BatchSpanProcessor(exporter)
         self._spans: list[EndedSpan] = []
 
     def add(self, span: EndedSpan) -> None:
@@ -56,13 +57,23 @@ class EndedSpans:
         self._spans.append(span)
         if len(self._spans) == 1:
             try:
-                asyncio.get_running_loop().call_later(LATEST, self.make)
+                asyncio.get_running_loop().call_later(LATEST, self._make)
             except RuntimeError:  # where no loop runs nobody would come back
-                self.make()
+                self._make()
         elif len(self._spans) >= TOGETHER:
-            self.make()
+            self._make()
 
-    def make(self) -> None:
+    def flush(self) -> None:
+        """Have all of them exported."""
+        self._make()
+        self._processor.force_flush()
+
+    def shutdown(self) -> None:
+        """Export the rest, and stop the exporting thread."""
+        self._make()
+        self._processor.shutdown()  # type: ignore[no-untyped-call]
+
+    def _make(self) -> None:
         """Give all of them to the SDK."""
         spans, self._spans = self._spans, []
         for span in spans:

@@ -21,7 +21,7 @@ from typing import Self
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from opentelemetry.util.types import AttributeValue
@@ -71,8 +71,7 @@ class Tracing:
     """Makes the tracers of this process; `exporter=None` makes tracers that do nothing."""
 
     def __init__(self, exporter: SpanExporter | None, version: str, namespace: str) -> None:
-        self._processor = BatchSpanProcessor(exporter) if exporter else None
-        self._ended = EndedSpans(self._processor) if self._processor else None
+        self._ended = EndedSpans(exporter) if exporter else None
         self._version, self._namespace = version, namespace
         self._tracers: dict[str, Tracer] = {}
 
@@ -92,15 +91,13 @@ class Tracing:
 
     def flush(self) -> None:
         """Export what was ended; for the end of a run."""
-        if self._processor is not None and self._ended is not None:
-            self._ended.make()
-            self._processor.force_flush()
+        if self._ended is not None:
+            self._ended.flush()
 
     def shutdown(self) -> None:
         """Export the rest and stop the exporting thread."""
-        if self._processor is not None and self._ended is not None:
-            self._ended.make()
-            self._processor.shutdown()  # type: ignore[no-untyped-call]
+        if self._ended is not None:
+            self._ended.shutdown()
 
 
 class Tracer:

@@ -510,3 +510,15 @@ async def test_no_server_that_takes_writes_is_a_failure_that_may_pass(make, post
     store = make(address=f"{postgres_url}?target_session_attrs=standby")
     with pytest.raises(TemporaryError, match="no connection"):
         await noted(store)
+
+
+async def test_a_statement_that_needs_the_long_way_is_looked_at_once(make, monkeypatch):
+    """Not each time that it comes: that would cost more than it could ever save."""
+    store, looked_at, compiled = make(Limits()), [], postgres_writes._compiled
+    monkeypatch.setattr(postgres_writes, "_compiled", lambda *given: looked_at.append(given) or compiled(*given))
+    change = update(ROWS).where(ROWS.c.id.in_(bindparam("names", expanding=True))).values(number=bindparam("new"))
+    await store.commit([Write(insert(ROWS), {"id": "a", "number": 1})])
+    for new in range(4):
+        await store.commit([note(new), Write(change, {"names": ["a", "b"], "new": new}, 1)])
+    assert [statement for statement, *_ in looked_at].count(change) == 1
+    assert await store.read(lambda connection: [tuple(row) for row in connection.execute(select(ROWS))]) == [("a", 3)]
