@@ -141,6 +141,14 @@ def reserved_ports(count: int) -> Iterator[list[int]]:
     raise RuntimeError(f"no {count} ports in a row are free between {_PORTS.start} and {_PORTS.stop}")
 
 
+_KEPT = contextlib.ExitStack()
+
+
+def own_ports(count: int) -> list[int]:
+    """`count` reserved ports, kept for as long as this process runs: for whoever starts a program and forgets it."""
+    return _KEPT.enter_context(reserved_ports(count))
+
+
 def is_listening(port: int) -> bool:
     """Whether somebody listens on that port of the loopback interface."""
     with socket.socket() as probe:

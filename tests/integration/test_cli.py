@@ -10,19 +10,17 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.cluster.processes import reserved_ports
+from tests.cluster.processes import own_ports
 
 from tradewind import __version__
 from tradewind.catalog import CATALOG
-from tradewind.cli.main import main
 from tradewind.contracts.api.document import load_bot
-from tradewind.kernel.telemetry.logging import configure_logging
 from tradewind_operator.manifests import Site, render
 
 ROOT = Path(__file__).parents[2]
@@ -32,23 +30,10 @@ MARCH = ("--set", "spec.data.span.start=2022-03-01", "--set", "spec.data.span.en
 
 
 @pytest.fixture
-def tradewind(monkeypatch, capsys, tmp_path):
-    """Run a command in this process; returns (exit code, stdout, stderr)."""
+def tradewind(command_line, monkeypatch, tmp_path):
+    """`command_line`, with a state directory of the test's own."""
     monkeypatch.setenv("TRADEWIND_STATE_DIRECTORY", str(tmp_path / "state"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tradewind", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        finally:
-            configure_logging("critical", "text")
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return command_line
 
 
 def test_run_as_json_is_one_object_that_adds_up(tradewind):
@@ -388,14 +373,10 @@ def test_serve_refuses_half_a_bot(tradewind):
 
 def free_ports():
     """A distinct free port for every service, as environment variables; nobody else is given it in this test run."""
-    ports = _RESERVED.enter_context(reserved_ports(len(CATALOG)))
     return {
         f"TRADEWIND_PORTS__{spec.name.replace('-', '_').upper()}": str(port)
-        for spec, port in zip(CATALOG, ports, strict=True)
+        for spec, port in zip(CATALOG, own_ports(len(CATALOG)), strict=True)
     }
-
-
-_RESERVED = ExitStack()
 
 
 class Process:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-from tradewind.cli.main import main
 from tradewind.research.freqtrade.case import read_case
 from tradewind.research.freqtrade.check import summary_differences, trade_differences
 from tradewind.research.freqtrade.lines import trade_lines
@@ -48,32 +46,15 @@ def test_all_reference_cases_are_there():
 
 
 @pytest.fixture
-def tradewind(monkeypatch, capsys):
-    """Run a command in this process; returns (exit code, stdout, stderr)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tradewind", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
 def case(tmp_path):
     """A case of one's own: a copy, to be changed."""
     shutil.copytree(RECORDED / "reference" / "freqtrade" / "S2a", tmp_path / "S2a")
     return tmp_path / "S2a"
 
 
-def test_the_export_is_the_expected_file(tradewind, case, tmp_path):
+def test_the_export_is_the_expected_file(command_line, case, tmp_path):
     """`--export` writes lines as the case expects them, so that its answer may become what a case expects."""
-    code, _, err = tradewind(
+    code, _, err = command_line(
         "backtest", "--case", case, "--data-root", RECORDED, "--export", tmp_path / "out.jsonl", "--check"
     )
 
@@ -83,25 +64,25 @@ def test_the_export_is_the_expected_file(tradewind, case, tmp_path):
     assert expected == written
 
 
-def test_a_check_says_in_words_what_differs_and_exits_with_1(tradewind, case):
+def test_a_check_says_in_words_what_differs_and_exits_with_1(command_line, case):
     """A strategy that was changed trades otherwise, and the first differences are told."""
     strategy = case / "strategy.py"
     strategy.write_text(strategy.read_text().replace('"240": 0.025', '"240": 0.024'))
 
-    code, _, err = tradewind("backtest", "--case", case, "--data-root", RECORDED, "--check", "-o", "json")
+    code, _, err = command_line("backtest", "--case", case, "--data-root", RECORDED, "--check", "-o", "json")
 
     assert 1 == code
     assert "close_rate is" in err
     assert "profit_total is" in err
 
 
-def test_a_case_of_other_candles_is_refused(tradewind, case, tmp_path):
+def test_a_case_of_other_candles_is_refused(command_line, case, tmp_path):
     """The file is there, and is not the one that the case was made with."""
     config = json.loads((case / "config.json").read_text())
     config["reference"]["data"][0]["sha256"] = "0" * 64
     (case / "config.json").write_text(json.dumps(config))
 
-    code, _, err = tradewind("backtest", "--case", case, "--data-root", RECORDED)
+    code, _, err = command_line("backtest", "--case", case, "--data-root", RECORDED)
 
     assert 3 == code
     assert err.startswith("error: --data-root: received other candles than the case's")

@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from tests.cluster.processes import reserved_ports
+from tests.cluster.processes import own_ports
 from tests.servers.databases import Postgres
 
 from tradewind.contracts.api.document import load_bot
@@ -43,8 +43,7 @@ class Pod:
         self.mounts = {one["name"]: one["mountPath"] for one in self.container["volumeMounts"]}
         self.folder = folder
         names = [one["name"] for one in self.container["ports"]]
-        self._reserved = reserved_ports(len(names))  # for as long as there is this pod
-        self.ports = dict(zip(names, self._reserved.__enter__(), strict=True))
+        self.ports = dict(zip(names, own_ports(len(names)), strict=True))
         for volume in spec["volumes"]:
             self._lay_out(volume, named)
 

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from tradewind.cli.main import main
 from tradewind.contracts.api.document import dump_bot, load_bot
 from tradewind.domain.errors import MachineError
 from tradewind.kernel.state_directory import StateDirectory
@@ -176,23 +175,10 @@ def by_hand(start, places):
 
 
 @pytest.fixture
-def tradewind(monkeypatch, capsys, places):
+def tradewind(command_line, monkeypatch, places):
     """Run a command on the bot in this process; returns (exit code, stdout, stderr)."""
     monkeypatch.setenv("TRADEWIND_STATE_DIRECTORY", str(places.root))
-
-    def run(command, *arguments, bot="standard"):
-        monkeypatch.setattr(sys, "argv", ["tradewind", command, str(bot), *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        finally:
-            configure_logging("critical", "text")
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return lambda command, *arguments, bot="standard": command_line(command, bot, *arguments)
 
 
 def rows(tradewind, **more):

@@ -13,7 +13,6 @@ import os
 import queue
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import ccxt.pro
 import pytest
+from tests.cluster.processes import own_ports
 
 from tradewind.contracts.api.faults import FaultKind
 
@@ -132,12 +132,6 @@ def shell():
     shell.end()
 
 
-def free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
-
-
 async def check_configuration(text: str, port: str) -> None:
     """With this part of its configuration, freqtrade's ccxt reaches the venue, and nothing else."""
     exchange = json.loads(text)["exchange"]
@@ -158,7 +152,7 @@ async def check_configuration(text: str, port: str) -> None:
 
 async def test_a_reader_gets_what_the_page_shows(shell):
     """Each block ends well, or with the error that is shown, and prints what is shown; at the end nothing is left."""
-    port = free_port()
+    (port,) = map(str, own_ports(1))
     blocks = blocks_of(PAGE.replace(PORT, port))
     for block in blocks:
         if block.language == "json":

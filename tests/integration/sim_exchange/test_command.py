@@ -15,10 +15,8 @@ from pathlib import Path
 import ccxt
 import pytest
 
-from tradewind.cli.main import main
 from tradewind.cli.venue_data import read_market
 from tradewind.domain.errors import ConfigError
-from tradewind.kernel.telemetry.logging import configure_logging
 
 SAMPLE = Path(__file__).parents[3] / "services" / "tradewind" / "market_data" / "samples" / "bitvavo-2022"
 FILE = SAMPLE / "BTC-EUR-1h.csv.gz"
@@ -128,22 +126,6 @@ def test_what_is_left_out_of_a_file_is_told(tmp_path):
     assert "sol.csv: 2 gaps" in told
 
 
-@pytest.fixture
-def tradewind(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tradewind", "sim-exchange", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code
-        finally:
-            configure_logging("critical", "text")
-        return code, capsys.readouterr()
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -169,22 +151,22 @@ def tradewind(monkeypatch, capsys):
         (["--data", f"BTC/EUR={FILE}", "--host", "256.0.0.1"], 1, ["--host"]),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_with_the_fix(tradewind, arguments, code, words):
+def test_what_is_wrong_is_said_in_one_line_with_the_fix(command_line, arguments, code, words):
     """The option, what was received, what is allowed, the fix; nothing on stdout."""
     timeframe = [] if "--timeframe" in arguments else ["--timeframe", "4h"]
-    got, captured = tradewind(*arguments, *timeframe, "--port", "0")
-    assert (code, "") == (got, captured.out)
-    assert 1 == len(captured.err.splitlines())
-    assert all(word in captured.err for word in (*words, "fix:"))
+    got, out, err = command_line("sim-exchange", *arguments, *timeframe, "--port", "0")
+    assert (code, "") == (got, out)
+    assert 1 == len(err.splitlines())
+    assert all(word in err for word in (*words, "fix:"))
 
 
-def test_a_port_in_use_is_said_by_name(tradewind):
+def test_a_port_in_use_is_said_by_name(command_line):
     """Not a traceback."""
     with running("-o", "json") as (process, line):
         port = json.loads(line)["url"].rpartition(":")[2]
-        code, captured = tradewind("--data", f"BTC/EUR={FILE}", "--timeframe", "4h", "--port", port)
+        code, _, err = command_line("sim-exchange", "--data", f"BTC/EUR={FILE}", "--timeframe", "4h", "--port", port)
         assert 1 == code
-        assert f"--port: received {port} (in use)" in captured.err
+        assert f"--port: received {port} (in use)" in err
         ended(process, signal.SIGTERM)
 
 
