@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Awaitable
 from http import HTTPStatus
 from random import getrandbits
 
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tradewind.kernel.http.problems import ProblemError, problem_of, respond
 from tradewind.kernel.service import Context
 from tradewind.kernel.telemetry.traceparent import exemplar_of, is_traceparent
-from tradewind.kernel.telemetry.tracing import under
+from tradewind.kernel.telemetry.tracing import stand_under
 
 LARGEST_REQUEST = 1024 * 1024
 REQUEST_ID = "X-Request-Id"
@@ -60,24 +61,23 @@ class RequestMiddleware:
         state = scope.setdefault("state", {})
         state["request_id"], state["log"] = identity.decode(), self._log
         parent = _parent(headers.get(b"traceparent"))
-        state["traceparent"] = self._tracer.reserve(scope["method"], parent) or parent
+        state["traceparent"] = traceparent = self._tracer.reserve(scope["method"], parent) or parent
+        if self._traced:
+            # A request is a task of its own, so nothing has to be put back.
+            stand_under(traceparent)
         status = 0
 
-        async def answer(message: Message) -> None:
+        def answer(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (_REQUEST_ID, identity)]
-            await send(message)
+            return send(message)
 
         try:
             # Most requests have no body, and then nothing to limit.
             app = self._limited if b"content-length" in headers or b"transfer-encoding" in headers else self._app
-            if self._traced:
-                with under(state["traceparent"]):
-                    await app(scope, receive, answer)
-            else:
-                await app(scope, receive, answer)
+            await app(scope, receive, answer)
         except Exception as error:
             facts = {"method": scope["method"], "path": scope["path"], "request_id": state["request_id"]}
             self._log.exception("request failed", **facts)
@@ -88,8 +88,9 @@ class RequestMiddleware:
             # Without a status the answer never began: the request was cut off, by its sender or by our stop.
             status = status or HTTPStatus.INTERNAL_SERVER_ERROR
             route = getattr(scope.get("route"), "path", UNMATCHED)
-            seconds = time.perf_counter() - started
-            self._count(route, status, seconds, state["traceparent"] if self._traced else None)
+            ended = time.perf_counter()
+            seconds = ended - started
+            self._count(route, status, seconds, ended, traceparent if self._traced else None)
             self._log.debug(
                 "request", method=scope["method"], route=route, status=status, request_id=state["request_id"]
             )
@@ -109,7 +110,7 @@ class RequestMiddleware:
             receive = _counted(receive)
         await self._app(scope, receive, send)
 
-    def _count(self, route: str, status: int, seconds: float, traceparent: str | None) -> None:
+    def _count(self, route: str, status: int, seconds: float, now: float, traceparent: str | None) -> None:
         counter = self._counters.get((route, status))
         if counter is None:
             counter = self._counters[route, status] = self._requests.labels(*self._labels, route, f"{status:d}")
@@ -117,7 +118,6 @@ class RequestMiddleware:
         histogram = self._histograms.get(route)
         if histogram is None:
             histogram = self._histograms[route] = self._seconds.labels(*self._labels, route)
-        now = time.monotonic()
         if traceparent is None or (seconds < SLOW and now < self._noted.get(route, 0.0) + NOTED):
             histogram.observe(seconds)
             return

@@ -7,6 +7,8 @@ import re
 from opentelemetry.trace import SpanContext, TraceFlags
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_ODD = frozenset("13579bdf")
+"""How the flags of a sampled span end: `TraceFlags.SAMPLED` is the last bit."""
 
 
 def is_traceparent(text: str) -> bool:
@@ -14,39 +16,23 @@ def is_traceparent(text: str) -> bool:
     return _TRACEPARENT.fullmatch(text) is not None
 
 
+def is_sampled(traceparent: str) -> bool:
+    """Whether its span is recorded."""
+    return traceparent[-1] in _ODD
+
+
 def exemplar_of(traceparent: str | None) -> dict[str, str] | None:
     """What a histogram notes beside a value, so that a dashboard leads to the trace; None where none is recorded."""
-    if traceparent is None or not int(traceparent[-2:], 16) & TraceFlags.SAMPLED:
+    if traceparent is None or not is_sampled(traceparent):
         return None
     return {"trace_id": traceparent.split("-")[1]}
 
 
-_REMEMBERED: dict[str, SpanContext] = {}
-"""What the traceparents of the last moments say: those told to whom we call, and those that a span is made for."""
-_MOST_REMEMBERED = 1024
-
-
-def remember(traceparent: str, context: SpanContext) -> None:
-    """Keep what a text says, which will be asked for again in a moment."""
-    if len(_REMEMBERED) >= _MOST_REMEMBERED:
-        _REMEMBERED.clear()
-    _REMEMBERED[traceparent] = context
-
-
-def text_of(context: SpanContext) -> str:
-    """The traceparent of a span."""
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
-
-
 def context_of(traceparent: str) -> SpanContext | None:
-    """What a traceparent says, None where it is none; those of the last moments are asked for again and again."""
-    known = _REMEMBERED.get(traceparent)
-    if known is not None:
-        return known
-    parts = traceparent.split("-")
-    if len(parts) != 4 or len(parts[1]) != 32 or len(parts[2]) != 16:
+    """What a traceparent says, None where it is none."""
+    try:
+        _, trace, span, flags = traceparent.split("-")
+        found = SpanContext(int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
+    except ValueError:
         return None
-    flags = TraceFlags(int(parts[3], 16))
-    context = SpanContext(int(parts[1], 16), int(parts[2], 16), is_remote=True, trace_flags=flags)
-    remember(traceparent, context)
-    return context
+    return found if found.is_valid else None

@@ -23,11 +23,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.sdk.trace.sampling import Decision
-from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import SpanKind, TraceFlags
 from opentelemetry.util.types import AttributeValue
 
 from tradewind.kernel.telemetry.ended_spans import Attributes, EndedSpan, EndedSpans
-from tradewind.kernel.telemetry.traceparent import context_of, remember, text_of
+from tradewind.kernel.telemetry.traceparent import is_traceparent
 
 _ABOVE: ContextVar[str | None] = ContextVar("above", default=None)
 
@@ -152,32 +152,24 @@ class Tracer:
         """The traceparent of a span that begins now and is recorded when it is over, for what happens meanwhile."""
         if self._ended is None:
             return None
-        above = context_of(parent) if parent else None
-        context = self._identity(name, above)
-        if parent is None or above is None:
-            traceparent = text_of(context)
-        else:
+        assert self._ids is not None
+        span_id = f"{self._ids.generate_span_id():016x}"
+        if parent is not None and is_traceparent(parent):
             # All but the identity stands in the text of the span above already.
-            traceparent = f"{parent[:36]}{context.span_id:016x}{parent[52:]}"
-        remember(traceparent, context)
-        return traceparent
+            return f"{parent[:36]}{span_id}{parent[52:]}"
+        trace_id = self._ids.generate_trace_id()
+        return f"00-{trace_id:032x}-{span_id}-{self._sampled(trace_id, name):02x}"
 
     def calling(self, name: str, attributes: Attributes | None = None) -> Calling:
         """Around a call out of this process: a client span, where whoever calls is under a span; else nothing."""
         above = _ABOVE.get() if self._ended is not None else None
         return _Called(self, name, above, dict(attributes or {})) if above else _NOTHING
 
-    def _identity(self, name: str, above: SpanContext | None) -> SpanContext:
-        assert self._ids is not None
-        trace_id = above.trace_id if above else self._ids.generate_trace_id()
-        flags = above.trace_flags if above else self._sampled(trace_id, name)
-        return SpanContext(trace_id, self._ids.generate_span_id(), is_remote=False, trace_flags=flags)
-
-    def _sampled(self, trace_id: int, name: str) -> TraceFlags:
+    def _sampled(self, trace_id: int, name: str) -> int:
         """The sampler's word about a new trace (`OTEL_TRACES_SAMPLER`)."""
         assert self._sampler is not None
         decision = self._sampler.should_sample(None, trace_id, name).decision
-        return TraceFlags(TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT)
+        return TraceFlags.SAMPLED if decision is Decision.RECORD_AND_SAMPLE else TraceFlags.DEFAULT
 
 
 class Calling:
