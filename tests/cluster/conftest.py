@@ -2,6 +2,7 @@
 
 Each pytest worker has one of its own, started at its first test that wants it: a test may then pause etcd or kill the
 API server without disturbing what the other worker tests at that moment. The price is four seconds and 600 MB a worker.
+It is stopped when the worker goes on with another folder, since one that does nothing takes a twentieth of a core.
 
 Where the programs can neither be found nor built the tests are skipped with the reason. `TRADEWIND_REQUIRE_CLUSTER=1`
 makes that a failure: a check that silently did not happen is none.
@@ -59,7 +60,7 @@ def _found(request, tools):
         lacking("TRADEWIND_REQUIRE_CLUSTER", "there is no control plane", error)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def control_plane(programs, tmp_path_factory):
     """The control plane of this worker. Its logs stay in pytest's temporary directory."""
     with ControlPlane(tmp_path_factory.mktemp("control-plane"), programs=programs) as plane:
@@ -81,7 +82,7 @@ def proxy(control_plane):
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def definition(control_plane):
     """The resource definition, established."""
     define(control_plane)
@@ -120,7 +121,7 @@ def operator(operators):
 # --------------------------------------------------------------------------------------------------------- the chart
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chart_plane(programs, tmp_path_factory):
     """A control plane of its own: nothing of an installation by kubectl is on it."""
     with ControlPlane(tmp_path_factory.mktemp("chart"), programs=programs) as running:

@@ -25,6 +25,8 @@ SCHEDULES = 100
 
 ENOUGH = 300
 """Schedules within which every planted defect must be found."""
+LATE = {"signed when it is sent": 96, "sent again at once": 14}
+"""Where a defect that few schedules meet was found last: there it is looked for first."""
 
 
 def test_no_order_is_lost_or_doubled():
@@ -55,7 +57,8 @@ def test_a_seed_plays_the_same_schedule_whatever_the_hashes_of_this_process_are(
 def test_a_planted_defect_is_found(defect):
     """A simulation that cannot fail would prove nothing."""
     with DEFECTS[defect]():
-        assert any(play(seed).violations for seed in range(ENOUGH))
+        seeds = [LATE.get(defect, 0), *range(ENOUGH)]
+        assert any(play(seed).violations for seed in seeds)
 
 
 def test_the_command_ends_with_what_it_has_counted(capsys):
