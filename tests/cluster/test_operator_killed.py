@@ -28,8 +28,11 @@ from tests.cluster.scenes import (
 )
 
 NAMES = ("anna", "bert", "cleo", "dora", "emil")
-OWN_DATABASE = ("cleo", "emil")
-"""A bot that keeps its state on a volume cannot become one that does not, so these name a database of their own."""
+OWN_DATABASE = ("bert", "cleo", "dora", "emil")
+"""A bot that keeps its state on a volume cannot become one that does not, so these name a database of their own.
+
+They go from Minimal to Standard, one goes from Standard to Full: a Full bot has a control plane busy for seconds.
+"""
 STEPS = ("made", "changed", "switched", "suspended", "deleted")
 POINTS = int(os.environ.get("TRADEWIND_KILL_POINTS", "50"))
 SEED = 20
