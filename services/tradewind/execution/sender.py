@@ -57,6 +57,8 @@ class Sender:
         self._working = asyncio.Lock()
         self.stopped_at = -1
         """Market time of the last emergency stop: an entry that was decided up to then is not sent."""
+        self._unstopped = frozenset[str]()
+        """Orders that were there at an emergency stop whose recording failed: recorded before anything else is done."""
         self.on_work: Callable[[], None] = lambda: None
 
     def work(self) -> list[OrderRecord]:
@@ -75,6 +77,9 @@ class Sender:
         """
         async with self._working:
             self._blocked.clear()
+            if there := self._unstopped:
+                await self._unit(partial(self._stop_the_rest, there, []))
+                self._unstopped -= there
             while (todo := next((r for r in self.work() if self._can_do(r, legs_only=legs_only)), None)) is not None:
                 await self._step(todo)
 
@@ -113,8 +118,8 @@ class Sender:
     async def cancel_everything(self) -> tuple[int, list[str]]:
         """Cancel all that is open, whoever placed it; returns how many, and what could not be canceled.
 
-        The venue comes first and the store second, so that it also works while the store does not; and it waits for
-        nothing, so it may come between any two steps of the worker.
+        The venue comes first and the store second: nothing is recorded before the last order is gone, so a store that
+        hangs keeps none of them open. It waits for nothing, so it may come between any two steps of the worker.
         """
         with vital():
             return await self._cancel_everything()
@@ -128,27 +133,33 @@ class Sender:
             orders = [self._order_of(one) for one in told]
         except (VenueRefusalError, VenueSilentError) as error:
             troubles.append(f"the venue does not say what is open, trying what is known here: {error}")
-        fates = dict[str, OrderState]()
+        fates, unrecorded = dict[str, OrderState](), list[Answer]()
         for order in orders:
             if order.client_order_id in fates:
                 continue  # it ended with the other leg of its group
             gone = list[Answer]()
+            cancel = partial(self._cancel_noting, order, gone)
             try:
-                answered = await self._ask(partial(self._cancel_noting, order, gone), self._take_canceled)
+                if self._venue.transactional:
+                    answered = await self._ask(cancel, self._take_canceled)
+                else:
+                    answered = await self._answered(cancel)
+                    unrecorded += gone
             except Exception as error:  # noqa: BLE001 - whatever it is, the others must be canceled too
                 troubles.append(f"{order.client_order_id}: {error}")
-                if self._venue.transactional:
-                    continue  # undone with its record; at a venue of its own it is canceled, recorded or not
-            else:
-                troubles += [f"{order.client_order_id}: {answered}"] if not gone else []
+                continue
+            troubles += [f"{order.client_order_id}: {answered}"] if not gone else []
             for answer in gone:
                 fates[order.client_order_id] = OrderState.CANCELED
                 # What filled or expired a moment before its turn is gone too, but nobody canceled it.
                 fates |= {told.client_order_id: told.state for told in answer.orders if told.state in TERMINAL}
+        there = frozenset(record.order.client_order_id for record in self._ledger.open())
         try:
-            await self._unit(self._stop_the_rest)
+            await self._unit(partial(self._stop_the_rest, there, unrecorded))
         except Exception as error:  # noqa: BLE001 - the venue is done with, and the caller has a latch to set
-            troubles.append(f"orders on their way: {error}")
+            troubles.append(f"what is canceled is not recorded yet, what is on its way is not canceled yet: {error}")
+            self._unstopped |= there
+            self.on_work()
         return sum(fates.get(order.client_order_id) is OrderState.CANCELED for order in orders), troubles
 
     async def _cancel_noting(self, order: Order, gone: list[Answer]) -> Answer:
@@ -171,9 +182,13 @@ class Sender:
         record = self._ledger.records.get(told.client_order_id)
         return record.order if record else external_order(told, self._ledger.time)
 
-    def _stop_the_rest(self, unit: UnitOfWork) -> None:
-        """What was not sent is not sent; what may be on its way is canceled when it is there."""
+    def _stop_the_rest(self, there: frozenset[str], canceled: list[Answer], unit: UnitOfWork) -> None:
+        """What is gone is recorded; of `there`, what was not sent is not, and what is on its way is canceled later."""
+        for answer in canceled:
+            self._adoption.of_answer(answer, unit)
         for record in self._ledger.open():
+            if record.order.client_order_id not in there:
+                continue
             if record.order.state is OrderState.INTENDED:
                 self._adoption.end(record, OrderState.CANCELED, "EmergencyStop", unit)
             else:

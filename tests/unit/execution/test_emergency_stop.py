@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tradewind.domain.candle import Candle
+from tradewind.domain.errors import TemporaryError
 from tradewind.domain.order import TERMINAL, Leg, Order, OrderState, OrderType, Side
 from tradewind.execution.live_venue import UNKNOWN_ORDER
 from tradewind.execution.ports import Answer, VenueOrder, VenueRefusalError
+from tradewind.kernel.http.asking import ANSWER_WITHIN
 
 
 def stop_everything(world):
@@ -84,12 +88,56 @@ def test_while_the_store_is_down_the_venue_is_canceled_all_the_same(worlds):
     world.store.fail_always = True
     canceled, troubles = stop_everything(world)
     assert canceled == 2
-    assert len(troubles) == 3
-    assert all("no space left on device" in trouble for trouble in troubles)
+    assert ["no space left on device" in trouble for trouble in troubles] == [True]
     assert world.at_venue() == {}
     world.restart()
     world.let(60)
     assert world.legs(entry) == []
+    assert world.ledger.open() == []
+
+
+def test_a_store_that_hangs_keeps_nothing_open(worlds):
+    """Every order is canceled before anything is recorded, and the answer comes before whoever asked gives up."""
+    world = worlds(remote=True)
+    for price in (89, 90, 91, 92):
+        world.enter(kind="limit", price=price)
+    world.let(1)
+    cancel, moments, began = world.venue.inner.cancel, [], world.loop.time()
+
+    async def noting(order):
+        moments.append(world.loop.time() - began)
+        return await cancel(order)
+
+    async def hang(writes):
+        await asyncio.sleep(15)
+        raise TemporaryError("postgresql does not answer")
+
+    world.venue.inner.cancel, world.store.commit = noting, hang
+    canceled, troubles = stop_everything(world)
+    assert (canceled, world.at_venue()) == (4, {})
+    assert max(moments) < 1
+    assert world.loop.time() - began < ANSWER_WITHIN
+    assert ["postgresql does not answer" in trouble for trouble in troubles] == [True]
+    del world.store.commit
+    world.let(600)
+    assert world.ledger.open() == []
+
+
+@pytest.mark.parametrize("fault", ["late", "unheard", "silent"])
+def test_what_is_on_its_way_while_the_store_is_down_is_canceled_when_both_are_there(worlds, fault):
+    """The stop could not be written, and is not forgotten."""
+    world = worlds(remote=True)
+    world.venue.plan["create"] = [fault]
+    entry = world.enter(kind="limit", price=90)
+    world.let(0.5)
+    world.store.fail_always = True
+    _, troubles = stop_everything(world)
+    assert troubles
+    world.let(1)
+    world.store.fail_always = False
+    world.let(600)
+    assert world.at_venue() == {}
+    assert world.state(entry) in {"Canceled", "Expired"}
     assert world.ledger.open() == []
 
 
