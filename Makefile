@@ -108,6 +108,12 @@ FAULTS ?= 10
 faults: setup ## real processes and servers under every fault (FAULTS=10 runs a row, SEED=0); writes docs/reliability.md
 	$(BIN)/python -m tests.faults --runs $(FAULTS) --seed $(SEED)
 
+AWAY ?= 60
+
+.PHONY: outages
+outages: setup ## Redis, PostgreSQL and both are killed and stay away twice (AWAY=60 seconds), under a bot in processes
+	TRADEWIND_AWAY=$(AWAY) $(BIN)/python -m pytest --timeout=3000 -k away tests/topology/test_split.py
+
 .PHONY: kill-points
 kill-points: setup ## kill a bot at 200 random points and resume it each time
 	TRADEWIND_KILL_POINTS=200 $(PYTEST) --timeout=3000 tests/topology/test_kill_points.py

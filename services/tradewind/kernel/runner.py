@@ -39,6 +39,8 @@ RETRY_PAUSES = (0.05, 0.2, 1.0, 3.0)
 STOP_PATIENCE = 10.0
 EARLY_PATIENCE = 2.0
 """Seconds for which a message waits for those before it, before the tables are asked whether they matter here."""
+LACK_PATIENCE = 10.0
+"""Seconds after which somebody has to be told that a message does not come: that it was put aside, for one."""
 
 
 class ServiceRunner:
@@ -64,6 +66,8 @@ class ServiceRunner:
         self._stale = False
         self._gap = asyncio.Event()
         self._asking: asyncio.TimerHandle | None = None
+        self._lacks = ("", 0, 0.0)
+        """Topic and number of the message that others wait for, and since when by `time.monotonic`."""
         self._waits_for = ""
         self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,8 +121,16 @@ class ServiceRunner:
         # Who only reads caches for now would not notice a lost store, and could not keep what comes next.
         store = self.context.dependencies.trouble(DATABASE) if self._spec.stores else ""
         bus = self._bus.trouble() if self._spec.handles or self._spec.publishes else ""
-        waits = {"bus": bus, "store": store, "work": self._waits_for}
+        waits = {"bus": bus, "store": store, "work": self._waits_for, "messages": self._held_up()}
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
+
+    def _held_up(self) -> str:
+        topic, number, since = self._lacks
+        if not topic or self._sequences.seen(topic) >= number or time.monotonic() - since < LACK_PATIENCE:
+            return ""
+        return (
+            f"{topic} {number} does not come and those after it wait; `tradewind deadletters list` has it if put aside"
+        )
 
     async def describe(self) -> dict[str, Any]:
         """The state of the service, what it waits for, how many batches have failed, and what its process calls."""
@@ -383,6 +395,9 @@ class ServiceRunner:
             return True
         if message.topic not in self._spec.shared_topics:
             raise GapError(f"{message.topic} {message.sequence} came after {self._sequences.seen(message.topic)}")
+        lacked = message.topic, self._sequences.seen(message.topic) + 1
+        if self._lacks[:2] != lacked:
+            self._lacks = *lacked, time.monotonic()
         if not self._sequences.hold(message):
             # Not done before the one that is held is: an emptied broker may have forgotten that one.
             self._twins.append(message)

@@ -460,6 +460,27 @@ async def test_a_commit_that_was_durable_although_it_failed_is_published_all_the
     assert list(dict.fromkeys(told)) == ["fill:x", "fill:y"], "at least once, in their order"
 
 
+async def test_a_service_that_waits_for_a_message_that_does_not_come_says_so(world, monkeypatch):
+    """One that was put aside holds up all after it: whoever looks is told, until it is replayed."""
+    runner = await world.start()
+    publish, world.bus.publish = world.bus.publish, nowhere
+    stamped = await world.engine_sends(place("a"), place("b"), place("c"))
+    world.bus.publish = publish
+    await world.bus.publish(stamped[1:])
+    await world.quiet()
+    assert (world.notes(), runner.unready()) == ([], {}), "for a moment that is nothing"
+    monkeypatch.setattr("tradewind.kernel.runner.LACK_PATIENCE", 0.0)
+    assert list(runner.unready()) == ["messages"]
+    assert "orders.commands 1 does not come" in runner.unready()["messages"]
+    await world.bus.publish(stamped[:1])
+    await world.quiet()
+    assert (world.notes(), runner.unready()) == (["a", "b", "c"], {})
+
+
+async def nowhere(messages):
+    """Publish nothing."""
+
+
 # ------------------------------------------------------------------------------------------------------------ failures
 
 
