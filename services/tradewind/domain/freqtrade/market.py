@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,23 +37,24 @@ class Market:
     cost_min: float | None = None
     cost_max: float | None = None
 
-    def amount(self, value: float) -> float:
-        """`value` cut down to the amount step."""
-        if self.amount_step is None:
-            return value
-        return float(truncate_to(decimal_of(value), self.amount_step))
 
-    def minimum_stake(self, rate: float, stop_loss: float) -> float:
-        """The least stake at `rate`, with a reserve for a stop `stop_loss` (a ratio, 0 for none) below it."""
-        reserve = min(max((1 + _RESERVE) / (1 - stop_loss), 1.0), _LARGEST_STOP_RESERVE)
-        by_cost = (self.cost_min or 0.0) * reserve
-        by_amount = (self.amount_min or 0.0) * rate * (1 + _RESERVE)
-        return max(by_cost, by_amount)
+def cut_amount(value: float, step: Decimal | None) -> float:
+    """`value` cut down to the amount step."""
+    if step is None:
+        return value
+    return float(truncate_to(decimal_of(value), step))
 
-    def maximum_stake(self, rate: float) -> float:
-        """The most that one order may cost at `rate`; infinite where the exchange sets no limit."""
-        by_amount = self.amount_max * rate if self.amount_max else float("inf")
-        return min(self.cost_max or float("inf"), by_amount)
+
+def minimum_stake(market: Market, rate: float, stop_loss: float) -> float:
+    """The least stake at `rate`, with a reserve for a stop `stop_loss` (a ratio, 0 for none) below it."""
+    reserve = min(max((1 + _RESERVE) / (1 - stop_loss), 1.0), _LARGEST_STOP_RESERVE)
+    return max((market.cost_min or 0.0) * reserve, (market.amount_min or 0.0) * rate * (1 + _RESERVE))
+
+
+def maximum_stake(market: Market, rate: float) -> float:
+    """The most that one order may cost at `rate`; infinite where the exchange sets no limit."""
+    by_amount = market.amount_max * rate if market.amount_max else math.inf
+    return min(market.cost_max or math.inf, by_amount)
 
 
 def step_of(precision: float | None, mode: int, field: str) -> Decimal | None:
@@ -74,7 +76,7 @@ def step_of(precision: float | None, mode: int, field: str) -> Decimal | None:
     )
 
 
-def rounded_price(price: float, tick: Decimal | None, *, up: bool = False) -> float:
+def rounded_price(price: float, tick: Decimal | None, up: bool = False) -> float:
     """`price` at the nearest tick (half up), or at the next one above or equal."""
     if tick is None:
         return price
@@ -112,6 +114,10 @@ class MonthlyTicks:
             most[month] = max(most.get(month, 0), int(count))
         ordered = sorted(most)
         return cls(ordered, [Decimal(1).scaleb(-most[month]) for month in ordered])
+
+    def steps(self) -> list[tuple[int, Decimal]]:
+        """The months that have a tick, by their first millisecond, ascending."""
+        return list(zip(self._months, self._ticks, strict=True))
 
     def at(self, time: int) -> Decimal | None:
         """The tick of the month of `time`, else of the last earlier one that has any, else None."""

@@ -14,7 +14,10 @@ from tradewind.domain.freqtrade.market import (
     SIGNIFICANT_DIGITS,
     TICK_SIZE,
     MonthlyTicks,
+    cut_amount,
     decimals_shown,
+    maximum_stake,
+    minimum_stake,
     rounded_price,
     step_of,
 )
@@ -78,14 +81,14 @@ def test_amounts_are_cut_and_least_stakes_keep_a_reserve_for_the_stop():
     """The larger of what the limits of cost and of amount ask for."""
     limited = market(cost_min=10.0, amount_min=0.5, cost_max=500.0, amount_max=4.0)
 
-    assert 1.234 == limited.amount(1.23499)
-    assert 1.23499 == market(step=None).amount(1.23499)
-    assert pytest.approx(10 * 1.05 / 0.95) == limited.minimum_stake(1.0, 0.05)
-    assert pytest.approx(0.5 * 100 * 1.05) == limited.minimum_stake(100.0, 0.05)
-    assert 500.0 == limited.maximum_stake(200.0)
-    assert 400.0 == limited.maximum_stake(100.0)
-    assert float("inf") == market().maximum_stake(1.0)
-    assert 0.0 == market().minimum_stake(1.0, 0.0)
+    assert 1.234 == cut_amount(1.23499, Decimal("0.001"))
+    assert 1.23499 == cut_amount(1.23499, None)
+    assert pytest.approx(10 * 1.05 / 0.95) == minimum_stake(limited, 1.0, 0.05)
+    assert pytest.approx(0.5 * 100 * 1.05) == minimum_stake(limited, 100.0, 0.05)
+    assert 500.0 == maximum_stake(limited, 200.0)
+    assert 400.0 == maximum_stake(limited, 100.0)
+    assert float("inf") == maximum_stake(market(), 1.0)
+    assert 0.0 == minimum_stake(market(), 1.0, 0.0)
 
 
 def test_values_are_exact_products_of_what_the_floats_show():
