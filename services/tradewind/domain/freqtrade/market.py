@@ -20,6 +20,7 @@ DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE = 2, 3, 4
 _RESERVE = 0.05
 _LARGEST_STOP_RESERVE = 1.5
 _SHOWN_DIGITS = 13
+_COMMON_DECIMALS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,17 @@ def rounded_price(price: float, tick: Decimal | None, up: bool = False) -> float
 
 def decimals_shown(prices: Floats) -> Floats:
     """How many decimals each price shows with 14 significant digits; not-a-number for whole numbers."""
-    unique, where = np.unique(prices, return_inverse=True)
-    counts = np.array([_decimals(price) for price in unique.tolist()], dtype=np.float64)
-    found: Floats = counts[where] if len(unique) else counts
+    found = np.full(len(prices), np.nan)
+    left = np.arange(len(prices))
+    # A price that is a whole number of 10**-n shows just that; the text of the others tells what they show.
+    for decimals in range(_COMMON_DECIMALS + 1):
+        power = 10.0**decimals
+        whole = np.rint(prices[left] * power)
+        shows = (whole / power == prices[left]) & (np.abs(whole) < 10.0**_SHOWN_DIGITS)
+        found[left[shows]] = decimals or np.nan
+        left = left[~shows]
+    unique, where = np.unique(prices[left], return_inverse=True)
+    found[left] = np.array([_decimals(price) for price in unique.tolist()], dtype=np.float64)[where]
     return found
 
 
@@ -109,11 +118,10 @@ class MonthlyTicks:
         """From the most decimals per candle (`decimals_shown`, not-a-number where all its prices are whole)."""
         months = open_time.astype("datetime64[ms]").astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
         seen = ~np.isnan(decimals)
-        most: dict[int, int] = {}
-        for month, count in zip(months[seen].tolist(), decimals[seen].tolist(), strict=True):
-            most[month] = max(most.get(month, 0), int(count))
-        ordered = sorted(most)
-        return cls(ordered, [Decimal(1).scaleb(-most[month]) for month in ordered])
+        ordered, where = np.unique(months[seen], return_inverse=True)
+        most = np.zeros(len(ordered), dtype=np.int64)
+        np.maximum.at(most, where, decimals[seen].astype(np.int64))
+        return cls(ordered.tolist(), [Decimal(1).scaleb(-count) for count in most.tolist()])
 
     def steps(self) -> list[tuple[int, Decimal]]:
         """The months that have a tick, by their first millisecond, ascending."""

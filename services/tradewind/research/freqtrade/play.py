@@ -17,7 +17,7 @@ from tradewind.domain.freqtrade.fills import Book
 from tradewind.domain.freqtrade.signals import Callbacks, PairColumns, Result, Settings
 from tradewind.research.freqtrade.engine import Engine
 
-WORTH = 400_000
+WORTH = 200_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.domain.freqtrade.scenes import START, bought, market
 
 from tradewind.domain.errors import ConfigError
@@ -41,6 +43,24 @@ def test_a_price_shows_its_decimals_and_no_float_noise(price, decimals):
     (found,) = decimals_shown(np.array([price]))
 
     assert np.isnan(found) if decimals is None else found == decimals
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.one_of(
+            st.floats(0, 1e15),
+            st.decimals(0, 100_000, places=5).map(float),
+            st.integers(0, 10**15).map(lambda whole: whole / 1e9),
+        )
+    )
+)
+def test_decimals_are_those_of_the_text(prices):
+    """With fourteen significant digits and without zeros at the end, whatever the way they were found by."""
+    texts = [Decimal(f"{price:.13e}").normalize() for price in prices]
+    shown = [max(-int(text.as_tuple().exponent), 0) for text in texts]
+
+    assert shown == np.nan_to_num(decimals_shown(np.array(prices, dtype=float))).tolist()
 
 
 def test_the_tick_of_a_month_is_its_finest_price_and_goes_on_over_months_of_whole_numbers():
