@@ -144,6 +144,10 @@ soak: setup ## ten bots in processes of their own share one Redis and PostgreSQL
 bench-backtest: setup ## candles per second of the native backtest, beside a plain loop that trades the same cross
 	$(BIN)/python -m bench.backtest
 
+.PHONY: bench-compiled
+bench-compiled: setup ## candles per second of the compiled engine, beside numba and Python loops of the same cross
+	$(BIN)/python -m bench.compiled_backtest
+
 .PHONY: bench-messages bench-stores bench-gateway bench-telemetry bench-memory
 bench-messages: setup ## typed messages over Redis, beside redis-py by hand
 	$(BIN)/python -m bench.messages

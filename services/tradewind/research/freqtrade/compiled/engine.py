@@ -48,7 +48,7 @@ def run_compiled(pairs: Mapping[str, PairColumns], settings: Settings, span: tup
 
     Raises `EntryWaitsError` for candles that need the event engine.
     """
-    times = _times(settings.timeframe, *span)
+    times = _times(list(pairs.values()), settings.timeframe, *span)
     candles = _candles(list(pairs.values()), times)
     desk = Desk(
         trades=np.zeros(len(pairs), records.TRADE),
@@ -146,7 +146,10 @@ def _named(record: tuple[Any, ...]) -> SimpleNamespace:
     return SimpleNamespace(**dict(zip(records.TRADE.names or (), record, strict=True)))
 
 
-def _times(timeframe: str, start: int, end: int) -> Integers:
+def _times(pairs: Sequence[PairColumns], timeframe: str, start: int, end: int) -> Integers:
+    whole = [columns.open_time for columns in pairs if len(columns)]
+    if len(pairs) == 1 and whole and (whole[0][0], whole[0][-1]) == (close_time(timeframe, start), end):
+        return np.ascontiguousarray(whole[0])
     if timeframe in MILLISECONDS:
         step = MILLISECONDS[timeframe]
         return np.arange(start + step, end + 1, step, dtype=np.int64)
@@ -170,7 +173,7 @@ def _candles(pairs: Sequence[PairColumns], times: Integers) -> Candles:
 
     enter, leave = laid("enter"), laid("exit")
     return Candles(
-        times=times,
+        times=_read_only(times),
         **{name: _read_only(laid(name)) for name in ("open", "high", "low", "close")},
         enter=_read_only(enter),
         wanted=_read_only(enter & ~leave),
