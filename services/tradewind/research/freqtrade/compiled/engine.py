@@ -15,7 +15,7 @@ from tradewind.domain.series import Integers
 from tradewind.domain.timeframe import MILLISECONDS, close_time
 from tradewind.research.freqtrade.compiled import records
 from tradewind.research.freqtrade.compiled.loop import play
-from tradewind.research.freqtrade.compiled.records import Candles, Desk, Markets, Roi, Rules
+from tradewind.research.freqtrade.compiled.records import Booleans, Candles, Desk, Markets, Roi, Rules
 
 _REASONS = {
     records.SIGNAL: Reason.EXIT_SIGNAL,
@@ -49,11 +49,11 @@ def run_compiled(pairs: Mapping[str, PairColumns], settings: Settings, span: tup
     Raises `EntryWaitsError` for candles that need the event engine.
     """
     times = _times(list(pairs.values()), settings.timeframe, *span)
-    candles = _candles(list(pairs.values()), times)
+    candles, wanted = _candles(list(pairs.values()), times)
     desk = Desk(
         trades=np.zeros(len(pairs), records.TRADE),
         # As many as there can be; memory that is not written to is not taken.
-        closed=np.empty(np.count_nonzero(candles.wanted), records.TRADE),
+        closed=np.empty(np.count_nonzero(wanted), records.TRADE),
         balances=np.empty(len(times)),
         held=np.empty(len(pairs), np.int64),
         coming=np.empty(len(pairs), np.int64),
@@ -63,7 +63,7 @@ def run_compiled(pairs: Mapping[str, PairColumns], settings: Settings, span: tup
         np.array([minutes for minutes, _ in settings.roi.steps], np.int64),
         np.array([ratio for _, ratio in settings.roi.steps], np.float64),
     )
-    play(candles, _markets(list(pairs.values())), _rules(settings), roi, desk)
+    play(candles, wanted, _markets(list(pairs.values())), _rules(settings), roi, desk)
     state = desk.state[0]
     if state["unfit_pair"] >= 0:
         raise EntryWaitsError(list(pairs)[state["unfit_pair"]], int(times[state["unfit_at"]]))
@@ -159,7 +159,8 @@ def _times(pairs: Sequence[PairColumns], timeframe: str, start: int, end: int) -
     return np.array(times, dtype=np.int64)
 
 
-def _candles(pairs: Sequence[PairColumns], times: Integers) -> Candles:
+def _candles(pairs: Sequence[PairColumns], times: Integers) -> tuple[Candles, Booleans]:
+    """The candles, and where a pair wants to enter."""
     first = np.array([times.searchsorted(columns.open_time[0]) if len(columns) else 0 for columns in pairs], np.int64)
     last = first + np.array([len(columns) for columns in pairs], np.int64)
 
@@ -172,15 +173,15 @@ def _candles(pairs: Sequence[PairColumns], times: Integers) -> Candles:
         return whole
 
     enter, leave = laid("enter"), laid("exit")
-    return Candles(
+    candles = Candles(
         times=_read_only(times),
         **{name: _read_only(laid(name)) for name in ("open", "high", "low", "close")},
         enter=_read_only(enter),
-        wanted=_read_only(enter & ~leave),
         leave=_read_only(leave & ~enter),
         first=first,
         last=last,
     )
+    return candles, _read_only(enter & ~leave)
 
 
 def _read_only(array: Any) -> Any:

@@ -23,12 +23,12 @@ MARGIN = 1e-7
 
 @compiled
 def follow(trade: Any, candles: Candles, roi: Roi, rules: Rules) -> int:
-    """The place at which its exit fills; the end of its pair's rows where it never does."""
+    """The place at which its exit fills; after the end of the times where it never does."""
     # Once by name, for a look into a tuple counts a reference.
     times, opens, highs, lows, closes = candles.times, candles.open, candles.high, candles.low, candles.close
     enter, leave, minutes, ratios = candles.enter, candles.leave, roi.minutes, roi.ratios
     pair, first, last, step = trade.pair, trade.entered_at, candles.last[trade.pair], -1
-    highest, lowest, left_at = trade.max_rate, trade.min_rate, int(last)
+    highest, lowest, left_at = trade.max_rate, trade.min_rate, len(times)
     for place in range(first, last):
         high, low = highs[pair, place], lows[pair, place]
         while step + 1 < len(minutes) and times[place] - times[first] >= minutes[step + 1] * MINUTE:

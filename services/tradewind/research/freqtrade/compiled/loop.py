@@ -23,26 +23,39 @@ compile_rules()
 
 
 @kept
-def play(candles: Candles, markets: Markets, rules: Rules, roi: Roi, desk: Desk) -> None:
-    """Trade all candles; the outcome is in `desk`."""
-    state, trades, coming, end = desk.state[0], desk.trades, desk.coming, len(desk.balances)
-    wanted, first, last = candles.wanted, candles.first, candles.last
+def play(candles: Candles, wanted: Booleans, markets: Markets, rules: Rules, roi: Roi, desk: Desk) -> None:
+    """Trade all candles; the outcome is in `desk`. `wanted` is to enter and not to leave."""
+    state, coming, end = desk.state[0], desk.coming, len(desk.balances)
+    opens, first, last = candles.open, candles.first, candles.last
     for pair in range(len(coming)):
         coming[pair] = _next(wanted, pair, first[pair], last[pair], end)
     _settle(desk, rules.stakes.dry_run_wallet)
     done = 0
-    while done < end and state.unfit_pair < 0:
+    while done < end:
         place = min(coming.min(), end - 1)
-        _fill_balances(desk, candles.open, first, last, done, place + 1)
-        _leave(desk, wanted, last, rules, place)
+        desk.balances[done : place + 1] = state.free
+        if state.holds:
+            _add_held(desk, opens, first, last, done, place + 1)
+            _leave(desk, wanted, last, rules, place)
         for pair in range(len(coming)):
-            if coming[pair] == place and not trades[pair].is_open:
-                if place < end - 1 and state.holds < rules.stakes.max_open_trades:
-                    _enter(candles, markets, rules, roi, desk, pair, place)
-                else:
-                    state.rejected_signals += place < end - 1
-                if not trades[pair].is_open:
-                    coming[pair] = _next(wanted, pair, place + 1, last[pair], end)
+            if coming[pair] != place:
+                continue
+            coming[pair] = _next(wanted, pair, place + 1, last[pair], end)
+            if place == end - 1:
+                continue
+            if state.holds >= rules.stakes.max_open_trades:
+                state.rejected_signals += 1
+                continue
+            amount = _affordable(markets.filters[pair], opens[pair, place], rules, state.tied, state.free)
+            if amount <= 0:
+                continue
+            if not candles.low[pair, place] <= opens[pair, place] <= candles.high[pair, place]:
+                state.unfit_pair, state.unfit_at = pair, place
+                return
+            trade, time = desk.trades[pair], candles.times[place]
+            trade.pair, trade.entered_at, trade.opened = pair, place, time
+            _open(trade, amount, opens[pair, place], _tick(markets, pair, time), rules)
+            _hold(desk, rules, pair, place, follow(trade, candles, roi, rules))
         done = place + 1
     _close_all(desk, candles, rules)
 
@@ -66,10 +79,9 @@ def _settle(desk: Desk, wallet: float) -> None:
 
 
 @compiled
-def _fill_balances(desk: Desk, opens: Floats, first: Integers, last: Integers, start: int, stop: int) -> None:
-    """Stake currency, and what is held at the open of each candle."""
+def _add_held(desk: Desk, opens: Floats, first: Integers, last: Integers, start: int, stop: int) -> None:
+    """What is held, at the open of each candle, is part of the balance."""
     state, balances = desk.state[0], desk.balances
-    balances[start:stop] = state.free
     for number in range(state.holds):
         pair = desk.held[number]
         amount = desk.trades[pair].amount
@@ -91,25 +103,16 @@ def _leave(desk: Desk, wanted: Booleans, last: Integers, rules: Rules, place: in
 
 
 @compiled
-def _enter(candles: Candles, markets: Markets, rules: Rules, roi: Roi, desk: Desk, pair: int, place: int) -> None:
-    """Follow the signal of a pair that holds nothing, if there is money for it."""
-    state, trade, price, time = desk.state[0], desk.trades[pair], candles.open[pair, place], candles.times[place]
-    amount = _affordable(markets.filters[pair], price, rules, state.tied, state.free)
-    if amount <= 0:
-        return
-    if not candles.low[pair, place] <= price <= candles.high[pair, place]:
-        state.unfit_pair, state.unfit_at = pair, place
-        return
-    trade.pair, trade.entered_at, trade.opened = pair, place, time
-    _open(trade, amount, price, _tick(markets, pair, time), rules)
-    left_at, last = follow(trade, candles, roi, rules), candles.last[pair]
-    desk.coming[pair] = left_at if left_at < last else len(desk.balances)
+def _hold(desk: Desk, rules: Rules, pair: int, place: int, left_at: int) -> None:
+    """From here on a pair holds something, unless its trade left in the candle of its entry."""
+    state = desk.state[0]
     desk.held[state.holds] = pair
     state.holds += 1
-    state.timedout_exit_orders += trade.timedout
+    state.timedout_exit_orders += desk.trades[pair].timedout
     if left_at == place:
         _book(desk, rules, state.holds - 1, place)
     else:
+        desk.coming[pair] = left_at
         _settle(desk, rules.stakes.dry_run_wallet)
 
 
@@ -139,11 +142,11 @@ def _tick(markets: Markets, pair: int, time: int) -> Any:
 @compiled
 def _open(trade: Any, amount: float, price: float, tick: Any, rules: Rules) -> None:
     """What a trade is when its entry has filled."""
-    trade.is_open, trade.waiting, trade.timedout = True, NOTHING, 0
+    trade.waiting, trade.timedout = NOTHING, 0
     trade.amount, trade.price, trade.tick = amount, price, tick
     trade.min_rate = trade.max_rate = price
     trade.fee_open = trade.fee_close = rules.fee
-    trade.open_rate = rounded_price(price, tick)
+    trade.open_rate = rounded_price(price, trade.tick)
     trade.stake_amount = stake_of(amount, price)
     trade.open_trade_value = open_value(amount, trade.open_rate, rules.fee)
     trade.paid = open_value(amount, average_of(amount, price), rules.fee)
@@ -156,7 +159,7 @@ def _open(trade: Any, amount: float, price: float, tick: Any, rules: Rules) -> N
 def _book(desk: Desk, rules: Rules, number: int, place: int) -> None:
     """The exit order of what is held as `number` filled: keep the trade and what it brought."""
     state, trade, held = desk.state[0], desk.trades[desk.held[number]], desk.held
-    trade.close_rate, trade.left_at, trade.is_open = trade.waiting, place, False
+    trade.close_rate, trade.left_at = trade.waiting, place
     state.profit += rounded(close_value(trade.amount, trade.close_rate, trade.fee_close) - trade.paid)
     desk.closed[state.closed] = trade
     state.closed += 1

@@ -37,7 +37,7 @@ TRADE = np.dtype(
         *((name, "f8") for name in ("fee_open", "fee_close", "tick", "earned_per_price", "min_rate", "max_rate")),
         *((name, "f8") for name in ("stop_loss", "initial_stop_loss", "stop_loss_pct", "waiting", "close_rate")),
         *((name, "i8") for name in ("opened", "timedout")),
-        *((name, "?") for name in ("is_stop_loss_trailing", "is_open")),
+        ("is_stop_loss_trailing", "?"),
     ]
 )
 """A trade. `*_at` are places in the times; `kind` and `asked_at` are of the exit asked for last, `placed_*` of the
@@ -50,7 +50,7 @@ order, which may be older.
 class Candles(NamedTuple):
     """Candles and signals by pair and time; a pair has rows from `first` to before `last`.
 
-    `wanted` is to enter and not to leave, `leave` to leave and not to enter.
+    `leave` is to leave and not to enter.
     """
 
     times: Integers
@@ -59,7 +59,6 @@ class Candles(NamedTuple):
     low: Floats
     close: Floats
     enter: Booleans
-    wanted: Booleans
     leave: Booleans
     first: Integers
     last: Integers
