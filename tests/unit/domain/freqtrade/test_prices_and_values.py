@@ -23,7 +23,7 @@ from tradewind.domain.freqtrade.market import (
     rounded_price,
     step_of,
 )
-from tradewind.domain.freqtrade.trade import Order, close_value, open_value, share_of
+from tradewind.domain.freqtrade.trade import Order, average_of, close_value, open_value, share_of
 from tradewind.domain.timeframe import DAY
 
 
@@ -69,6 +69,10 @@ def test_the_tick_of_a_month_is_its_finest_price_and_goes_on_over_months_of_whol
     times = np.array([january, january + DAY, january + 30 * DAY, march])
     ticks = MonthlyTicks.of(times, np.array([1.0, 3.0, np.nan, 2.0]))
 
+    assert [
+        (january // DAY * DAY - 9 * DAY, Decimal("0.001")),
+        (march // DAY * DAY - 10 * DAY, Decimal("0.01")),
+    ] == ticks.steps()
     assert Decimal("0.001") == ticks.at(january)
     assert Decimal("0.001") == ticks.at(january + 30 * DAY)
     assert Decimal("0.01") == ticks.at(march)
@@ -116,6 +120,8 @@ def test_values_are_exact_products_of_what_the_floats_show():
     assert float(Decimal("0.1") * 3 * Decimal("1.001")) == open_value(3.0, 0.1, 0.001)
     assert float(Decimal("0.1") * 3 * Decimal("0.999")) == close_value(3.0, 0.1, 0.001)
     assert 0.0073 == share_of(49.95, 0.0146, 99.9)
+    assert 0.10441057000000001 == average_of(957.75, 0.10441057000000001)
+    assert 1.0000000001e-8 == average_of(3.0, 1.00000000019e-8)
 
 
 def test_profit_is_measured_after_both_fees_and_rounded_to_eight_decimals():
@@ -124,6 +130,7 @@ def test_profit_is_measured_after_both_fees_and_rounded_to_eight_decimals():
 
     assert round(109.89 / 100.1 - 1, 8) == trade.calc_profit_ratio(110.0)
     assert 0.0 == trade.calc_profit_ratio(110.0, open_rate=0.0)
+    assert 0.0 == bought(0.001, tick="1").calc_profit_ratio(110.0)
     assert pytest.approx(2 * (109.89 - 100.1)) == trade.calc_profit(110.0)
     assert pytest.approx(109.89 - 100.1) == trade.calc_profit(110.0, 1.0)
     assert pytest.approx(109.89 - 100.1) == trade.calc_profit(110.0, 1.0, 100.0)
