@@ -34,7 +34,7 @@ $(STAMP): requirements.lock pyproject.toml
 .PHONY: lock
 lock: ## resolve pyproject.toml again into requirements.lock (hashes, no addresses)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
-	  --extra parquet --extra freqtrade --group dev --python-version 3.11 pyproject.toml -o requirements.lock
+	  --extra parquet --extra freqtrade --extra compiled --group dev --python-version 3.11 pyproject.toml -o requirements.lock
 
 # ---------------------------------------------------------------------------------------------------------- using it
 
@@ -149,6 +149,10 @@ soak: setup ## ten bots in processes of their own share one Redis and PostgreSQL
 .PHONY: bench-backtest
 bench-backtest: setup ## candles per second of the native backtest, beside a plain loop that trades the same cross
 	$(BIN)/python -m bench.backtest
+
+.PHONY: bench-compiled
+bench-compiled: setup ## candles per second of the compiled engine, beside numba and Python loops of the same cross
+	$(BIN)/python -m bench.compiled_backtest
 
 .PHONY: bench-messages bench-stores bench-gateway bench-telemetry bench-memory
 bench-messages: setup ## typed messages over Redis, beside redis-py by hand

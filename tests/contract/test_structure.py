@@ -54,7 +54,7 @@ def test_a_manifest_can_speak_of_every_service():
     assert [spec.name for spec in catalog.CATALOG if spec.scaling is catalog.Scaling.REPLICAS] == list(WITH_REPLICAS)
 
 
-HEAVY = ("numpy", "pandas", "pyarrow", "sqlalchemy", "fastapi", "uvicorn", "aiohttp", "ccxt", "kubernetes")
+HEAVY = ("numpy", "numba", "pandas", "pyarrow", "sqlalchemy", "fastapi", "uvicorn", "aiohttp", "ccxt", "kubernetes")
 
 
 @pytest.mark.parametrize(

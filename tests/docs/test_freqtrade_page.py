@@ -19,7 +19,7 @@ STRATEGY = "".join(re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.
 LINES = [
     line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
 ]
-FIRST, SECOND, CASE = (line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind "))
+FIRST, SECOND, CASE, COMPILED = (line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind "))
 
 
 @pytest.fixture
@@ -50,9 +50,10 @@ def test_a_backtest_of_one_pair_writes_its_trades(run, tmp_path):
     assert found["total_trades"] + 1 == len((tmp_path / "trades.csv").read_text().splitlines())
 
 
-def test_the_case_is_as_expected(run):
-    """And says so."""
-    done = run(CASE)
+@pytest.mark.parametrize("words", [CASE, COMPILED])
+def test_the_case_is_as_expected(run, words):
+    """And says so, by either engine."""
+    done = run(words)
 
     assert 0 == done.exit_code, done.output
     assert "as expected: 59 trades" in done.stderr

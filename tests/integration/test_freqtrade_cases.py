@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tradewind.domain.errors import ConfigError
 from tradewind.research.freqtrade.case import read_case
 from tradewind.research.freqtrade.check import summary_differences, trade_differences
+from tradewind.research.freqtrade.engine import Engine
 from tradewind.research.freqtrade.lines import trade_lines
 from tradewind.research.freqtrade.run import backtest
 from tradewind.research.freqtrade.summary import summary
@@ -27,11 +29,21 @@ OTHERS = sorted({path.parent.name for path in (REFERENCE / "freqtrade").glob("*/
 CASES = [(RECORDED, name) for name in OWN] + [(REFERENCE.parent, name) for name in OTHERS]
 
 
+ASKED = {name: ("protections" if name.startswith("S7") else "custom_exit, custom_stoploss") for _, name in CASES}
+ASKED = {name: needs for name, needs in ASKED.items() if name[:2] in ("S6", "S7")}
+"""What only the event engine honours, by case."""
+
+
+@pytest.mark.parametrize("engine", [Engine.EVENT, Engine.COMPILED])
 @pytest.mark.parametrize(("root", "name"), CASES, ids=[name for _, name in CASES])
-def test_a_case_gives_the_same_trades_and_the_same_numbers(root, name):
+def test_a_case_gives_the_same_trades_and_the_same_numbers(root, name, engine):
     """Trade by trade: times, prices, amounts, tags and reasons; then every metric, lock and balance."""
     case = read_case(root / "reference" / "freqtrade" / name, root)
-    output = backtest(case.given)
+    if engine is Engine.COMPILED and name in ASKED:
+        with pytest.raises(ConfigError, match=f"compiled, with {ASKED[name]};"):
+            backtest(case.given, engine=engine)
+        return
+    output = backtest(case.given, engine=engine)
 
     assert [] == trade_differences(trade_lines(output.result.closed), case.expected_lines)
     assert [] == summary_differences(summary(output), case.expected_summary)

@@ -9,6 +9,7 @@ import typer
 
 from tradewind.cli.options import Output, OutputOption, Overrides
 from tradewind.domain.errors import ConfigError
+from tradewind.research.freqtrade.engine import Engine
 
 if TYPE_CHECKING:
     from tradewind.research.freqtrade.case import Case
@@ -71,6 +72,10 @@ def backtest(
     data_root: Annotated[
         Path, typer.Option(metavar="DIR", help="What the data files of a case are relative to.")
     ] = Path(),
+    engine: Annotated[
+        Engine,
+        typer.Option(help="Of a freqtrade strategy: the compiled engine plays millions of candles, without callbacks."),
+    ] = Engine.AUTO,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with the case's expected.jsonl and summary.json; exit 1 if unlike.")
     ] = False,
@@ -90,12 +95,24 @@ def backtest(
 
         _refuse("--strategy or --case in place of BOT", strategy=strategy, data=data, config=config, pair=pair)
         _refuse("--case in place of BOT", case=case, check=check or None)
+        _refuse("--strategy or --case in place of BOT", engine=None if engine is Engine.AUTO else engine)
         native_backtest(bot, overrides or (), timerange=timerange, fee=fee, export=export, report=report, output=output)
         return
     _refuse("BOT, a manifest", set=overrides, report=report)
     _needed()
     _freqtrade_backtest(
-        strategy, data, config, pair, timerange, fee, case, data_root, export=export, check=check, output=output
+        strategy,
+        data,
+        config,
+        pair,
+        timerange,
+        fee,
+        case,
+        data_root,
+        engine=engine,
+        export=export,
+        check=check,
+        output=output,
     )
 
 
@@ -116,6 +133,7 @@ def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
     case: Path | None,
     data_root: Path,
     *,
+    engine: Engine,
     export: Path | None,
     check: bool,
     output: Output,
@@ -137,7 +155,7 @@ def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
     else:
         given = given_by(strategy, data, config=config, pairs=pair or (), timerange=timerange, fee=fee)
         read = Case(given, None, None)
-    result = run(read.given)
+    result = run(read.given, engine=engine)
     lines, found = trade_lines(result.result.closed), summary(result)
     if export is not None:
         export_trades(export, lines)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from tradewind.domain.freqtrade.entries import Entries
 from tradewind.domain.freqtrade.exits import Exit, offered_exits
 from tradewind.domain.freqtrade.fills import Book
+from tradewind.domain.freqtrade.market import cut_amount, maximum_stake, minimum_stake
 from tradewind.domain.freqtrade.protections import Protections
 from tradewind.domain.freqtrade.signals import Callbacks, Pairs, Result, Row, Settings
 from tradewind.domain.freqtrade.trade import Order, Reason, Trade, share_of
@@ -140,8 +141,8 @@ class Backtest:
         if ask is None:
             return
         rate, book = row.candle.open, self._book
-        least = trade.market.minimum_stake(rate, ADJUSTED_TRADE_STOP)
-        most = min(trade.market.maximum_stake(rate), book.wallet.available(book.open.values()))
+        least = minimum_stake(trade.market, rate, ADJUSTED_TRADE_STOP)
+        most = min(maximum_stake(trade.market, rate), book.wallet.available(book.open.values()))
         answer = ask(trade, row.candle.open_time, rate, trade.calc_profit_ratio(rate), least, most)
         stake, tag = answer if isinstance(answer, tuple) else (answer, None)
         if not stake:
@@ -154,7 +155,7 @@ class Backtest:
 
     def _sell_part(self, trade: Trade, row: Row, stake: float, least: float, tag: str | None) -> None:
         rate = row.candle.open
-        amount = trade.market.amount(share_of(stake, trade.amount, trade.stake_amount))
+        amount = cut_amount(share_of(stake, trade.amount, trade.stake_amount), trade.market.amount_step)
         left = (trade.amount - amount) * rate
         if amount <= 0 or left < 0 or (left and left < least):
             return

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from tradewind.domain.freqtrade.fills import Book
-from tradewind.domain.freqtrade.market import Market, rounded_price
+from tradewind.domain.freqtrade.market import Market, cut_amount, maximum_stake, minimum_stake, rounded_price
 from tradewind.domain.freqtrade.signals import Callbacks, PairRows, Row, Settings
 from tradewind.domain.freqtrade.stop import begin_stop, place_stop_after_fill, raise_stop
 from tradewind.domain.freqtrade.trade import Order, Trade
@@ -38,7 +38,7 @@ class Entries:
             book.counts.rejected_signals += 1
             return
         proposed = book.wallet.proposed_stake(book.open.values())
-        if proposed is None:
+        if not proposed:
             return
         tick = pair.ticks.at(time) or pair.market.price_tick
         order = self._order(_Wanted(pair.market, tick, proposed, row.enter_tag), row)
@@ -90,15 +90,15 @@ class Entries:
         book, callbacks, market, time = self._book, self._callbacks, wanted.market, row.candle.open_time
         price = self._price(wanted, row)
         available = book.wallet.available(book.open.values())
-        least = market.minimum_stake(price, 0.0 if wanted.trade else NEW_TRADE_STOP)
+        least = minimum_stake(market, price, 0.0 if wanted.trade else NEW_TRADE_STOP)
         stake = wanted.stake
         if wanted.trade is None and callbacks.custom_stake_amount is not None:
-            most = min(market.maximum_stake(price), available)
+            most = min(maximum_stake(market, price), available)
             stake = float(
                 callbacks.custom_stake_amount(market.pair, time, price, stake, least, most, wanted.tag) or 0.0
             )
         allowed = allowed_stake(market, stake, least, price, available)
-        amount = market.amount(allowed / price) if allowed else 0.0
+        amount = cut_amount(allowed / price, market.amount_step) if allowed else 0.0
         if amount <= 0:
             return None
         return callbacks.order_type(is_entry=True, price=price, amount=amount, placed_at=time, tag=wanted.tag or None)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tradewind.domain.freqtrade.signals import Callbacks, Row, Settings
-from tradewind.domain.freqtrade.stop import asked_distance, raise_stop, stop_price, stop_reason, trail
+from tradewind.domain.freqtrade.stop import asked_distance, raise_stop, stop_price, trail
 from tradewind.domain.freqtrade.trade import Reason, Trade
 
 
@@ -33,12 +33,12 @@ def offered_exits(trade: Trade, row: Row, settings: Settings, callbacks: Callbac
     if signal is not None:
         yield signal
     if stopped is Reason.STOP_LOSS:
-        yield Exit(stopped, stopped, stop_price(trade, settings.stop, candle, stopped, age))
+        yield Exit(stopped, stopped, stop_price(trade, settings.stop, candle, age))
     price = settings.roi.price(trade, age, candle) if earned else None
     if price is not None:
         yield Exit(Reason.ROI, Reason.ROI, price)
     if stopped is Reason.TRAILING_STOP_LOSS:
-        yield Exit(stopped, stopped, stop_price(trade, settings.stop, candle, stopped, age))
+        yield Exit(stopped, stopped, stop_price(trade, settings.stop, candle, age))
 
 
 def _stopped(trade: Trade, row: Row, settings: Settings, callbacks: Callbacks) -> Reason | None:
@@ -52,7 +52,9 @@ def _stopped(trade: Trade, row: Row, settings: Settings, callbacks: Callbacks) -
                 raise_stop(trade, candle.high, distance)
         if settings.stop.trailing_stop:
             trail(trade, settings.stop, candle.high)
-    return stop_reason(trade, candle.low)
+    if trade.stop_loss < candle.low:
+        return None
+    return Reason.TRAILING_STOP_LOSS if trade.is_stop_loss_trailing else Reason.STOP_LOSS
 
 
 def _signal(trade: Trade, row: Row, settings: Settings, callbacks: Callbacks) -> Exit | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE = 2, 3, 4
 _RESERVE = 0.05
 _LARGEST_STOP_RESERVE = 1.5
 _SHOWN_DIGITS = 13
+_COMMON_DECIMALS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +38,24 @@ class Market:
     cost_min: float | None = None
     cost_max: float | None = None
 
-    def amount(self, value: float) -> float:
-        """`value` cut down to the amount step."""
-        if self.amount_step is None:
-            return value
-        return float(truncate_to(decimal_of(value), self.amount_step))
 
-    def minimum_stake(self, rate: float, stop_loss: float) -> float:
-        """The least stake at `rate`, with a reserve for a stop `stop_loss` (a ratio, 0 for none) below it."""
-        reserve = min(max((1 + _RESERVE) / (1 - stop_loss), 1.0), _LARGEST_STOP_RESERVE)
-        by_cost = (self.cost_min or 0.0) * reserve
-        by_amount = (self.amount_min or 0.0) * rate * (1 + _RESERVE)
-        return max(by_cost, by_amount)
+def cut_amount(value: float, step: Decimal | None) -> float:
+    """`value` cut down to the amount step."""
+    if step is None:
+        return value
+    return float(truncate_to(decimal_of(value), step))
 
-    def maximum_stake(self, rate: float) -> float:
-        """The most that one order may cost at `rate`; infinite where the exchange sets no limit."""
-        by_amount = self.amount_max * rate if self.amount_max else float("inf")
-        return min(self.cost_max or float("inf"), by_amount)
+
+def minimum_stake(market: Market, rate: float, stop_loss: float) -> float:
+    """The least stake at `rate`, with a reserve for a stop `stop_loss` (a ratio, 0 for none) below it."""
+    reserve = min(max((1 + _RESERVE) / (1 - stop_loss), 1.0), _LARGEST_STOP_RESERVE)
+    return max((market.cost_min or 0.0) * reserve, (market.amount_min or 0.0) * rate * (1 + _RESERVE))
+
+
+def maximum_stake(market: Market, rate: float) -> float:
+    """The most that one order may cost at `rate`; infinite where the exchange sets no limit."""
+    by_amount = market.amount_max * rate if market.amount_max else math.inf
+    return min(market.cost_max or math.inf, by_amount)
 
 
 def step_of(precision: float | None, mode: int, field: str) -> Decimal | None:
@@ -74,7 +77,7 @@ def step_of(precision: float | None, mode: int, field: str) -> Decimal | None:
     )
 
 
-def rounded_price(price: float, tick: Decimal | None, *, up: bool = False) -> float:
+def rounded_price(price: float, tick: Decimal | None, up: bool = False) -> float:
     """`price` at the nearest tick (half up), or at the next one above or equal."""
     if tick is None:
         return price
@@ -83,9 +86,17 @@ def rounded_price(price: float, tick: Decimal | None, *, up: bool = False) -> fl
 
 def decimals_shown(prices: Floats) -> Floats:
     """How many decimals each price shows with 14 significant digits; not-a-number for whole numbers."""
-    unique, where = np.unique(prices, return_inverse=True)
-    counts = np.array([_decimals(price) for price in unique.tolist()], dtype=np.float64)
-    found: Floats = counts[where] if len(unique) else counts
+    found = np.full(len(prices), np.nan)
+    left = np.arange(len(prices))
+    # A price that is a whole number of 10**-n shows just that; the text of the others tells what they show.
+    for decimals in range(_COMMON_DECIMALS + 1):
+        power = 10.0**decimals
+        whole = np.rint(prices[left] * power)
+        shows = (whole / power == prices[left]) & (np.abs(whole) < 10.0**_SHOWN_DIGITS)
+        found[left[shows]] = decimals or np.nan
+        left = left[~shows]
+    unique, where = np.unique(prices[left], return_inverse=True)
+    found[left] = np.array([_decimals(price) for price in unique.tolist()], dtype=np.float64)[where]
     return found
 
 
@@ -107,11 +118,14 @@ class MonthlyTicks:
         """From the most decimals per candle (`decimals_shown`, not-a-number where all its prices are whole)."""
         months = open_time.astype("datetime64[ms]").astype("datetime64[M]").astype("datetime64[ms]").astype(np.int64)
         seen = ~np.isnan(decimals)
-        most: dict[int, int] = {}
-        for month, count in zip(months[seen].tolist(), decimals[seen].tolist(), strict=True):
-            most[month] = max(most.get(month, 0), int(count))
-        ordered = sorted(most)
-        return cls(ordered, [Decimal(1).scaleb(-most[month]) for month in ordered])
+        ordered, where = np.unique(months[seen], return_inverse=True)
+        most = np.zeros(len(ordered), dtype=np.int64)
+        np.maximum.at(most, where, decimals[seen].astype(np.int64))
+        return cls(ordered.tolist(), [Decimal(1).scaleb(-count) for count in most.tolist()])
+
+    def steps(self) -> list[tuple[int, Decimal]]:
+        """The months that have a tick, by their first millisecond, ascending."""
+        return list(zip(self._months, self._ticks, strict=True))
 
     def at(self, time: int) -> Decimal | None:
         """The tick of the month of `time`, else of the last earlier one that has any, else None."""

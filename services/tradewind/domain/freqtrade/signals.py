@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tradewind.domain.candle import Candle
 from tradewind.domain.freqtrade.market import Market, MonthlyTicks
 from tradewind.domain.freqtrade.protections import Protection
@@ -13,6 +16,7 @@ from tradewind.domain.freqtrade.roi import RoiTable
 from tradewind.domain.freqtrade.stop import StopRules
 from tradewind.domain.freqtrade.trade import Order, Trade
 from tradewind.domain.freqtrade.wallet import StakeRules
+from tradewind.domain.series import Floats, Integers
 
 
 class Row(NamedTuple):
@@ -32,6 +36,36 @@ class PairRows:
     market: Market
     ticks: MonthlyTicks
     rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class PairColumns:
+    """The same as arrays, which the compiled engine reads. Tags may be left out where a strategy gives none."""
+
+    market: Market
+    ticks: MonthlyTicks
+    open_time: Integers
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    enter: NDArray[np.bool_]
+    exit: NDArray[np.bool_]
+    enter_tags: Sequence[str] = ()
+    exit_tags: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.open_time)
+
+    def rows(self) -> PairRows:
+        """As rows of plain Python numbers, which the event engine reads."""
+        prices = (self.open_time, self.open, self.high, self.low, self.close, self.volume)
+        candles = [Candle(*row) for row in zip(*(column.tolist() for column in prices), strict=True)]
+        none = [""] * len(self)
+        tags = self.enter_tags or none, self.exit_tags or none
+        rows = [Row(*row) for row in zip(candles, self.enter.tolist(), self.exit.tolist(), *tags, strict=True)]
+        return PairRows(self.market, self.ticks, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,31 +6,34 @@ Inside a candle the high is assumed to come before the low: a stop is raised fro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tradewind.domain.candle import Candle
 from tradewind.domain.freqtrade.market import rounded_price
-from tradewind.domain.freqtrade.trade import Reason, Trade
+from tradewind.domain.freqtrade.trade import Trade, profit_ratio
 
 
-@dataclass(frozen=True, slots=True)
-class StopRules:
-    """`stoploss` as strategies have it, a negative ratio; the `trailing_*` settings by freqtrade's names."""
+class StopRules(NamedTuple):
+    """`stoploss` as strategies have it, a negative ratio; the `trailing_*` settings by freqtrade's names.
+
+    `trailing_stop_positive` is 0 where there is none.
+    """
 
     stoploss: float
     trailing_stop: bool = False
-    trailing_stop_positive: float | None = None
+    trailing_stop_positive: float = 0.0
     trailing_stop_positive_offset: float = 0.0
     trailing_only_offset_is_reached: bool = False
     use_custom_stoploss: bool = False
 
-    def trailing_distance(self, profit: float) -> float | None:
-        """How far below the high the stop trails at that `profit` (a ratio); None where it does not trail yet."""
-        if self.trailing_only_offset_is_reached and profit < self.trailing_stop_positive_offset:
-            return None
-        if self.trailing_stop_positive is not None and profit > self.trailing_stop_positive_offset:
-            return self.trailing_stop_positive
-        return abs(self.stoploss)
+
+def trailing_distance(rules: StopRules, profit: float) -> float:
+    """How far below the high the stop trails at that `profit` (a ratio); 0 where it does not trail yet."""
+    if rules.trailing_only_offset_is_reached and profit < rules.trailing_stop_positive_offset:
+        return 0.0
+    if rules.trailing_stop_positive and profit > rules.trailing_stop_positive_offset:
+        return rules.trailing_stop_positive
+    return abs(rules.stoploss)
 
 
 def begin_stop(trade: Trade, stoploss: float) -> None:
@@ -63,19 +66,12 @@ def asked_distance(answer: float | None) -> float | None:
 
 def trail(trade: Trade, rules: StopRules, high: float) -> None:
     """Raise a trailing stop from the high of a candle."""
-    distance = rules.trailing_distance(trade.calc_profit_ratio(high))
-    if distance is not None:
+    distance = trailing_distance(rules, profit_ratio(trade, high))
+    if distance:
         raise_stop(trade, high, distance)
 
 
-def stop_reason(trade: Trade, low: float) -> Reason | None:
-    """Whether the low hits the stop, and under which name."""
-    if trade.stop_loss < low:
-        return None
-    return Reason.TRAILING_STOP_LOSS if trade.is_stop_loss_trailing else Reason.STOP_LOSS
-
-
-def stop_price(trade: Trade, rules: StopRules, candle: Candle, reason: Reason, age: int) -> float:
+def stop_price(trade: Trade, rules: StopRules, candle: Candle, age: int) -> float:
     """At what price a stop that is hit fills; `age` in minutes.
 
     At the stop, even above the candle's own open; at the open if the whole candle is below it. A trailing stop that is
@@ -83,7 +79,7 @@ def stop_price(trade: Trade, rules: StopRules, candle: Candle, reason: Reason, a
     """
     if trade.stop_loss > candle.high:
         return candle.open
-    if reason is not Reason.TRAILING_STOP_LOSS or age:
+    if not trade.is_stop_loss_trailing or age:
         return trade.stop_loss
     positive, offset = rules.trailing_stop_positive, rules.trailing_stop_positive_offset
     if not rules.use_custom_stoploss and rules.trailing_only_offset_is_reached and offset and positive:

@@ -32,17 +32,29 @@ class Reason(StrEnum):
 
 def open_value(amount: float, rate: float, fee: float) -> float:
     """What `amount` cost at `rate`, the fee (a ratio) added."""
-    return float(_product(amount, rate, ONE + decimal_of(fee)))
+    return value_with_fee(amount, rate, fee)
 
 
 def close_value(amount: float, rate: float, fee: float) -> float:
     """What `amount` brings at `rate`, the fee (a ratio) taken off."""
-    return float(_product(amount, rate, ONE - decimal_of(fee)))
+    return value_with_fee(amount, rate, -fee)
+
+
+def value_with_fee(amount: float, rate: float, fee: float) -> float:
+    """What `amount` at `rate` comes to with the `fee` (a ratio, negative for a sale)."""
+    return float(_EXACT.multiply(_EXACT.multiply(decimal_of(amount), decimal_of(rate)), ONE + decimal_of(fee)))
 
 
 def stake_of(amount: float, price: float) -> float:
     """What `amount` costs at `price`, without a fee."""
     return float(_EXACT.multiply(decimal_of(amount), decimal_of(price)))
+
+
+def profit_ratio(trade: Trade, rate: float) -> float:
+    """Profit, as a ratio rounded to eight decimals, of selling all that `trade` holds at `rate`."""
+    if not trade.open_trade_value:
+        return 0.0
+    return rounded(close_value(trade.amount, rate, trade.fee_close) / trade.open_trade_value - 1)
 
 
 def share_of(stake: float, amount: float, whole: float) -> float:
@@ -51,8 +63,13 @@ def share_of(stake: float, amount: float, whole: float) -> float:
     return float(share.quantize(_DECIMALS, ROUND_DOWN, _EXACT))
 
 
-def _product(amount: float, rate: float, factor: Decimal) -> Decimal:
-    return _EXACT.multiply(_EXACT.multiply(decimal_of(amount), decimal_of(rate)), factor)
+def average_of(amount: float, price: float) -> float:
+    """The average price of one entry, with the 18 decimals that are kept."""
+    return float(_average(_EXACT.multiply(decimal_of(amount), decimal_of(price)), decimal_of(amount)))
+
+
+def _average(paid: Decimal, held: Decimal) -> Decimal:
+    return _EXACT.divide(paid, held).quantize(_DECIMALS, ROUND_DOWN, _EXACT)
 
 
 def rounded(value: float) -> float:
@@ -144,11 +161,10 @@ class Trade:
 
     def calc_profit_ratio(self, rate: float, amount: float | None = None, open_rate: float | None = None) -> float:
         """Profit, as a ratio rounded to eight decimals, of selling at `rate`."""
-        size = self.amount if amount is None else amount
         if amount is None and open_rate is None:
-            opened = self.open_trade_value
-        else:
-            opened = open_value(size, self.open_rate if open_rate is None else open_rate, self.fee_open)
+            return profit_ratio(self, rate)
+        size = self.amount if amount is None else amount
+        opened = open_value(size, self.open_rate if open_rate is None else open_rate, self.fee_open)
         return rounded(close_value(size, rate, self.fee_close) / opened - 1) if opened else 0.0
 
     def calc_profit(self, rate: float, amount: float | None = None, open_rate: float | None = None) -> float:
@@ -171,7 +187,7 @@ class Trade:
             amount, price = decimal_of(done.amount), decimal_of(done.price)
             if done.is_entry:
                 held, paid = held + amount, _EXACT.add(paid, _EXACT.multiply(amount, price))
-                average = _EXACT.divide(paid, held).quantize(_DECIMALS, ROUND_DOWN, _EXACT)
+                average = _average(paid, held)
                 entered += decimal_of(open_value(done.amount, done.price, self.fee_open))
                 most = _EXACT.add(most, _EXACT.multiply(amount, price))
             else:

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame
 
-from tradewind.domain.candle import Candle
 from tradewind.domain.errors import ConfigError
-from tradewind.domain.freqtrade.backtest import run_backtest
 from tradewind.domain.freqtrade.fills import Book
-from tradewind.domain.freqtrade.market import TICK_SIZE, Market, step_of
-from tradewind.domain.freqtrade.signals import PairRows, Result, Row, Settings
+from tradewind.domain.freqtrade.market import TICK_SIZE, Market, MonthlyTicks, step_of
+from tradewind.domain.freqtrade.signals import PairColumns, Result, Settings
+from tradewind.research.freqtrade.engine import Engine
 from tradewind.research.freqtrade.frames import CandleFrames, trimmed, with_decimals
+from tradewind.research.freqtrade.play import Backtest, played
 from tradewind.research.timerange import Timerange
 from tradewind.strategies.freqtrade.analysis import SIGNALS, TAGS, analyzed
-from tradewind.strategies.freqtrade.callbacks import callbacks_of
+from tradewind.strategies.freqtrade.callbacks import callbacks_of, own_callbacks
 from tradewind.strategies.freqtrade.configuration import settings_of
 from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
@@ -52,16 +53,22 @@ class BacktestOutput:
     market_change: float
 
 
-def backtest(given: BacktestInput, progress: Callable[[int], None] | None = None) -> BacktestOutput:
+def backtest(
+    given: BacktestInput, progress: Callable[[int], None] | None = None, *, engine: Engine = Engine.AUTO
+) -> BacktestOutput:
     """Run it. Raises `ConfigError` for what cannot be run, naming what is wrong."""
     config: dict[str, Any] = {**given.config, "runmode": RunMode.BACKTEST}
     with freqtrade_imports():
         strategy = load_strategy(given.strategy, config)
-        return _run(given, config, strategy, progress)
+        return _run(given, config, strategy, engine, progress)
 
 
 def _run(
-    given: BacktestInput, config: dict[str, Any], strategy: IStrategy, progress: Callable[[int], None] | None
+    given: BacktestInput,
+    config: dict[str, Any],
+    strategy: IStrategy,
+    engine: Engine,
+    progress: Callable[[int], None] | None,
 ) -> BacktestOutput:
     pairs = list(config.get("exchange", {}).get("pair_whitelist") or ())
     if not pairs:
@@ -81,7 +88,7 @@ def _run(
     with running(session):
         _start(strategy)
         kept: dict[str, DataFrame] = {}
-        rows: dict[str, PairRows] = {}
+        columns: dict[str, PairColumns] = {}
         empty: set[str] = set()
         for pair in pairs:
             candles, ticks = with_decimals(frames.load(pair, settings.timeframe))
@@ -91,18 +98,18 @@ def _run(
             if len(frame):
                 kept[pair] = frame
                 strategy.dp.keep_analyzed(pair, frame)
-                rows[pair] = PairRows(markets[pair], ticks, _rows(frame))
+                columns[pair] = _columns(frame, markets[pair], ticks)
         if not kept:
             raise ConfigError(
                 "timerange", config.get("timerange"), f"more than {startup} candles of warm-up", "choose a longer one"
             )
-        if empty and not any(row.enter for pair in rows.values() for row in pair.rows):
+        if empty and not any(pair.enter.any() for pair in columns.values()):
             field, fix = f"{type(strategy).__name__}.populate_indicators", "choose a longer timerange, or correct them"
             raise ConfigError(field, f"nothing but not-a-number in {', '.join(sorted(empty))}", "numbers", fix)
         times = [milliseconds(frame["date"]) for frame in kept.values()]
         span = min(int(each[0]) for each in times), max(int(each[-1]) for each in times)
-        callbacks = callbacks_of(strategy, session)
-        result = run_backtest(rows, settings, callbacks, span, book=book, progress=progress)
+        callbacks, own = callbacks_of(strategy, session), own_callbacks(strategy)
+        result = played(Backtest(columns, settings, callbacks, own, span, book), engine, progress)
     changes = [float(frame["close"].iloc[-1] / frame["close"].iloc[0] - 1) for frame in kept.values()]
     return BacktestOutput(settings, pairs, result, sum(changes) / len(changes))
 
@@ -142,23 +149,24 @@ def _empty_columns(candles: DataFrame, whole: DataFrame) -> set[str]:
     return {str(name) for name in added if len(whole) and whole[name].isna().all()}
 
 
-def _rows(frame: DataFrame) -> list[Row]:
+def _columns(frame: DataFrame, market: Market, ticks: MonthlyTicks) -> PairColumns:
     """Each candle with the signals and tags of the one before it; the first has none, and is left out."""
-    columns = [frame[name].to_numpy(dtype=float).tolist() for name in ("open", "high", "low", "close", "volume")]
-    candles = [Candle(*row) for row in zip(milliseconds(frame["date"]).tolist(), *columns, strict=True)]
-    enter, leave = _signal(frame, "enter_long"), _signal(frame, "exit_long")
-    enter_tag, exit_tag = _tags(frame, "enter_tag"), _tags(frame, "exit_tag")
-    return [Row(*row) for row in zip(candles[1:], enter, leave, enter_tag, exit_tag, strict=False)]
+    prices = (frame[name].to_numpy(dtype=float)[1:] for name in ("open", "high", "low", "close", "volume"))
+    signals = (_signal(frame, name)[:-1] for name in ("enter_long", "exit_long"))
+    tags = (_tags(frame, name) for name in ("enter_tag", "exit_tag"))
+    return PairColumns(market, ticks, milliseconds(frame["date"])[1:], *prices, *signals, *tags)
 
 
-def _signal(frame: DataFrame, name: str) -> list[bool]:
+def _signal(frame: DataFrame, name: str) -> NDArray[np.bool_]:
     if name not in frame.columns:
-        return [False] * len(frame)
-    signal: list[bool] = (np.asarray(frame[name]) == 1).tolist()
+        return np.zeros(len(frame), dtype=bool)
+    signal: NDArray[np.bool_] = np.asarray(frame[name]) == 1
     return signal
 
 
 def _tags(frame: DataFrame, name: str) -> list[str]:
+    """Without the last; nothing where there are none."""
     if name not in frame.columns:
-        return [""] * len(frame)
-    return [tag if isinstance(tag, str) else "" for tag in frame[name].tolist()]
+        return []
+    tags = [tag if isinstance(tag, str) else "" for tag in frame[name].tolist()[:-1]]
+    return tags if any(tags) else []

@@ -17,11 +17,14 @@ from tradewind.strategies.freqtrade.persistence import Order, Trade
 from tradewind.strategies.freqtrade.session import Session, moment
 
 
+def own_callbacks(strategy: IStrategy) -> set[str]:
+    """The names of the callbacks that `strategy` has of its own."""
+    own = {name for name in CALLBACKS if getattr(type(strategy), name) is not getattr(IStrategy, name)}
+    return own | {"custom_stoploss"} if strategy.use_custom_stoploss else own
+
+
 def callbacks_of(strategy: IStrategy, session: Session) -> Callbacks:
     """What `strategy` has of its own. A callback that raises ends the run with its name, pair and candle."""
-    own = {name for name in CALLBACKS if getattr(type(strategy), name) is not getattr(IStrategy, name)}
-    if strategy.use_custom_stoploss:
-        own.add("custom_stoploss")
     calls = _Calls(strategy, session)
     return Callbacks(
         trade_type=Trade,
@@ -29,7 +32,7 @@ def callbacks_of(strategy: IStrategy, session: Session) -> Callbacks:
         candle=calls.candle,
         pair=strategy.dp.walk_pair_to,
         stoploss_after_fill="after_fill" in inspect.signature(strategy.custom_stoploss).parameters,
-        **{name: getattr(calls, name) for name in own if name != "bot_loop_start"},
+        **{name: getattr(calls, name) for name in own_callbacks(strategy) if name != "bot_loop_start"},
     )
 
 

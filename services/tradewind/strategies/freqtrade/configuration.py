@@ -102,8 +102,8 @@ def _stakes(config: Mapping[str, Any]) -> StakeRules:
     slots = _number(config, "max_open_trades", math.nan)
     if math.isnan(slots) or slots < 0:
         raise ConfigError("max_open_trades", config.get("max_open_trades"), "0 or more, -1 for no limit", "set it")
-    unlimited = stake == "unlimited"
-    if unlimited and math.isinf(slots):
+    amount = math.inf if stake == "unlimited" else _number(config, "stake_amount", 0.0)
+    if math.isinf(amount) and math.isinf(slots):
         raise ConfigError(
             "stake_amount", "unlimited with max_open_trades -1", "one of the two", "set max_open_trades to a number"
         )
@@ -111,14 +111,24 @@ def _stakes(config: Mapping[str, Any]) -> StakeRules:
     if isinstance(wallet, Mapping):
         wallet = wallet.get(config["stake_currency"], 0)
     return StakeRules(
-        stake_amount=None if unlimited else _number(config, "stake_amount", 0.0),
+        stake_amount=amount,
         max_open_trades=slots,
         dry_run_wallet=float(wallet),
         tradable_balance_ratio=_number(config, "tradable_balance_ratio", 0.99),
-        available_capital=_number(config, "available_capital", math.nan) if "available_capital" in config else None,
+        available_capital=_capital(config),
         amend_last_stake_amount=bool(config.get("amend_last_stake_amount", False)),
         last_stake_amount_min_ratio=_number(config, "last_stake_amount_min_ratio", 0.5),
     )
+
+
+def _capital(config: Mapping[str, Any]) -> float:
+    """`available_capital`; 0 where there is none."""
+    if "available_capital" not in config:
+        return 0.0
+    capital = _number(config, "available_capital", 0.0)
+    if not capital > 0:
+        raise ConfigError("available_capital", config["available_capital"], "a number above 0", "remove or correct it")
+    return capital
 
 
 def _number(config: Mapping[str, Any], name: str, default: float) -> float:
@@ -139,6 +149,9 @@ def _stop(strategy: Any) -> StopRules:
     if not isinstance(stoploss, int | float) or not -1 <= stoploss < 0:
         raise ConfigError(f"{name}.stoploss", stoploss, "a ratio from -1 to below 0", "set stoploss = -0.10")
     positive, offset = strategy.trailing_stop_positive, float(strategy.trailing_stop_positive_offset)
+    if positive is not None and not float(positive):
+        allowed, fix = "None, or a ratio other than 0", "remove it, or set it to the distance from the high"
+        raise ConfigError(f"{name}.trailing_stop_positive", positive, allowed, fix)
     if strategy.trailing_only_offset_is_reached and not offset:
         raise ConfigError(
             f"{name}.trailing_only_offset_is_reached",
@@ -149,7 +162,7 @@ def _stop(strategy: Any) -> StopRules:
     return StopRules(
         stoploss=float(stoploss),
         trailing_stop=bool(strategy.trailing_stop),
-        trailing_stop_positive=None if positive is None else float(positive),
+        trailing_stop_positive=float(positive or 0.0),
         trailing_stop_positive_offset=offset,
         trailing_only_offset_is_reached=bool(strategy.trailing_only_offset_is_reached),
         use_custom_stoploss=bool(strategy.use_custom_stoploss),

@@ -58,7 +58,7 @@ class Wallets:
 
     def get_trade_stake_amount(self, pair: str, max_open_trades: float = 0, update: bool = True) -> float:
         """The stake that the configuration gives the next trade, 0 where there is not enough."""
-        return self._book.wallet.proposed_stake(self._book.open.values()) or 0.0
+        return self._book.wallet.proposed_stake(self._book.open.values())
 
     def _of(self, currency: str) -> Wallet:
         return self.get_all_balances().get(currency, Wallet(currency, 0.0, 0.0, 0.0))

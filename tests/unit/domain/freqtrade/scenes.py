@@ -32,9 +32,9 @@ def time_of(number):
 
 def settings(**changes):
     stakes = {"stake_amount": 100.0, "max_open_trades": 3, "dry_run_wallet": 1000.0}
-    stakes |= {name: changes.pop(name) for name in list(changes) if name in StakeRules.__slots__}
+    stakes |= {name: changes.pop(name) for name in list(changes) if name in StakeRules._fields}
     stop = {"stoploss": -0.5}
-    stop |= {name: changes.pop(name) for name in list(changes) if name in StopRules.__slots__}
+    stop |= {name: changes.pop(name) for name in list(changes) if name in StopRules._fields}
     roi = RoiTable(changes.pop("roi", {}), 5)
     timeouts = {"entry_timeout": 600.0, "exit_timeout": 600.0}
     fee = changes.pop("fee", 0.0)

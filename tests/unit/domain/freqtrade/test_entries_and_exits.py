@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from tests.unit.domain.freqtrade.scenes import (
     FLAT,
@@ -21,7 +22,7 @@ from tests.unit.domain.freqtrade.scenes import (
 from tradewind.domain.freqtrade.backtest import run_backtest
 from tradewind.domain.freqtrade.market import MonthlyTicks
 from tradewind.domain.freqtrade.protections import Protection
-from tradewind.domain.freqtrade.signals import Callbacks, PairRows
+from tradewind.domain.freqtrade.signals import Callbacks, PairColumns, PairRows
 
 UP = (100.0, 106.0, 99.0, 105.0)
 DOWN = (100.0, 101.0, 90.0, 92.0)
@@ -456,3 +457,19 @@ def test_a_lock_keeps_a_pair_from_being_entered():
     assert [(PAIR, time_of(2), time_of(5)), (PAIR, time_of(7), time_of(10))] == [
         (lock.pair, lock.start, lock.end) for lock in result.locks
     ]
+
+
+def test_columns_are_the_same_rows():
+    """As plain Python numbers; a strategy may give no tags."""
+    wanted = rows([FLAT, UP, DOWN], {1, 3}, {2}, enter_tags={1: "dip"}, exit_tags={2: "busy"})
+    candles = [np.array(column) for column in zip(*(row.candle for row in wanted), strict=True)]
+    signals = np.array([True, False, True]), np.array([False, True, False])
+    tags = ["dip", "", ""], ["", "busy", ""]
+
+    tagged = PairColumns(market(), MonthlyTicks((), ()), *candles, *signals, *tags)
+    bare = PairColumns(market(), MonthlyTicks((), ()), *candles, *signals)
+
+    assert 3 == len(tagged)
+    assert wanted == tagged.rows().rows
+    assert [row._replace(enter_tag="", exit_tag="") for row in wanted] == bare.rows().rows
+    assert all(type(value) is float for value in tagged.rows().rows[0].candle[1:])

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.domain.freqtrade.scenes import START, bought, market
 
 from tradewind.domain.errors import ConfigError
@@ -14,11 +16,14 @@ from tradewind.domain.freqtrade.market import (
     SIGNIFICANT_DIGITS,
     TICK_SIZE,
     MonthlyTicks,
+    cut_amount,
     decimals_shown,
+    maximum_stake,
+    minimum_stake,
     rounded_price,
     step_of,
 )
-from tradewind.domain.freqtrade.trade import Order, close_value, open_value, share_of
+from tradewind.domain.freqtrade.trade import Order, average_of, close_value, open_value, share_of
 from tradewind.domain.timeframe import DAY
 
 
@@ -40,12 +45,34 @@ def test_a_price_shows_its_decimals_and_no_float_noise(price, decimals):
     assert np.isnan(found) if decimals is None else found == decimals
 
 
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.one_of(
+            st.floats(0, 1e15),
+            st.decimals(0, 100_000, places=5).map(float),
+            st.integers(0, 10**15).map(lambda whole: whole / 1e9),
+        )
+    )
+)
+def test_decimals_are_those_of_the_text(prices):
+    """With fourteen significant digits and without zeros at the end, whatever the way they were found by."""
+    texts = [Decimal(f"{price:.13e}").normalize() for price in prices]
+    shown = [max(-int(text.as_tuple().exponent), 0) for text in texts]
+
+    assert shown == np.nan_to_num(decimals_shown(np.array(prices, dtype=float))).tolist()
+
+
 def test_the_tick_of_a_month_is_its_finest_price_and_goes_on_over_months_of_whole_numbers():
     """Candles later in the month count; before any month that has one there is none."""
     january, march = START, START + 60 * DAY
     times = np.array([january, january + DAY, january + 30 * DAY, march])
     ticks = MonthlyTicks.of(times, np.array([1.0, 3.0, np.nan, 2.0]))
 
+    assert [
+        (january // DAY * DAY - 9 * DAY, Decimal("0.001")),
+        (march // DAY * DAY - 10 * DAY, Decimal("0.01")),
+    ] == ticks.steps()
     assert Decimal("0.001") == ticks.at(january)
     assert Decimal("0.001") == ticks.at(january + 30 * DAY)
     assert Decimal("0.01") == ticks.at(march)
@@ -78,14 +105,14 @@ def test_amounts_are_cut_and_least_stakes_keep_a_reserve_for_the_stop():
     """The larger of what the limits of cost and of amount ask for."""
     limited = market(cost_min=10.0, amount_min=0.5, cost_max=500.0, amount_max=4.0)
 
-    assert 1.234 == limited.amount(1.23499)
-    assert 1.23499 == market(step=None).amount(1.23499)
-    assert pytest.approx(10 * 1.05 / 0.95) == limited.minimum_stake(1.0, 0.05)
-    assert pytest.approx(0.5 * 100 * 1.05) == limited.minimum_stake(100.0, 0.05)
-    assert 500.0 == limited.maximum_stake(200.0)
-    assert 400.0 == limited.maximum_stake(100.0)
-    assert float("inf") == market().maximum_stake(1.0)
-    assert 0.0 == market().minimum_stake(1.0, 0.0)
+    assert 1.234 == cut_amount(1.23499, Decimal("0.001"))
+    assert 1.23499 == cut_amount(1.23499, None)
+    assert pytest.approx(10 * 1.05 / 0.95) == minimum_stake(limited, 1.0, 0.05)
+    assert pytest.approx(0.5 * 100 * 1.05) == minimum_stake(limited, 100.0, 0.05)
+    assert 500.0 == maximum_stake(limited, 200.0)
+    assert 400.0 == maximum_stake(limited, 100.0)
+    assert float("inf") == maximum_stake(market(), 1.0)
+    assert 0.0 == minimum_stake(market(), 1.0, 0.0)
 
 
 def test_values_are_exact_products_of_what_the_floats_show():
@@ -93,6 +120,8 @@ def test_values_are_exact_products_of_what_the_floats_show():
     assert float(Decimal("0.1") * 3 * Decimal("1.001")) == open_value(3.0, 0.1, 0.001)
     assert float(Decimal("0.1") * 3 * Decimal("0.999")) == close_value(3.0, 0.1, 0.001)
     assert 0.0073 == share_of(49.95, 0.0146, 99.9)
+    assert 0.10441057000000001 == average_of(957.75, 0.10441057000000001)
+    assert 1.0000000001e-8 == average_of(3.0, 1.00000000019e-8)
 
 
 def test_profit_is_measured_after_both_fees_and_rounded_to_eight_decimals():
@@ -101,6 +130,7 @@ def test_profit_is_measured_after_both_fees_and_rounded_to_eight_decimals():
 
     assert round(109.89 / 100.1 - 1, 8) == trade.calc_profit_ratio(110.0)
     assert 0.0 == trade.calc_profit_ratio(110.0, open_rate=0.0)
+    assert 0.0 == bought(0.001, tick="1").calc_profit_ratio(110.0)
     assert pytest.approx(2 * (109.89 - 100.1)) == trade.calc_profit(110.0)
     assert pytest.approx(109.89 - 100.1) == trade.calc_profit(110.0, 1.0)
     assert pytest.approx(109.89 - 100.1) == trade.calc_profit(110.0, 1.0, 100.0)

@@ -16,10 +16,8 @@ from tradewind.domain.freqtrade.stop import (
     place_stop_after_fill,
     raise_stop,
     stop_price,
-    stop_reason,
     trail,
 )
-from tradewind.domain.freqtrade.trade import Reason
 
 
 def candle(open_, high, low, close):
@@ -93,14 +91,11 @@ def test_a_stop_is_hit_by_the_low_and_fills_where_it_is():
     trade, rules = bought(), StopRules(-0.05)
     begin_stop(trade, -0.05)
 
-    assert stop_reason(trade, 95.01) is None
-    assert Reason.STOP_LOSS is stop_reason(trade, 95.0)
-    assert 95.0 == stop_price(trade, rules, candle(94.0, 95.5, 93.0, 94.0), Reason.STOP_LOSS, 5)
-    assert 90.0 == stop_price(trade, rules, candle(90.0, 94.0, 89.0, 92.0), Reason.STOP_LOSS, 5)
+    assert 95.0 == stop_price(trade, rules, candle(94.0, 95.5, 93.0, 94.0), 5)
+    assert 90.0 == stop_price(trade, rules, candle(90.0, 94.0, 89.0, 92.0), 5)
 
     raise_stop(trade, 120.0, 0.05)
-    assert Reason.TRAILING_STOP_LOSS is stop_reason(trade, 114.0)
-    assert 114.0 == stop_price(trade, rules, candle(112.0, 120.0, 110.0, 111.0), Reason.TRAILING_STOP_LOSS, 5)
+    assert 114.0 == stop_price(trade, rules, candle(112.0, 120.0, 110.0, 111.0), 5)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +131,7 @@ def test_a_trailing_stop_in_the_candle_of_the_entry_fills_at_a_worse_price(rules
     begin_stop(trade, -0.10)
     raise_stop(trade, 110.0, 0.02)
 
-    found = stop_price(trade, StopRules(-0.10, **rules), candle(100.0, 110.0, low, 100.0), Reason.TRAILING_STOP_LOSS, 0)
+    found = stop_price(trade, StopRules(-0.10, **rules), candle(100.0, 110.0, low, 100.0), 0)
 
     assert pytest.approx(price) == found
 

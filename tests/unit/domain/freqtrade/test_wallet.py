@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from tests.unit.domain.freqtrade.scenes import bought, market
 
@@ -25,19 +27,19 @@ def test_what_is_tied_is_not_free_and_a_hundredth_stays_out():
 
 def test_unlimited_stakes_are_an_equal_share_of_what_may_be_traded():
     """By the setting of slots; never more than is available."""
-    held, trade = wallet(stake_amount=None), bought(100.0, 8.0)
+    held, trade = wallet(stake_amount=math.inf), bought(100.0, 8.0)
 
     assert pytest.approx(330.0) == held.proposed_stake([])
     assert pytest.approx(190.0) == held.proposed_stake([trade])
-    assert wallet(stake_amount=None, dry_run_wallet=0.0).proposed_stake([]) is None
+    assert 0.0 == wallet(stake_amount=math.inf, dry_run_wallet=0.0).proposed_stake([])
 
 
 def test_a_fixed_stake_is_whole_or_none_unless_the_last_may_be_less():
     """At least the ratio of it."""
     assert 100.0 == wallet().proposed_stake([])
-    assert wallet(dry_run_wallet=90.0).proposed_stake([]) is None
+    assert 0.0 == wallet(dry_run_wallet=90.0).proposed_stake([])
     assert pytest.approx(89.1) == wallet(dry_run_wallet=90.0, amend_last_stake_amount=True).proposed_stake([])
-    assert wallet(dry_run_wallet=40.0, amend_last_stake_amount=True).proposed_stake([]) is None
+    assert 0.0 == wallet(dry_run_wallet=40.0, amend_last_stake_amount=True).proposed_stake([])
 
 
 def test_available_capital_stands_for_balance_and_ratio():
@@ -50,7 +52,7 @@ def test_available_capital_stands_for_balance_and_ratio():
 
 @pytest.mark.parametrize(
     ("stake", "allowed"),
-    [(100.0, 100.0), (0.0, None), (-5.0, None), (9.0, 10.5), (8.0, None), (600.0, 400.0)],
+    [(100.0, 100.0), (0.0, 0.0), (-5.0, 0.0), (9.0, 10.5), (8.0, 0.0), (600.0, 400.0)],
 )
 def test_a_stake_is_raised_a_little_or_cut_to_what_is_allowed(stake, allowed):
     """Up to 30 % short of the least."""
@@ -59,4 +61,4 @@ def test_a_stake_is_raised_a_little_or_cut_to_what_is_allowed(stake, allowed):
 
 def test_a_least_stake_above_what_is_available_is_no_trade():
     """Whatever was asked."""
-    assert allowed_stake(market(), 100.0, 10.5, 100.0, 10.0) is None
+    assert 0.0 == allowed_stake(market(), 100.0, 10.5, 100.0, 10.0)

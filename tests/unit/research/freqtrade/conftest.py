@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet, table
 
+from tradewind.research.freqtrade.engine import Engine
 from tradewind.research.freqtrade.run import BacktestInput, backtest
 
 START = 1_609_459_200_000
@@ -59,7 +60,7 @@ def market(pair, **changes):
 def run(tmp_path):
     """Backtest the methods of a strategy: enters every sixth candle unless it says otherwise."""
 
-    def ran(body="", *, pairs=("BTC/EUR",), files=None, seen=None, **config):
+    def ran(body="", *, pairs=("BTC/EUR",), files=None, seen=None, engine=Engine.AUTO, **config):
         given = files or {(pair, "1h"): write_candles(tmp_path / f"{pair[:3]}.parquet") for pair in pairs}
         default = """
         timeframe = "1h"
@@ -82,6 +83,6 @@ def run(tmp_path):
             "seen": seen,
         }
         markets = {pair: market(pair) for pair in pairs}
-        return backtest(BacktestInput(tmp_path / "mine.py", settings | config, given, markets))
+        return backtest(BacktestInput(tmp_path / "mine.py", settings | config, given, markets), engine=engine)
 
     return ran

@@ -279,6 +279,8 @@ class TestSettings:
             ("stoploss = 0.1", {}, "Mine.stoploss"),
             ("minimal_roi = {'a': 1}", {}, "Mine.minimal_roi"),
             ("trailing_only_offset_is_reached = True", {}, "Mine.trailing_only_offset_is_reached"),
+            ("trailing_stop_positive = 0.0", {}, "Mine.trailing_stop_positive"),
+            ("", {"available_capital": 0}, "available_capital"),
             ("", {"stake_amount": None}, "stake_amount"),
             ("", {"stake_amount": "much"}, "stake_amount"),
             ("", {"stake_amount": "unlimited", "max_open_trades": -1}, "stake_amount"),
