@@ -21,7 +21,7 @@ from tests.simulation.store import Database, gone_inbox, gone_outbox
 from tradewind import catalog
 from tradewind.contracts.messages import Message, decode
 from tradewind.domain.money import ZERO
-from tradewind.domain.order import TERMINAL, Leg, OrderState
+from tradewind.domain.order import TERMINAL, Leg, OrderState, Side
 from tradewind.domain.position import balance_changes
 from tradewind.execution.tables import fills, order_states, orders
 from tradewind.kernel.store.outbox import inbox, outbox, read_undone
@@ -31,6 +31,9 @@ from tradewind.sim_exchange.models import Execution, ExecutionReport
 _IN_FLIGHT = (OrderState.SUBMITTED.value, OrderState.UNKNOWN.value)
 _TOLD = (OrderState.ACCEPTED.value, OrderState.PARTIALLY_FILLED.value, OrderState.FILLED.value)
 """Of two legs the first is told, and may be stored, before the second."""
+QUOTE = "USDT"
+PRECISE = Decimal("0.0001")
+"""How much an average price may differ, as a ratio."""
 
 
 class Invariants:
@@ -144,6 +147,7 @@ class Invariants:
         yield from self._same_fills(told)
         yield from self._same_balances(connection, told)
         yield from self._same_positions(connection, ours, told)
+        yield from self._same_prices_and_profits(connection, ours, told)
         yield from self._every_command(connection, ours)
         yield from (f"{type(one).__name__} {one.id} was not handled" for one in self._undone(connection))
         yield from self._protected(connection, ours, told)
@@ -209,6 +213,37 @@ class Invariants:
             closed = position in ours and not INSTRUMENTS[ours[position].pair].amount(amount)
             if kept.get(position, ZERO) not in ((ZERO, amount) if closed else (amount,)):
                 yield f"position {position}: {held.get(position)} by fills, {kept.get(position)} in the portfolio"
+
+    def _same_prices_and_profits(self, connection: Connection, ours: dict[str, Any], told: Any) -> Iterator[str]:
+        """What positions say of their entry is what the venue took for it; their profits are what became of its money.
+
+        Each position counts its cash out and in, so their sum is the change of the balance, whatever is still held.
+        """
+        _, there = self._fills(told)
+        bought: dict[str, Decimal] = defaultdict(Decimal)
+        spent: dict[str, Decimal] = defaultdict(Decimal)
+        strange = ZERO
+        for name, amount, price, fee in there.values():
+            order = ours[name]
+            side = 1 if order.side == Side.BUY.value else -1
+            if order.external:
+                strange -= side * amount * price + fee
+            elif side > 0:
+                bought[order.position_id] += amount
+                spent[order.position_id] += amount * price
+        profits = ZERO
+        for row in connection.execute(select(positions)):
+            profits += row.received - row.spent - row.quote_fees
+            if not bought[row.position_id]:
+                yield f"position {row.position_id} was bought, of which the venue knows nothing"
+                continue
+            average, true = row.spent / row.bought, spent[row.position_id] / bought[row.position_id]
+            if abs(average - true) > true * PRECISE:
+                yield f"position {row.position_id} was entered at {true} on average there, at {average} here"
+        gained = {one.currency: one.free + one.locked for one in self._exchange.venue.account().balances}[QUOTE]
+        gained -= BALANCES[QUOTE] + strange
+        if gained != profits:
+            yield f"the balance of {QUOTE} changed by {gained}, and profits are {profits} together"
 
     def _every_command(self, connection: Connection, ours: dict[str, Any]) -> Iterator[str]:
         placed = connection.scalars(select(self.stored.c.message_id).where(self.stored.c.kind == "PlaceOrder"))

@@ -9,11 +9,15 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from unittest import mock
 
 from sqlalchemy import false
 
+from tradewind.domain.money import ZERO
+from tradewind.domain.order import Fill
+from tradewind.domain.position import Position
 from tradewind.execution.adapters.ccxt.venue import CcxtVenue
 from tradewind.execution.adapters.remote_account import RemoteAccount
 from tradewind.execution.ledger import OrderLedger
@@ -80,6 +84,30 @@ def _sent_before_it_is_stored() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _no_fee() -> Iterator[None]:
+    """A position does not count what the venue took for its fills: amounts and balances are right, profits are not."""
+    with_fill = Position.with_fill
+
+    def without(self: Position, fill: Fill) -> Position:
+        return with_fill(self, replace(fill, fee=ZERO))
+
+    with mock.patch.object(Position, "with_fill", without):
+        yield
+
+
+@contextlib.contextmanager
+def _off_price() -> Iterator[None]:
+    """A position counts its fills at a thousandth more than they cost: amounts and balances are right."""
+    with_fill = Position.with_fill
+
+    def off(self: Position, fill: Fill) -> Position:
+        return with_fill(self, replace(fill, price=fill.price * Decimal("1.001")))
+
+    with mock.patch.object(Position, "with_fill", off):
+        yield
+
+
 DEFECTS: dict[str, Planted] = {
     "no inbox": _no_inbox,
     "sent again at once": lambda: mock.patch.object(RemoteAccount, "resend_after", 0.0),
@@ -90,4 +118,6 @@ DEFECTS: dict[str, Planted] = {
     "sent before it is stored": _sent_before_it_is_stored,
     "gone before it is handled": lambda: mock.patch.object(trimming, "lacked_by", return_value=false()),
     "a stop is left out": lambda: mock.patch.object(OrderLedger, "_protect"),
+    "a fee is not counted": _no_fee,
+    "a price is a little off": _off_price,
 }
