@@ -4,9 +4,10 @@
     python -m bench.soak --bots 2 --minutes 3           a short look
 
 Every half minute: the memory of all processes (their proportional share), what each group of Redis has not done yet,
-and how far every bot is behind the pace it was asked for. In the end: a line through the memory of the second half of
-the run, the longest lag, and every line of the logs that is an error. The command fails where a bot has ended or is
-not trading, where it lags behind in the end, where the log has an error, or where memory grows by more than the bound.
+how many candles each bot has been given, and whether a process has ended or was started again. In the end: a line
+through the memory of the second half of the run, the longest lag and the slowest bot of that half, and every line of
+the logs that is an error. The command fails where a process has ended, where a bot falls behind its pace or a group
+behind its topic, where the log has an error, or where memory grows by more than the bound.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ import redis
 from tests.servers.programs import postgres_programs, redis_program
 from tests.servers.running import PostgresServer, RedisServer
 
+from tradewind.contracts.messages import CandleClosed
+from tradewind.kernel.bus.redis_streams import stream_of
+
 TRADEWIND = (sys.executable, "-m", "tradewind")
 SPEED = 600
 EVERY = 30.0
@@ -39,7 +43,11 @@ EVERY = 30.0
 GROWTH = 0.10
 """The part of its size by which memory may grow in an hour."""
 BEHIND = 200
-"""Messages that a group may have before it, at the end."""
+"""Messages that a group may have before it, at any look of the second half."""
+PACE = 0.9
+"""Of the candles that the speed asks for, those that each bot has to be given in the second half."""
+PAIRS, TIMEFRAME = 2, 900
+"""Of each bot: how many pairs, and the seconds of one candle."""
 BOT = """
 apiVersion: tradewind.dev/v1alpha1
 kind: TradingBot
@@ -68,6 +76,8 @@ class Running:
     name: str
     supervisor: subprocess.Popen[bytes]
     log: Path
+    began: dict[str, int] = field(default_factory=dict)
+    """The process of each workload, as it was first seen."""
 
     def processes(self) -> Iterator[tuple[str, psutil.Process]]:
         """The workloads that run now, by name, and the supervisor."""
@@ -78,15 +88,25 @@ class Running:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     yield _workload(child.cmdline()), child
 
+    def replaced(self) -> list[str]:
+        """Workloads whose process is not the one that it began with."""
+        if self.supervisor.poll() is not None:
+            return [f"{self.name} has ended"]
+        now = {name: process.pid for name, process in self.processes()}
+        for name, pid in now.items():
+            self.began.setdefault(name, pid)
+        return [f"{name} of {self.name} was ended" for name, pid in self.began.items() if now.get(name) != pid]
+
 
 @dataclass
 class Sample:
-    """One look; memory in MiB by workload, messages by group, seconds of market time by bot."""
+    """One look; memory in MiB by workload, the longest lag of a group, messages of all, candles of each bot."""
 
     minutes: float
     memory: dict[str, float]
     waiting: int
     told: int
+    candles: dict[str, int]
     redis_memory: float
     processes: int = 0
 
@@ -106,6 +126,13 @@ class Found:
         if len(late) < 2:
             return 0.0
         return statistics.linear_regression([one.minutes / 60 for one in late], values).slope
+
+    def pace(self) -> float:
+        """Candles that the slowest bot was given in the second half, as a share of those that were due."""
+        first, last = self.samples[len(self.samples) // 2], self.samples[-1]
+        due = (last.minutes - first.minutes) * 60 * SPEED / TIMEFRAME * PAIRS
+        given = [last.candles.get(name, 0) - count for name, count in first.candles.items()]
+        return min(given, default=0) / due if due else 0.0
 
 
 def _workload(command: list[str]) -> str:
@@ -134,12 +161,17 @@ def look(began: float, bots: list[Running], client: redis.Redis) -> Sample:
                 memory[name] += process.memory_full_info().pss / 2**20
                 count += 1
     waiting = told = 0
+    streams = {stream_of(f"default/{bot.name}", CandleClosed.topic): bot.name for bot in bots}
+    candles = dict.fromkeys(streams.values(), 0)
     for key in client.scan_iter(_type="stream"):
-        told += client.xinfo_stream(key)["entries-added"]
+        added = client.xinfo_stream(key)["entries-added"]
+        told += added
+        if (owner := streams.get(key.decode())) is not None:
+            candles[owner] = added
         groups = client.xinfo_groups(key)
         waiting = max([waiting, *((one["lag"] or 0) + one["pending"] for one in groups)])
     redis_memory = client.info("memory")["used_memory"] / 2**20
-    return Sample((time.monotonic() - began) / 60, dict(memory), waiting, told, redis_memory, count)
+    return Sample((time.monotonic() - began) / 60, dict(memory), waiting, told, candles, redis_memory, count)
 
 
 def errors_of(bots: list[Running]) -> list[str]:
@@ -147,9 +179,8 @@ def errors_of(bots: list[Running]) -> list[str]:
     found = []
     for bot in bots:
         for line in bot.log.read_text(errors="replace").splitlines():
-            _, _, text = line.partition("] ")
             with contextlib.suppress(json.JSONDecodeError):
-                if json.loads(text or line).get("level") in ("error", "critical"):
+                if json.loads(line[max(line.find("{"), 0) :]).get("level") in ("error", "critical"):
                     found.append(f"{bot.name} {line}")
             if "Traceback" in line:
                 found.append(f"{bot.name} {line}")
@@ -176,7 +207,7 @@ def soak(count: int, minutes: float, folder: Path) -> Found:
                 time.sleep(EVERY)
                 found.samples.append(sample := look(began, bots, client))
                 say(sample)
-                found.troubles = [f"{one.name} has ended" for one in bots if one.supervisor.poll() is not None]
+                found.troubles = [trouble for one in bots for trouble in one.replaced()]
                 if found.troubles:
                     break
         finally:
@@ -213,14 +244,14 @@ def judge(found: Found, count: int) -> bool:
     lag = max(one.waiting for one in half)
     rate = (last.told - half[0].told) / max((last.minutes - half[0].minutes) * 60, 1)
     sys.stdout.write(f"{count} bots, {rate:.0f} messages a second, longest lag of the second half {lag} messages, ")
-    sys.stdout.write(f"{len(found.errors)} errors in the logs\n")
+    sys.stdout.write(f"{found.pace():.0%} of its candles for the slowest, {len(found.errors)} errors in the logs\n")
     for line in [*found.troubles, *found.errors[:20]]:
         sys.stdout.write(f"  {line}\n")
     checks = {
         f"memory grows by less than {GROWTH:.0%} an hour": slope < GROWTH * total,
-        f"no group is more than {BEHIND} messages behind at the end": last.waiting <= BEHIND,
-        "messages come": rate > 0,
-        "no bot has ended, no error is in a log": not found.troubles and not found.errors,
+        f"no group is more than {BEHIND} messages behind in the second half": lag <= BEHIND,
+        f"each bot is given {PACE:.0%} of the candles that are due": found.pace() >= PACE,
+        "no process has ended, no error is in a log": not found.troubles and not found.errors,
     }
     for what, holds in checks.items():
         sys.stdout.write(f"{'ok  ' if holds else 'NOT '} {what}\n")
