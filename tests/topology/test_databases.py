@@ -10,30 +10,44 @@ import itertools
 from functools import partial
 
 import pytest
+from msgspec import structs
 from sqlalchemy import select
 from tests.servers.databases import Postgres
 from tests.topology.recordings import gappy_bot
 
 from tradewind.contracts.api.document import load_bot
+from tradewind.contracts.messages import decode
 from tradewind.kernel.bus.redis import RedisBus
 from tradewind.kernel.bus.redis_streams import Pace
 from tradewind.kernel.store.metadata import METADATA
 
-IGNORED = {"occurred_at", "signed_at", "payload", "holder", "traceparent"}
+IGNORED = {"occurred_at", "signed_at", "holder", "traceparent"}
 """Clocks and traces: no two runs agree on them."""
 
 
 async def everything(store):
+    """Every row of every table; of a message what it says."""
+
     def read(connection):
         return {
             table.name: sorted(
-                tuple((name, value) for name, value in row.items() if name not in IGNORED)
+                tuple((name, said(row) if name == "payload" else value) for name, value in kept(row).items())
                 for row in connection.execute(select(table)).mappings()
             )
             for table in METADATA.tables.values()
         }
 
     return await store.read(read)
+
+
+def kept(fields):
+    return {name: value for name, value in fields.items() if name not in IGNORED}
+
+
+def said(row):
+    return sorted(
+        (name, str(value)) for name, value in kept(structs.asdict(decode(row["kind"], row["payload"]))).items()
+    )
 
 
 @pytest.fixture(scope="module")

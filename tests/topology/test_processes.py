@@ -1,10 +1,12 @@
-"""A bot in several processes, started by `tradewind up` over a real Redis and PostgreSQL: healed, looked at, stopped.
+"""A bot in several processes, started by `tradewind up` over a real Redis and PostgreSQL.
 
-That it makes the same trades as in one process is the matter of the tests of parity; here it is killed, and goes on.
+It stores what one process stores, is healed, looked at and stopped. How parts of a bot come and go in any order is the
+matter of `test_split.py`, where a process is quicker to make.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +16,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from tests.servers.databases import Postgres
+from tests.topology.recordings import gappy_bot
+from tests.topology.test_databases import everything
+from tests.topology.test_split import until_ended
 
 from tradewind import catalog
 from tradewind.kernel.state_directory import StateDirectory
@@ -127,6 +133,31 @@ def libraries_of(process):
     """The packages of which a process has loaded something compiled."""
     maps = Path(f"/proc/{process}/maps").read_text()
     return {line.partition("/site-packages/")[2].partition("/")[0] for line in maps.splitlines()}
+
+
+async def test_a_full_bot_with_three_strategies_stores_row_for_row_what_one_process_stores(
+    embedded, environment, postgres_url, tmp_path
+):
+    """Processes of the system, one for each service: the same trades, and the same event log with all that it says."""
+    manifest = gappy_bot(tmp_path / "market", candles=80)
+    async with embedded(sample=manifest, directory=tmp_path / "one", until_end=False) as bot:
+        await until_ended(bot)
+        assert await bot.ask("portfolio", "trades")
+        expected = await everything(bot._store)
+    store = Postgres(postgres_url).store()
+    one = Up(manifest, environment, "--set", "spec.profile=Full", "--replicas", "strategy=3")
+    try:
+        await asyncio.to_thread(one.until, "[strategy-3]")
+        async with asyncio.timeout(PATIENCE):
+            while len((await everything(store))["outbox"]) < len(expected["outbox"]):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.5)
+        assert await asyncio.to_thread(one.end) == 0
+        found = await everything(store)
+    finally:
+        one.end()
+        await store.close()
+    for name, rows in expected.items():
+        assert found[name] == rows, name
 
 
 def test_a_bot_in_processes_is_healed_looked_at_and_stopped(up, tradewind, environment, tmp_path, redis_server):
