@@ -1,0 +1,68 @@
+"""Which files of a folder are meant: those whose names say a pair and timeframe that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tradewind.domain.errors import ConfigError
+from tradewind.domain.timeframe import TIMEFRAMES
+from tradewind.market_data.adapters.catalogue import NAMES, named_file, resolve
+from tradewind.market_data.adapters.files import ending
+from tradewind.market_data.adapters.instruments import FILE as INSTRUMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file with candles of one pair and timeframe."""
+
+    path: Path
+    pair: str
+    timeframe: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The files that are meant, by pair and timeframe, and those whose names say neither."""
+
+    files: tuple[SourceFile, ...]
+    unnamed: tuple[Path, ...]
+
+
+def find_files(place: str, pairs: Sequence[str] = (), timeframes: Sequence[str] = ()) -> Folder:
+    """The files in the folder (or sample, or the one file) `place`; a pair may be a pattern such as `*/EUR`.
+
+    Raises `ConfigError` where there is none, and for a pair or timeframe of which there is none.
+    """
+    for timeframe in timeframes:
+        if timeframe not in TIMEFRAMES:
+            raise ConfigError("--timeframe", timeframe, ", ".join(TIMEFRAMES), "choose one of them")
+    root = resolve(place)
+    paths = [root] if root.is_file() else [path for path in sorted(root.iterdir()) if path.is_file()]
+    found, unnamed = [], []
+    for path in paths:
+        named = named_file(path)
+        if named.pair is not None and named.timeframe is not None:
+            found.append(SourceFile(path, named.pair, named.timeframe))
+        elif ending(path) is not None and path.name != INSTRUMENTS:
+            unnamed.append(path)
+    if not found:
+        had = f"no candle files: {root}" if not unnamed else f"no file that is named so, as {unnamed[0].name}: {root}"
+        raise ConfigError("DIR", had, NAMES, "name the files so, or name another folder")
+    for pair in pairs:
+        if not any(fnmatchcase(file.pair, pair) for file in found):
+            have = ", ".join(sorted({file.pair for file in found}))
+            raise ConfigError("--pair", pair, f"pairs of the folder: {have}", "choose one of them")
+    chosen = [
+        file
+        for file in found
+        if (not pairs or any(fnmatchcase(file.pair, pair) for pair in pairs))
+        and (not timeframes or file.timeframe in timeframes)
+    ]
+    if not chosen:
+        have = ", ".join(f"{file.pair} {file.timeframe}" for file in found)
+        raise ConfigError("--timeframe", ", ".join(timeframes), f"candles of the folder: {have}", "choose another")
+    order = sorted(chosen, key=lambda file: (file.pair, TIMEFRAMES.index(file.timeframe), file.path.name))
+    return Folder(tuple(order), tuple(unnamed))
