@@ -44,6 +44,7 @@ def test_list_says_what_there_is(command_line, folder):
     assert yaml.safe_load(command_line("data", "list", folder, "-o", "yaml")[1]) == [first, second]
     table = command_line("data", "list", folder, "--pair", "ETH/*")[1]
     assert "ETH/EUR" in table
+    assert "2022-01-05 03:00" in table
     assert "BTC/EUR" not in table
 
 

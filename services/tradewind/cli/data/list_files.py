@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from tradewind.cli.data.options import Folder, Pairs, Timeframes
@@ -20,8 +22,14 @@ def list_files(
     rows = [summary(file, findings) for file, findings in found]
     if output is Output.TEXT:
         columns = ["pair", "timeframe", "form", "candles", "first", "last", "gaps", "missing", "bad"]
-        print_table(None, columns, [["" if row[name] is None else str(row[name]) for name in columns] for row in rows])
+        print_table(None, columns, [[_cell(name, row[name]) for name in columns] for row in rows])
     else:
         print_document(rows, output)
     if errors:
         raise typer.Exit(1)
+
+
+def _cell(name: str, value: Any) -> str:
+    """Times as short as they can be: no candle is shorter than a minute."""
+    text = "" if value is None else str(value)
+    return text.removesuffix(":00Z").replace("T", " ") if name in {"first", "last"} else text

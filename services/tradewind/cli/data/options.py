@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,3 +23,5 @@ Timeframes = Annotated[
     list[str] | None,
     typer.Option("--timeframe", metavar="TIMEFRAME", help="Only this timeframe; repeatable.", show_default=False),
 ]
+Into = Annotated[Path, typer.Argument(metavar="INTO", help="The folder to write into; it is made.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that are there.")]

@@ -12,6 +12,7 @@ from tradewind.domain.timeframe import TIMEFRAMES
 from tradewind.market_data.adapters.catalogue import NAMES, named_file, resolve
 from tradewind.market_data.adapters.files import ending
 from tradewind.market_data.adapters.instruments import FILE as INSTRUMENTS
+from tradewind.research.candles.forms import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +67,38 @@ def find_files(place: str, pairs: Sequence[str] = (), timeframes: Sequence[str] 
         raise ConfigError("--timeframe", ", ".join(timeframes), f"candles of the folder: {have}", "choose another")
     order = sorted(chosen, key=lambda file: (file.pair, TIMEFRAMES.index(file.timeframe), file.path.name))
     return Folder(tuple(order), tuple(unnamed))
+
+
+def find_targets(
+    files: Sequence[SourceFile], into: Path, form: Form, option: str, *, force: bool
+) -> dict[SourceFile, Path]:
+    """The file in the folder `into` for each of `files`, in `form`; the folder is made.
+
+    Raises `ConfigError` where two are the same pair and timeframe, where `into` has candles of one already (in any
+    form: a bot could not tell which is meant) unless `force`, and where the folder cannot be made.
+    """
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError("INTO", f"{error.strerror}: {into}", "a folder", "name another") from error
+    there = {(file.pair, file.timeframe): file.path for file in _named(into)}
+    found: dict[SourceFile, Path] = {}
+    sources: dict[tuple[str, str], Path] = {}
+    for file in files:
+        key, target = (file.pair, file.timeframe), into / form.file_name(file.pair, file.timeframe)
+        if key in sources:
+            told = f"{sources[key].name} and {file.path.name}, both {file.pair} {file.timeframe}"
+            raise ConfigError(option, told, "one file a pair and timeframe", "move one of them away, or name one file")
+        old = there.get(key)
+        if old is not None and old.name != target.name:
+            allowed = f"one file a pair and timeframe; {old.name} is there"
+            raise ConfigError("INTO", str(into), allowed, "name another folder, or move that file away")
+        if old is not None and not force:
+            raise ConfigError("INTO", f"{old.name} is there", "a file that is not there yet", "use --force to replace")
+        sources[key], found[file] = file.path, target
+    return found
+
+
+def _named(folder: Path) -> list[SourceFile]:
+    named = [named_file(path) for path in sorted(folder.iterdir()) if path.is_file()]
+    return [SourceFile(one.path, one.pair, one.timeframe) for one in named if one.pair and one.timeframe]
