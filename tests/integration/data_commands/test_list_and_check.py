@@ -60,7 +60,7 @@ def test_check_names_bad_rows_by_their_lines_and_gaps(command_line, folder):
 
     code, out, _ = command_line("data", "check", folder, "--pair", "ETH/EUR", "-o", "json")
     document = json.loads(out)[0]
-    assert (1, {"HighBelowLow": 1}, False) == (code, document["reasons"], document["refused"])
+    assert (1, {"HighBelowLow": 1}, "") == (code, document["reasons"], document["refusal"])
     assert {"row": 2, "line": 4, "reason": "HighBelowLow"}.items() <= document["badRows"][0].items()
     assert {"missing": 3, "after": "2022-01-03T00:00:00Z", "before": "2022-01-03T04:00:00Z"} in document["firstGaps"]
 
@@ -81,7 +81,7 @@ def test_a_file_that_a_bot_refuses_is_said_to_be_one(command_line, folder):
     (folder / "BTC-EUR-1h.csv").write_text("\n".join(broken) + "\n")
     code, out, _ = command_line("data", "check", folder, "--pair", "BTC/EUR")
     assert 1 == code
-    assert "  a bot refuses this file: more than 5 % of its rows are bad" in out.splitlines()
+    assert "  a bot refuses this file: 10 of 100 rows are bad, and more than 5% is too much" in out.splitlines()
     assert "  line 6: NotANumber, volume is 'x'" in out.splitlines()
 
 

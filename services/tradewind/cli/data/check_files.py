@@ -9,8 +9,8 @@ import typer
 from tradewind.cli.data.options import Folder, Pairs, Timeframes
 from tradewind.cli.options import Output, OutputOption
 
-SHOWN = 10
-"""So many rows and gaps of a file are shown in a text; `-o json` has more."""
+GAPS_SHOWN = 10
+"""So many gaps of a file are shown in a text; `-o json` has more."""
 
 
 def check_files(
@@ -38,21 +38,20 @@ def check_files(
                 print(line)
     else:
         print_document(documents, output)
-    if errors or any(one["bad"] or one["refused"] or (gaps and one["gaps"]) for one in documents):
+    if errors or any(one["bad"] or one["refusal"] or (gaps and one["gaps"]) for one in documents):
         raise typer.Exit(1)
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
+    from tradewind.cli.data.surveying import bad_row_lines  # noqa: PLC0415
+
     name, bad, gaps = document["file"], document["bad"], document["gaps"]
     if not bad and not gaps:
         return [f"{name}: {document['candles']} candles, nothing wrong"]
     lines = [f"{name}: {document['candles']} candles, {bad} bad rows, {document['missing']} missing in {gaps} gaps"]
-    lines += ["  a bot refuses this file: more than 5 % of its rows are bad"] * document["refused"]
-    for row in document["badRows"][:SHOWN]:
-        place = f"row {row['row']} (from 0)" if row["line"] is None else f"line {row['line']}"
-        lines.append(f"  {place}: {row['reason']}, {row['detail']}")
-    lines += [f"  ... {bad - SHOWN} more bad rows"] * (bad > SHOWN)
-    for gap in document["firstGaps"][:SHOWN]:
+    lines += [f"  a bot refuses this file: {document['refusal']}"] * bool(document["refusal"])
+    lines += bad_row_lines(document)
+    for gap in document["firstGaps"][:GAPS_SHOWN]:
         lines.append(f"  {gap['missing']} missing between {gap['after']} and {gap['before']}")
-    lines += [f"  ... {gaps - SHOWN} more gaps"] * (gaps > SHOWN)
+    lines += [f"  ... {gaps - GAPS_SHOWN} more gaps"] * (gaps > GAPS_SHOWN)
     return lines

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import typer
 
 from tradewind.cli.data.options import Folder, Pairs, Timeframes
@@ -14,7 +12,7 @@ def list_files(
     folder: Folder, pair: Pairs = None, timeframe: Timeframes = None, output: OutputOption = Output.TEXT
 ) -> None:
     """List the files of a folder: candles that a bot can trade on, the first and the last, gaps, bad rows."""
-    from tradewind.cli.data.surveying import surveyed  # noqa: PLC0415
+    from tradewind.cli.data.surveying import cell, surveyed  # noqa: PLC0415
     from tradewind.cli.printing import print_document, print_table  # noqa: PLC0415
     from tradewind.research.candles.survey import summary  # noqa: PLC0415
 
@@ -22,14 +20,8 @@ def list_files(
     rows = [summary(file, findings) for file, findings in found]
     if output is Output.TEXT:
         columns = ["pair", "timeframe", "form", "candles", "first", "last", "gaps", "missing", "bad"]
-        print_table(None, columns, [[_cell(name, row[name]) for name in columns] for row in rows])
+        print_table(None, columns, [[cell(name, row[name]) for name in columns] for row in rows])
     else:
         print_document(rows, output)
     if errors:
         raise typer.Exit(1)
-
-
-def _cell(name: str, value: Any) -> str:
-    """Times as short as they can be: no candle is shorter than a minute."""
-    text = "" if value is None else str(value)
-    return text.removesuffix(":00Z").replace("T", " ") if name in {"first", "last"} else text

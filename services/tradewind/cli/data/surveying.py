@@ -1,10 +1,11 @@
-"""What `list` and `check` have in common: every file is looked at, and one that cannot be read stops no other."""
+"""What `list`, `check` and `import` tell: every file is looked at, and one that cannot be read stops no other."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tradewind.cli.progress import Progress
 from tradewind.cli.wording import in_words_of
@@ -12,6 +13,9 @@ from tradewind.domain.errors import ConfigError
 from tradewind.research.candles.checking import Findings
 from tradewind.research.candles.folder import SourceFile, find_files
 from tradewind.research.candles.survey import survey
+
+ROWS_SHOWN = 10
+"""So many bad rows of a file are shown in a text; `-o json` has more."""
 
 
 def surveyed(
@@ -39,3 +43,19 @@ def tell_unnamed(paths: Sequence[Path]) -> None:
     if paths:
         names = ", ".join(path.name for path in paths[:5]) + (", ..." if len(paths) > 5 else "")
         print(f"left out, because the name says no pair and timeframe: {names}", file=sys.stderr)
+
+
+def bad_row_lines(document: Mapping[str, Any]) -> list[str]:
+    """The bad rows of a file in words, each with its place."""
+    lines = []
+    for row in document["badRows"][:ROWS_SHOWN]:
+        place = f"row {row['row']} (from 0)" if row["line"] is None else f"line {row['line']}"
+        lines.append(f"  {place}: {row['reason']}, {row['detail']}")
+    more = document["bad"] - ROWS_SHOWN
+    return lines + [f"  ... {more} more bad rows"] * (more > 0)
+
+
+def cell(name: str, value: Any) -> str:
+    """A value of a table; times are as short as they can be, for no candle is shorter than a minute."""
+    text = "" if value is None else str(value)
+    return text.removesuffix(":00Z").replace("T", " ") if name in {"first", "last"} else text

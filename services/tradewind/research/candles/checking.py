@@ -17,6 +17,7 @@ import numpy as np
 
 from tradewind.domain.candle_checks import NO_TIME, Gap, QuarantinedRow, Reason, check_candles, find_gaps
 from tradewind.domain.series import CandleSeries, Integers
+from tradewind.market_data.adapters.files import BAD_ROWS
 from tradewind.market_data.adapters.raw_candles import RawCandles, joined
 
 HELD = 1_000
@@ -47,6 +48,15 @@ class Findings:
     gaps: int = 0
     missing: int = 0
     first_gaps: list[Gap] = field(default_factory=list)
+
+    @property
+    def refusal(self) -> str:
+        """Why no bot may have these candles, however many of them are good; empty where one may."""
+        if not self.candles or self.bad.total() > BAD_ROWS * self.rows:
+            return f"{self.bad.total()} of {self.rows} rows are bad, and more than {BAD_ROWS:.0%} is too much"
+        if self.candles > 2 and self.gaps == self.candles - 1:
+            return "every candle is followed by a gap, so the timeframe is another one"
+        return ""
 
 
 class CandleCheck:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tradewind.domain.candle_checks import iso_time
-from tradewind.market_data.adapters.files import BAD_ROWS, read_batches
+from tradewind.market_data.adapters.files import read_batches
 from tradewind.market_data.adapters.raw_candles import RawCandles
 from tradewind.research.candles.checking import CandleCheck, Findings
 from tradewind.research.candles.folder import SourceFile
@@ -51,7 +51,7 @@ def details(file: SourceFile, found: Findings) -> dict[str, Any]:
     """The findings with what was found where, as far as it is told one by one."""
     return {
         **summary(file, found),
-        "refused": found.bad.total() > BAD_ROWS * found.rows or not found.candles,
+        "refusal": found.refusal,
         "reasons": dict(found.bad),
         "badRows": [
             {"row": row.row, "line": row.line, "reason": row.reason, "detail": row.detail} for row in found.bad_rows
