@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -37,9 +37,7 @@ def find_files(place: str, pairs: Sequence[str] = (), timeframes: Sequence[str] 
 
     Raises `ConfigError` where there is none, and for a pair or timeframe of which there is none.
     """
-    for timeframe in timeframes:
-        if timeframe not in TIMEFRAMES:
-            raise ConfigError("--timeframe", timeframe, ", ".join(TIMEFRAMES), "choose one of them")
+    check_timeframes(timeframes)
     root = resolve(place)
     paths = [root] if root.is_file() else [path for path in sorted(root.iterdir()) if path.is_file()]
     found, unnamed = [], []
@@ -67,6 +65,13 @@ def find_files(place: str, pairs: Sequence[str] = (), timeframes: Sequence[str] 
         raise ConfigError("--timeframe", ", ".join(timeframes), f"candles of the folder: {have}", "choose another")
     order = sorted(chosen, key=lambda file: (file.pair, TIMEFRAMES.index(file.timeframe), file.path.name))
     return Folder(tuple(order), tuple(unnamed))
+
+
+def check_timeframes(timeframes: Iterable[str]) -> None:
+    """Raises `ConfigError` for one that is none."""
+    for timeframe in timeframes:
+        if timeframe not in TIMEFRAMES:
+            raise ConfigError("--timeframe", timeframe, ", ".join(TIMEFRAMES), "choose one of them")
 
 
 def find_targets(

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tradewind.domain.errors import ConfigError
-from tradewind.domain.timeframe import TIMEFRAMES
 from tradewind.market_data.adapters.files import read_batches
 from tradewind.research.candles.checking import CandleCheck
-from tradewind.research.candles.folder import Folder, SourceFile, find_files
+from tradewind.research.candles.folder import Folder, SourceFile, check_timeframes, find_files
 from tradewind.research.candles.survey import Rows, details, told
 from tradewind.research.candles.writers import writer
 
@@ -23,8 +22,7 @@ def find_sources(place: str, pairs: Sequence[str], timeframes: Sequence[str]) ->
     if len(pairs) > 1 or len(timeframes) > 1:
         told_all = ", ".join((*pairs, *timeframes))
         raise ConfigError("--pair", told_all, "one pair and one timeframe for one file", "import file by file")
-    if timeframes[0] not in TIMEFRAMES:
-        raise ConfigError("--timeframe", timeframes[0], ", ".join(TIMEFRAMES), "choose one of them")
+    check_timeframes(timeframes)
     return Folder((SourceFile(path, pairs[0], timeframes[0]),), ())
 
 

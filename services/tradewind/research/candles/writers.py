@@ -40,17 +40,25 @@ def writer(path: Path) -> Iterator[Write]:
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when all of it is on the disk."""
     unfinished = path.with_name(path.name + UNFINISHED)
+    with disk_errors(path):
+        try:
+            with unfinished.open("wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """What goes wrong with the disk inside is told as the machine's fault."""
     try:
-        with unfinished.open("wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        unfinished.replace(path)
+        yield
     except OSError as error:
         told = f"{error.strerror}: {path}"
         raise MachineError("file", told, "a folder that can be written", "make room, or name another folder") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def csv_lines(times: Integers, values: list[Floats]) -> bytes:

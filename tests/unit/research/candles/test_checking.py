@@ -26,7 +26,7 @@ FAULTS = {
     "volume": lambda times, values, row: values[4].__setitem__(row, -1.0),
     "misaligned": lambda times, values, row: times.__setitem__(row, times[row] + 1),
     "again": lambda times, values, row: times.__setitem__(row, times[max(row - 1, 0)]),
-    "back": lambda times, values, row: times.__setitem__(row, times[max(row - 1, 0)] - 3 * HOUR),
+    "back": lambda times, values, row: times.__setitem__(row, GOOD.open_time[max(row - 1, 0)] - 3 * HOUR),
     "spike": lambda times, values, row: [column.__setitem__(row, column[row] * 3) for column in values[:4]],
     "wick": lambda times, values, row: values[1].__setitem__(row, values[1][row] * 20),
 }
