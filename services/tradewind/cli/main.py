@@ -29,6 +29,7 @@ from tradewind.cli import (
     up,
     version,
 )
+from tradewind.cli.data import main as data
 from tradewind.domain.errors import (
     ConfigError,
     DeniedError,
@@ -62,6 +63,7 @@ app.command("release")(release.release)
 app.command("migrate")(migrate.migrate)
 app.command("version")(version.version)
 app.add_typer(config.app, name="config")
+app.add_typer(data.app, name="data")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(operator.app, name="operator")
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 class Progress:
     """A bar on stderr, only where stderr is a terminal; a `total` of None has no end."""
 
-    def __init__(self, title: str, total: int | None) -> None:
-        self._title, self._total = title, total
+    def __init__(self, title: str, total: int | None, unit: str = "ticks") -> None:
+        self._title, self._total, self._unit = title, total, unit
         self._done = self._shown = 0
         self._bar: Any = None
         self._task: Any = None
@@ -25,7 +25,7 @@ class Progress:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("ticks"),
+                TextColumn(self._unit),
                 TextColumn("{task.fields[rate]}"),
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
@@ -43,8 +43,12 @@ class Progress:
         """One more tick is decided."""
         self.reach(self._done + 1)
 
+    def advance(self, count: int) -> None:
+        """So many more are done."""
+        self.reach(self._done + count)
+
     def reach(self, done: int) -> None:
-        """So many ticks are done."""
+        """So many are done."""
         self._done = done
         if self._bar is not None and done - self._shown >= 50:
             self._shown = done

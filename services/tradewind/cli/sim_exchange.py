@@ -197,32 +197,16 @@ def _number(option: str, text: str, fix: str) -> Decimal:
 def _start(text: str | None, series: Iterable[CandleSeries]) -> int | None:
     if text is None:
         return None
+    from tradewind.cli.moments import moment  # noqa: PLC0415
     from tradewind.domain.candle_checks import iso_time  # noqa: PLC0415
     from tradewind.domain.errors import ConfigError  # noqa: PLC0415
 
-    time, times = _time(text), [one.open_time for one in series]
+    time, times = moment("--start", text), [one.open_time for one in series]
     first, last = min(int(one[0]) for one in times), max(int(one[-1]) for one in times)
     if not first <= time <= last:
         allowed = f"a time within the candles, {iso_time(first)} to {iso_time(last)}"
         raise ConfigError("--start", text, allowed, "choose such a time, or leave --start out for the first candle")
     return time
-
-
-def _time(text: str) -> int:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from tradewind.domain.errors import ConfigError  # noqa: PLC0415
-
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            if len(text) > len("2022-01-01"):
-                raise ValueError  # noqa: TRY301 - told below
-            moment = moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        allowed = "a date (midnight UTC) or a timestamp that ends in Z or an offset"
-        raise ConfigError("--start", text, allowed, "write 2022-01-01 or 2022-01-01T00:00:00Z") from None
 
 
 def _credentials(api_key: str | None, secret: str | None) -> Credentials:

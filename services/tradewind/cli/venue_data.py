@@ -5,12 +5,12 @@ The readers are those of a replaying bot, so a file that a bot can trade is a fi
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tradewind.cli.wording import in_words_of
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.series import CandleSeries
@@ -35,13 +35,13 @@ def read_market(data: Sequence[str], timeframe: str) -> tuple[dict[str, Instrume
     instruments: dict[str, Instrument] = {}
     series: dict[str, CandleSeries] = {}
     for one in data:
-        with _in_words_of_the_option():
+        with in_words_of("--data"):
             files = _files(one, timeframe)
         twice = sorted(files.keys() & series.keys())
         if twice:
             raise ConfigError("--data", one, f"each pair once, and {twice[0]} is there twice", FIX)
         for pair, file in files.items():
-            with _in_words_of_the_option():
+            with in_words_of("--data"):
                 series[pair] = _candles(file, pair, timeframe)
                 instruments |= load_instruments(str(file), {pair: series[pair]})
     return instruments, series
@@ -73,16 +73,3 @@ def _files(one: str, timeframe: str) -> Mapping[str, Path]:
     if not found or (pair is not None and pair not in found):
         raise ConfigError("--data", one, f"a spot pair of the folder: {', '.join(found) or 'it has none'}", FIX)
     return {name: file_for(files, timeframe).path for name, files in found.items() if pair in (None, name)}
-
-
-@contextlib.contextmanager
-def _in_words_of_the_option() -> Iterator[None]:
-    """The readers speak of the manifest, which there is none of here."""
-    try:
-        yield
-    except ConfigError as error:
-        allowed, fix = (
-            text.replace("spec.timeframe", "--timeframe").replace("spec.data.path", "--data")
-            for text in (error.allowed, error.fix)
-        )
-        raise ConfigError("--data", error.received, allowed, fix) from error

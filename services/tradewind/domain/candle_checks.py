@@ -77,14 +77,20 @@ def check_candles(  # noqa: PLR0917 - the columns of a candle, in the order ever
     low: Floats,
     close: Floats,
     volume: Floats,
+    *,
+    first_row: int = 0,
+    in_order: bool = False,
 ) -> CheckedCandles:
     """The valid candles among raw rows of one `timeframe`, in ascending order, and a report about the others.
 
     All arrays have one length; `open_time` is milliseconds UTC, `NO_TIME` where a row has none. A source that runs
-    newest first (more steps back than forward) is turned round. Of rows with the same open time, the first valid one
-    in the source is kept. Zero-volume candles are valid.
+    newest first (more steps back than forward) is turned round, unless it is known to be `in_order`. Of rows with the
+    same open time, the first valid one in the source is kept. Zero-volume candles are valid. Where these are rows of a
+    longer source, `first_row` is the number of the first.
     """
-    rows = _oldest_first(_Rows(np.arange(len(open_time)), open_time, open, high, low, close, volume))
+    numbers = np.arange(first_row, first_row + len(open_time))
+    rows = _Rows(numbers, open_time, open, high, low, close, volume)
+    rows = rows if in_order else _oldest_first(rows)
     rows, bad = _without_bad_values(rows, timeframe)
     rows, displaced = _without_bad_order(rows)
     rows, outliers = _without_outliers(rows)

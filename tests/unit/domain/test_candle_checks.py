@@ -155,6 +155,15 @@ def test_alternating_spikes_leave_the_true_level():
     assert [row for row, _ in reasons(check(candles))] == [1, 3, 5, 7]
 
 
+def test_rows_of_a_longer_source_keep_their_numbers_and_their_order():
+    """A part that goes back is not taken for one that runs newest first."""
+    series = CandleSeries.of("BTC/EUR", "1h", [flat(3), flat(2), flat(2)])
+    columns = (series.open, series.high, series.low, series.close, series.volume)
+    checked = check_candles("BTC/EUR", "1h", series.open_time, *columns, first_row=70, in_order=True)
+    assert reasons(checked) == [(71, "OutOfOrder"), (72, "OutOfOrder")]
+    assert [flat(3)] == checked.series.candles()
+
+
 def test_an_empty_recording_is_checked_without_complaint():
     """Whether it may be empty is for the reader of the file to say."""
     checked = check([])

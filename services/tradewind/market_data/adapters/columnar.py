@@ -6,6 +6,7 @@ not-a-number, so that the checks report their rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,23 @@ from tradewind.market_data.adapters.raw_candles import (
     times_from_text,
 )
 
+_ROWS = 50_000
 
-def read_columnar(path: Path, pair: str) -> RawCandles:
+
+def read_columnar(path: Path, pair: str) -> Iterator[RawCandles]:
     """The rows of a `.parquet` or `.feather` file."""
     arrow = _pyarrow(path)
     try:
-        columns = _columns(path, pair)
+        for columns in _columns(path, pair):
+            yield _batch(path, columns)
     except (arrow.ArrowException, OSError, UnicodeDecodeError) as error:
         if isinstance(error, PermissionError):
             raise
         kind = path.suffix.removeprefix(".").capitalize()
         raise file_error(path, f"no {kind} data", kind, FORMAT_FIX) from error
+
+
+def _batch(path: Path, columns: Sequence[Any]) -> RawCandles:
     unreadable: dict[int, str] = {}
     values = [_numbers(path, name, column, unreadable) for name, column in zip(COLUMNS[1:], columns[1:], strict=True)]
     return RawCandles(_times(path, columns[0], unreadable), values, unreadable)
@@ -53,18 +60,24 @@ def _pyarrow(path: Path) -> Any:
     return pyarrow
 
 
-def _columns(path: Path, pair: str) -> list[Any]:
+def _columns(path: Path, pair: str) -> Iterator[Sequence[Any]]:
+    """The six columns, so many rows at a time that a file of any length takes little memory."""
     from pyarrow import ipc, parquet  # noqa: PLC0415 - see _pyarrow
 
     if path.suffix == ".feather":
         with path.open("rb") as stream:
-            table = ipc.open_file(stream).read_all()
+            reader = ipc.open_file(stream)
+            places = column_positions(path, reader.schema.names, pair)
+            for number in range(reader.num_record_batches):
+                batch = reader.get_batch(number)
+                for start in range(0, len(batch), _ROWS):
+                    yield [batch.column(place).slice(start, _ROWS) for place in places]
     else:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            table = file.read(columns=[names[place] for place in column_positions(path, names, pair)])
-    places = column_positions(path, table.column_names, pair)
-    return [table.column(place).combine_chunks() for place in places]
+            wanted = [names[place] for place in column_positions(path, names, pair)]
+            for batch in file.iter_batches(_ROWS, columns=wanted):
+                yield [batch.column(name) for name in wanted]
 
 
 def _times(path: Path, column: Any, unreadable: dict[int, str]) -> Integers:

@@ -10,14 +10,14 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator
-from itertools import islice
+from itertools import compress, islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TextIO, cast
 
 import numpy as np
 
-from tradewind.domain.series import Floats, Integers
+from tradewind.domain.series import Integers
 from tradewind.market_data.adapters.raw_candles import (
     COLUMNS,
     FORMAT_FIX,
@@ -31,11 +31,11 @@ from tradewind.market_data.adapters.raw_candles import (
 _CHUNK = 50_000
 
 
-def read_delimited(path: Path, pair: str) -> RawCandles:
+def read_delimited(path: Path, pair: str) -> Iterator[RawCandles]:
     """The rows of a `.csv` or `.csv.gz`: comma or semicolon, a header row, or none and the six columns first."""
     try:
         with _opened(path) as stream:
-            return _read(path, stream, pair)
+            yield from _read(path, stream, pair)
     except (UnicodeDecodeError, csv.Error, EOFError, zlib.error, gzip.BadGzipFile) as error:
         kind = "gzipped CSV text" if path.suffix == ".gz" else "CSV text"
         raise file_error(path, f"no {kind}", kind, FORMAT_FIX) from error
@@ -47,34 +47,38 @@ def _opened(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _read(path: Path, stream: TextIO, pair: str) -> RawCandles:
-    reader, first = _begin(stream)
+def _read(path: Path, stream: TextIO, pair: str) -> Iterator[RawCandles]:
+    reader, first, line = _begin(stream)
     if _is_data(first):
         positions, first_rows = list(range(len(COLUMNS))), [first]
     else:
-        positions, first_rows = column_positions(path, first, pair), []
-    unreadable: dict[int, str] = {}
-    times: list[Integers] = [np.empty(0, dtype=np.int64)]
-    values: list[list[Floats]] = [[np.empty(0)] for _ in COLUMNS[1:]]
-    read = 0
+        positions, first_rows, line = column_positions(path, first, pair), [], line + 1
     for rows in _chunks(reader, first_rows):
-        texts = _columns(rows, positions)
-        times.append(times_from_text(texts[0], read, unreadable))
-        for name, column, parts in zip(COLUMNS[1:], texts[1:], values, strict=True):
-            parts.append(numbers_from_text(column, name, read, unreadable))
-        read += len(rows)
-    return RawCandles(np.concatenate(times), [np.concatenate(parts) for parts in values], unreadable)
+        filled = [bool(row) for row in rows]
+        lines = line + np.flatnonzero(filled)
+        line += len(rows)
+        if len(lines):
+            yield _batch(rows if len(lines) == len(rows) else list(compress(rows, filled)), positions, lines)
 
 
-def _begin(stream: TextIO) -> tuple[Iterator[list[str]], list[str]]:
+def _batch(rows: list[list[str]], positions: list[int], lines: Integers) -> RawCandles:
+    texts, unreadable = _columns(rows, positions), dict[int, str]()
+    times = times_from_text(texts[0], 0, unreadable)
+    named = zip(COLUMNS[1:], texts[1:], strict=True)
+    values = [numbers_from_text(column, name, 0, unreadable) for name, column in named]
+    return RawCandles(times, values, unreadable, lines)
+
+
+def _begin(stream: TextIO) -> tuple[Iterator[list[str]], list[str], int]:
+    """What reads on, the first row, and its line."""
     # Some exporters put their address on a line of its own before the header.
-    line = stream.readline()
+    line, number = stream.readline(), 1
     for _ in range(3):
         if not line or "," in line or ";" in line:
             break
-        line = stream.readline()
+        line, number = stream.readline(), number + 1
     delimiter = ";" if line.count(";") > line.count(",") else ","
-    return csv.reader(stream, delimiter=delimiter), next(csv.reader([line], delimiter=delimiter), [])
+    return csv.reader(stream, delimiter=delimiter), next(csv.reader([line], delimiter=delimiter), []), number
 
 
 def _is_data(cells: list[str]) -> bool:
@@ -86,7 +90,7 @@ def _is_data(cells: list[str]) -> bool:
 
 
 def _chunks(reader: Iterator[list[str]], first: list[list[str]]) -> Iterator[list[list[str]]]:
-    while rows := [row for row in first + list(islice(reader, _CHUNK)) if row]:
+    while rows := first + list(islice(reader, _CHUNK)):
         yield rows
         first = []
 

@@ -1,4 +1,4 @@
-"""Candles from one file: CSV, Parquet or Feather, checked, and in the timeframe that was asked for.
+"""Candles from one file: CSV, Parquet, Feather or freqtrade's JSON, checked, and in the timeframe that was asked for.
 
 What a file says about itself is not believed: its format is what can be read, its timeframe the most frequent
 distance of its rows. Few bad rows are taken out and reported; a file that is mostly wrong is refused in one line.
@@ -6,7 +6,7 @@ distance of its rows. Few bad rows are taken out and reported; a file that is mo
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,15 +17,18 @@ from tradewind.domain.series import Integers
 from tradewind.domain.timeframe import DAY, HOUR, MILLISECONDS, MINUTE, TIMEFRAMES, is_multiple
 from tradewind.market_data.adapters.columnar import read_columnar
 from tradewind.market_data.adapters.delimited import read_delimited
-from tradewind.market_data.adapters.raw_candles import PATH_FIX, RawCandles, file_error
+from tradewind.market_data.adapters.json_rows import read_json
+from tradewind.market_data.adapters.raw_candles import PATH_FIX, RawCandles, file_error, joined
 
-READERS: dict[str, Callable[[Path, str], RawCandles]] = {
+READERS: dict[str, Callable[[Path, str], Iterator[RawCandles]]] = {
     ".csv": read_delimited,
     ".csv.gz": read_delimited,
     ".parquet": read_columnar,
     ".feather": read_columnar,
+    ".json": read_json,
+    ".json.gz": read_json,
 }
-"""Readers by the ending of the file name."""
+"""Readers by the ending of the file name; each gives the rows in batches."""
 
 BAD_ROWS = 0.05
 """A file with a larger share of bad rows than this is refused."""
@@ -65,6 +68,11 @@ def read_candles(path: str | Path, pair: str, timeframe: str) -> CheckedCandles:
 
 def read_raw(path: Path, pair: str) -> RawCandles:
     """The rows of the file as they are, unchecked. Raises `ConfigError` when they cannot be read."""
+    return joined(read_batches(path, pair))
+
+
+def read_batches(path: Path, pair: str) -> Iterator[RawCandles]:
+    """As `read_raw`, a batch of rows at a time: a file of any length takes little memory."""
     end = ending(path)
     formats = f"a file ending in {', '.join(READERS)}"
     if path.is_dir():
@@ -73,13 +81,15 @@ def read_raw(path: Path, pair: str) -> RawCandles:
         raise file_error(path, "no file", formats, PATH_FIX)
     if end is None:
         raise file_error(path, f"ending '{path.suffix}'", formats, "convert the file to one of these formats")
+    rows = 0
     try:
-        raw = READERS[end](path, pair) if path.stat().st_size else None
+        for batch in READERS[end](path, pair) if path.stat().st_size else ():
+            rows += len(batch)
+            yield batch
     except OSError as error:
         raise file_error(path, str(error.strerror), "a readable file", "correct the file's permissions") from error
-    if not raw:
+    if not rows:
         raise file_error(path, "no rows", "a file with candles", "record or export the candles again")
-    return raw
 
 
 def _own_timeframe(path: Path, open_time: Integers, wanted: str) -> str:

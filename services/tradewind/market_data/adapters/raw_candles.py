@@ -8,7 +8,7 @@ not-a-number, so that the checks of the domain take its row out and report it; i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,15 +35,31 @@ _LATEST = 8.64e15
 class RawCandles:
     """Columns of one length: `values` are open, high, low, close and volume.
 
-    `unreadable` says, by row, what stood where a number or a time was meant.
+    `unreadable` says, by row, what stood where a number or a time was meant. `lines` are the lines of a text on which
+    the rows stand, from 1; None where a file has none.
     """
 
     open_time: Integers
     values: list[Floats]
     unreadable: dict[int, str] = field(default_factory=dict)
+    lines: Integers | None = None
 
     def __len__(self) -> int:
         return len(self.open_time)
+
+
+def joined(batches: Iterable[RawCandles]) -> RawCandles:
+    """The rows of all of `batches`, in their order."""
+    found = list(batches)
+    unreadable: dict[int, str] = {}
+    before = 0
+    for batch in found:
+        unreadable |= {before + row: text for row, text in batch.unreadable.items()}
+        before += len(batch)
+    times = np.concatenate([np.empty(0, dtype=np.int64), *(batch.open_time for batch in found)])
+    values = [np.concatenate([np.empty(0), *(batch.values[place] for batch in found)]) for place in range(5)]
+    lines = [batch.lines for batch in found if batch.lines is not None]
+    return RawCandles(times, values, unreadable, np.concatenate(lines) if lines and len(lines) == len(found) else None)
 
 
 def file_error(path: Path, problem: str, allowed: str, fix: str) -> ConfigError:

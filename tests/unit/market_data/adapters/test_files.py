@@ -324,7 +324,7 @@ def test_an_unknown_ending_is_refused(tmp_path):
     path.write_bytes(b"PK")
     error = refusal(path)
     assert "ending '.xlsx'" in str(error.received)
-    assert error.allowed == "a file ending in .csv, .csv.gz, .parquet, .feather"
+    assert error.allowed == "a file ending in .csv, .csv.gz, .parquet, .feather, .json, .json.gz"
 
 
 @pytest.mark.parametrize("end", [".csv", ".csv.gz", ".parquet", ".feather"])

@@ -17,7 +17,7 @@ from tradewind.kernel.backoff import Backoff
 from tradewind.kernel.ccxt_client import exchange_errors
 from tradewind.market_data.adapters.ccxt.books import Books
 from tradewind.market_data.adapters.ccxt.candle_listener import RENEW_PATIENCE, CandleListener
-from tradewind.market_data.adapters.ccxt.candle_pages import CandlePages
+from tradewind.market_data.adapters.ccxt.candle_pages import CandlePages, Page
 from tradewind.market_data.adapters.ccxt.candle_stream import CandleStream
 from tradewind.market_data.adapters.ccxt.feed_time import ExchangeClock, FeedTime, WallTime
 from tradewind.market_data.adapters.ccxt.instruments import SIGNIFICANT_DIGITS, decimal, instruments_of
@@ -75,12 +75,24 @@ class CcxtFeed:
     async def history(self, pair: str, timeframe: str, since: int, until: int) -> CheckedCandles:
         """The closed candles opened in `since <= open time < until` (milliseconds UTC), validated."""
         key = StreamKey(pair, timeframe)
-        await self._check([key])
+        await self.prepare([key])
+        return await self._pages.history(key, since, until)
+
+    async def prepare(self, keys: Sequence[StreamKey]) -> None:
+        """Ask what the exchange has, and what time it is there. Raises `ConfigError` where it has not all of `keys`."""
+        await self._check(keys)
         if self._clock.skew is None:
             # By a clock of ours that is ahead, a candle that is still being made would pass for history.
             with contextlib.suppress(PermanentError):
                 await self._clock.measure()
-        return await self._pages.history(key, since, until)
+
+    async def page(self, key: StreamKey, since: int) -> Page:
+        """The first closed candles opened at `since` (an open time) or later, unchecked, after `prepare`."""
+        return await self._pages.page(key, since)
+
+    def now(self) -> int:
+        """Milliseconds UTC at the exchange."""
+        return self._clock.now()
 
     async def run(self, deliver: Deliver, report: Report) -> None:
         """Deliver closed candles of every stream, without end. Raises what `deliver` or `report` raises.

@@ -1,0 +1,1 @@
+"""`tradewind data`: files of recorded candles, one command a module."""
