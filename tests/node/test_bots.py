@@ -100,6 +100,20 @@ def test_kubectl_tradewind_speaks_of_real_pods(terminal, churning):
     assert orders_agree(churning, more_than=sent) > sent
 
 
+def test_a_bot_whose_every_pod_is_replaced_goes_on(terminal, churning):
+    """Other pods have other addresses: whoever asked the former ones finds them, the exchange too."""
+    before = {pod["metadata"]["uid"] for pod in churning.pods()}
+    sent = orders_agree(churning)
+
+    terminal("kubectl tradewind restart churning --wait")
+
+    assert not before & {
+        pod["metadata"]["uid"] for pod in churning.pods() if "deletionTimestamp" not in pod["metadata"]
+    }
+    churning.wait_until_ready()
+    assert orders_agree(churning, more_than=sent) > sent
+
+
 def test_kubectl_tradewind_tells_and_asks_the_running_bot(terminal, churning):
     """Through the API server and its gateway: what it says is what the bot's own API says; no pod is replaced."""
     pods, state = {pod["metadata"]["uid"] for pod in churning.pods()}, "/api/v1/trading/status"
