@@ -72,7 +72,7 @@ def test_every_panel_has_data_once_there_was_a_trade(node, churning, prometheus)
 @pytest.fixture
 def receiver(node, terminal):
     """A webhook that the chart's Prometheus is told to send its alerts to."""
-    upgrade = f"helm upgrade tradewind {CHART} --namespace {HOME} --wait --timeout 3m"
+    upgrade = f"helm upgrade tradewind {CHART} --namespace {HOME} --reset-values --wait --timeout 3m"
     with Receiver(node) as running:
         terminal(f"{upgrade} --set 'prometheus.alertmanagers={{{running.address}}}'")
         wait_until_installed(node)
