@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +49,16 @@ def queries() -> dict[str, str]:
     for path in RULES:
         for number, rule in enumerate(rules_of(path)):
             found[f"{path.name}: {number} {rule.get('alert', rule.get('record'))}"] = rule["expr"]
-    for path in DASHBOARDS:
+    return found | dict(drawn(DASHBOARDS))
+
+
+def drawn(dashboards: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """Where each query of these dashboards stands, and what Prometheus gets of it."""
+    for path in dashboards:
         for panel in panels(path):
             for number, target in enumerate(panel["targets"]):
-                asked = target["expr"].replace("$__rate_interval", "1m").replace("$bot", ".*")
-                found[f"{path.name}: {panel['title']} {number}"] = asked
-    return found
+                query = target["expr"].replace("$__rate_interval", "1m").replace("$bot", ".*")
+                yield f"{path.name}: {panel['title']} {number}", query
 
 
 def known() -> dict[str, set[str]]:

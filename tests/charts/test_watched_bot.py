@@ -17,7 +17,7 @@ import pytest
 import yaml
 from aiohttp import web
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.charts.queries import DASHBOARDS, RULES, panels
+from tests.charts.queries import DASHBOARDS, RULES, drawn
 from tests.cluster.processes import Process, reserved_ports
 
 from tradewind.catalog import by_name
@@ -106,16 +106,6 @@ def configuration(folder: Path, bot: EmbeddedBot, alertmanager: str) -> Path:
     return file
 
 
-def drawn():
-    """Where each query of the dashboards stands, and what Prometheus gets of it."""
-    for path in BOARDS:
-        for panel in panels(path):
-            for target in panel["targets"]:
-                if not any(part in target["expr"] for part in NOT_OF_THIS_BOT):
-                    query = target["expr"].replace("$__rate_interval", "1m").replace("$bot", ".*")
-                    yield f"{path.stem}: {panel['title']}", query
-
-
 async def until(ready):
     """Wait for the first true answer of `ready`, and return it."""
     async with asyncio.timeout(PATIENCE):
@@ -149,7 +139,7 @@ async def test_a_bot_that_trades_fills_every_panel_and_its_alert_arrives(prometh
 
                 await until(lambda: asked("sum(tradewind_trades_closed_total) > 0"))
                 await until(lambda: asked("count(bot:tradewind_slo_budget_left:ratio) == 7"))
-                empty = list(drawn())
+                empty = [one for one in drawn(BOARDS) if not any(part in one[1] for part in NOT_OF_THIS_BOT)]
 
                 async def filled():
                     empty[:] = [one for one in empty if not await asked(one[1])]

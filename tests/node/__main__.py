@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from tests.cluster.pins import NODE_TOOLS, TOOLS, ToolchainError
+from tests.cluster.pins import CHART_TOOLS, NODE_TOOLS, TOOLS, ToolchainError
 from tests.cluster.toolchain import find_programs
 from tests.node.image_building import ImageError, built_images
 from tests.node.machine import MachineError, require_machine
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     try:
         require_machine(say)
-        find_programs((*TOOLS, *NODE_TOOLS), say)
+        find_programs((*TOOLS, *CHART_TOOLS, *NODE_TOOLS), say)
         say(f"machine and programs after {time.monotonic() - began:.0f} s")
         built_images(say)
         say(f"images after {time.monotonic() - began:.0f} s")

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import yaml
 from sqlalchemy import Connection
 from tests.faults.venue import Books, VenueProcess
-from tests.node.installing import HOME, storage
+from tests.node.installing import HOME, POSTGRES, storage
 from tests.node.node import Answer, Node
 
 from tradewind import catalog
@@ -135,7 +135,7 @@ class Bot:
 
     def read(self, query: Callable[[Connection], Result]) -> Result:
         """The answer of the database to a query, of one snapshot."""
-        _, service = self.node.request("GET", f"/api/v1/namespaces/{HOME}/services/postgres")
+        _, service = self.node.request("GET", f"/api/v1/namespaces/{HOME}/services/{POSTGRES}")
         parts = urlsplit(storage(self.node)["database-url"])
         address = parts._replace(
             netloc=f"{parts.username}:{parts.password}@{service['spec']['clusterIP']}:{parts.port}"

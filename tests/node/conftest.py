@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.cluster.pins import NODE_TOOLS, TOOLS, ToolchainError
+from tests.cluster.pins import CHART_TOOLS, NODE_TOOLS, TOOLS, ToolchainError
 from tests.cluster.toolchain import find_programs, say
 from tests.node.bots import Bot
 from tests.node.image_building import ImageError, built_images
@@ -20,6 +20,7 @@ from tests.node.installing import install
 from tests.node.machine import MachineError, require_machine
 from tests.node.node import Node
 from tests.node.sandbox import disk_directory
+from tests.node.terminal import Terminal
 from tests.required import lacking
 
 HERE = Path(__file__).parent
@@ -45,18 +46,30 @@ def means(request):
     try:
         with capture.global_and_fixture_disabled():
             require_machine(say)
-            return find_programs((*TOOLS, *NODE_TOOLS), say), built_images(say)
+            return find_programs((*TOOLS, *CHART_TOOLS, *NODE_TOOLS), say), built_images(say)
     except (MachineError, ToolchainError, ImageError) as error:
         lacking("TRADEWIND_REQUIRE_NODE", "there is no node", error)
 
 
 @pytest.fixture(scope="session")
-def node(means):
-    """The node. What it keeps goes with it."""
+def empty_node(means):
+    """The node, before anything is installed. What it keeps goes with it."""
     programs, images = means
     with disk_directory() as folder, Node(folder, [images[PAUSE]], programs) as running:
-        install(running, images)
         yield running
+
+
+@pytest.fixture(scope="session")
+def terminal(empty_node, means, tmp_path_factory):
+    """Where a person types commands for the node."""
+    return Terminal(empty_node, means[0], tmp_path_factory.mktemp("terminal"))
+
+
+@pytest.fixture(scope="session")
+def node(empty_node, terminal, means):
+    """The node, with the chart installed."""
+    install(empty_node, terminal, [archive for name, archive in means[1].items() if name != PAUSE])
+    return empty_node
 
 
 @pytest.fixture(scope="session")

@@ -19,11 +19,10 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.cluster.cache import locked, made_whole
-from tests.cluster.pins import JAEGER as JAEGER_TOOL
 from tests.cluster.pins import Progress
 from tests.cluster.toolchain import find_programs
 from tests.node.images import BASE, IMAGES, RECIPES, Image
@@ -54,11 +53,10 @@ def built_images(progress: Progress) -> dict[str, Path]:
         ImageError: one cannot be made.
         ToolchainError: a program that is to be in one cannot be built.
     """
-    programs = find_programs((JAEGER_TOOL,), progress)
     cache = image_cache()
     with locked(cache / "images.lock", "images", progress):
         base = _base(cache, progress)
-        return {image.name: _archive(image, base, programs, progress) for image in IMAGES}
+        return {image.name: _archive(image, base, progress) for image in IMAGES}
 
 
 def _base(cache: Path, progress: Progress) -> Path:
@@ -85,10 +83,11 @@ def _base(cache: Path, progress: Progress) -> Path:
     return folder
 
 
-def _archive(image: Image, base: Path, programs: Mapping[str, Path], progress: Progress) -> Path:
+def _archive(image: Image, base: Path, progress: Progress) -> Path:
     content = [base.name.encode(), image.name.encode(), *_contents(image)]
-    if image.program is not None:
-        content.append(str(programs[image.program]).encode())  # its folder is named by its content
+    program = None if image.tool is None else find_programs((image.tool,), progress)[image.tool.name]
+    if program is not None:
+        content.append(str(program).encode())  # its folder is named by its content
     short = image.name.rpartition("/")[2].replace(":", "-")
     folder = image_cache() / f"{short}-{_digest(content)}"
     if not folder.is_dir():
@@ -97,7 +96,7 @@ def _archive(image: Image, base: Path, programs: Mapping[str, Path], progress: P
         for older in sorted(folder.parent.glob(f"{short}-{'?' * 16}"), key=lambda one: one.stat().st_mtime)[:-2]:
             shutil.rmtree(older)
         with made_whole(folder) as unfinished, tempfile.TemporaryDirectory(dir=image_cache()) as scratch:
-            context = _context(image, programs, Path(scratch))
+            context = _context(image, program, Path(scratch))
             build_image(image.name, context)
             target = f"docker-archive:{unfinished / 'image.tar'}:{image.name}"
             _run(_buildah("push", image.name, target))
@@ -122,12 +121,12 @@ def layer_sizes(name: str) -> list[int]:
         return [content.getmember(layer).size for layer in layers]
 
 
-def _context(image: Image, programs: Mapping[str, Path], scratch: Path) -> Path:
-    if image.program is None:
+def _context(image: Image, program: Path | None, scratch: Path) -> Path:
+    if program is None:
         return image.context
     context = scratch / "context"
     shutil.copytree(image.context, context)
-    shutil.copy(programs[image.program], context)
+    shutil.copy(program, context)
     return context
 
 

@@ -2,14 +2,18 @@
 
 The names are those that the chart and the operator ask for, and stand here once for all tests. There is no registry to
 take them from where these tests run, so each is made of what package sources give: Debian's packages for the base and
-the servers, the Go module proxy for Jaeger, this checkout for Tradewind. What a stand-in does not promise (the exact
-patch version, entry points that the chart does not use) stands in its Dockerfile below `images/`.
+the stores, the Go module proxy for Prometheus and Jaeger, this checkout for Tradewind. What a stand-in does not promise
+(the exact patch version, entry points that the chart does not use) stands in its Dockerfile below `images/`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.cluster.pins import JAEGER as JAEGER_TOOL
+from tests.cluster.pins import PROMETHEUS as PROMETHEUS_TOOL
+from tests.cluster.pins import Tool
 
 from tradewind import __version__
 
@@ -37,21 +41,19 @@ class Image:
         name: as pods ask for it.
         context: the folder with its Dockerfile.
         sources: what of that folder decides its content, files and folders.
-        program: a program of the toolchain that is put beside the Dockerfile.
+        tool: its program of the same name is put beside the Dockerfile.
     """
 
     name: str
     context: Path
     sources: tuple[str, ...] = (".",)
-    program: str | None = None
+    tool: Tool | None = None
 
 
 IMAGES = (
     Image(PAUSE, RECIPES / "pause"),
     Image(REDIS, RECIPES / "redis"),
     Image(POSTGRES, RECIPES / "postgres"),
-    Image(PROMETHEUS, RECIPES / "prometheus"),
-    Image(JAEGER, RECIPES / "jaeger", program="jaeger"),
     Image(
         TRADEWIND,
         CHECKOUT,
@@ -67,5 +69,7 @@ IMAGES = (
             "services",
         ),
     ),
+    Image(PROMETHEUS, RECIPES / "prometheus", tool=PROMETHEUS_TOOL),
+    Image(JAEGER, RECIPES / "jaeger", tool=JAEGER_TOOL),
 )
 """All of them but the base, which each is made on."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from tests.cluster.clients import KubectlError
@@ -71,9 +68,8 @@ def _seen(node, pod):
 
 def test_no_secret_is_where_it_could_be_read(node, churning):
     """Not in a log, a ConfigMap, a pod's description or an environment."""
-    words = [part for value in churning.secret().values() for part in value.split()]
-    words += [*storage(node).values(), *churning.secret("storage").values()]
-    words = [word for word in words if len(word) >= 16]
+    secrets = (churning.secret(), churning.secret("storage"), storage(node))
+    words = [word for secret in secrets for value in secret.values() for word in value.split() if len(word) >= 16]
     assert len(words) >= 6
     shown = [node.kubectl("get", "configmaps,pods,deployments,tb,events", "-A", "-o", "json")]
     for namespace in (NAMESPACE, HOME):
@@ -88,30 +84,49 @@ def test_no_secret_is_where_it_could_be_read(node, churning):
     assert not [word[:6] for word in words for text in shown if word in text]
 
 
-def tradewind(node, *arguments):
-    """What `kubectl tradewind` prints."""
-    programs = Path(sys.executable).parent
-    environment = {"PATH": f"{programs}:/usr/bin:/bin", "KUBECONFIG": str(node.kubeconfig), "HOME": str(node.directory)}
-    command = [programs / "kubectl-tradewind", *arguments, "-n", NAMESPACE]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, (done.stdout, done.stderr)
-    return done.stdout
-
-
-def test_kubectl_tradewind_speaks_of_real_pods(node, churning):
+def test_kubectl_tradewind_speaks_of_real_pods(terminal, churning):
     """Status, the logs of all services together, and a restart that is waited for and loses no order."""
-    assert "churning" in tradewind(node, "status")
-    assert "execution" in tradewind(node, "status", "churning")
-    said = tradewind(node, "logs", "churning", "--tail", "3")
+    assert "churning" in terminal("kubectl tradewind status")
+    assert "execution" in terminal("kubectl tradewind status churning")
+    said = terminal("kubectl tradewind logs churning --tail 3")
     assert all(service in said for service in ("door", "engine", "execution")), said
     before = churning.pod("execution")["metadata"]["uid"]
     sent = orders_agree(churning)
 
-    tradewind(node, "restart", "churning", "--service", "execution", "--wait")
+    terminal("kubectl tradewind restart churning --service execution --wait")
 
     assert churning.pod("execution")["metadata"]["uid"] != before
     churning.wait_until_ready()
     assert orders_agree(churning, more_than=sent) > sent
+
+
+def test_a_bot_whose_every_pod_is_replaced_goes_on(terminal, churning):
+    """Other pods have other addresses: whoever asked the former ones finds them, the exchange too."""
+    before = {pod["metadata"]["uid"] for pod in churning.pods()}
+    sent = orders_agree(churning)
+
+    terminal("kubectl tradewind restart churning --wait")
+
+    assert not before & {
+        pod["metadata"]["uid"] for pod in churning.pods() if "deletionTimestamp" not in pod["metadata"]
+    }
+    churning.wait_until_ready()
+    assert orders_agree(churning, more_than=sent) > sent
+
+
+def test_kubectl_tradewind_tells_and_asks_the_running_bot(terminal, churning):
+    """Through the API server and its gateway: what it says is what the bot's own API says; no pod is replaced."""
+    pods, state = {pod["metadata"]["uid"] for pod in churning.pods()}, "/api/v1/trading/status"
+    for verb, reached in (("pause", "Paused"), ("stop", "Stopped"), ("start", "Running")):
+        said = terminal(f"kubectl tradewind {verb} churning --reason 'a drill'")
+        assert said == f"tradingbot.tradewind.dev/churning {reached}: a drill\n"
+        assert churning.ask_gateway(state).content["state"] == reached
+    decided = json.loads(terminal("kubectl tradewind decisions churning --limit 5 -o json"))
+    assert len(decided) == 5
+    assert {one["pair"] for one in decided} <= set(churning.document["spec"]["pairs"]["include"])
+    with pytest.raises(AssertionError, match="the bot does not know that: "):
+        terminal("kubectl tradewind decisions churning --pair NO/NE")
+    assert {pod["metadata"]["uid"] for pod in churning.pods()} >= pods
 
 
 def test_the_sample_of_profile_standard_becomes_ready(node):

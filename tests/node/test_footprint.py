@@ -1,6 +1,6 @@
 """How much a bot takes, as the kubelet measures it on this node; written to `docs/footprint.md`.
 
-Memory is the working set, which is what a limit counts. Each bot has traded for a minute when it is measured. The page
+Memory is the working set, which is what a limit counts. Each bot has sent twenty orders when it is measured. The page
 is written where `make e2e` runs (TRADEWIND_WRITE_FOOTPRINT=1), with machine and date: the numbers are that machine's.
 """
 
@@ -55,14 +55,28 @@ def uses(node):
     found = {}
     yield found
     if os.environ.get("TRADEWIND_WRITE_FOOTPRINT") == "1" and set(MOST_MEMORY) <= found.keys():
-        found["Installation"] = Use("The installation", measured(node, HOME, lambda pod: pod))
+        found["Installation"] = Use("The installation, by the chart with its default values", installed(node))
         PAGE.write_text(page(found))
 
 
-def measured(node, namespace, named):
-    """Pod -> MiB of working set, under the name that `named` makes of a pod's."""
+def measured(node, namespace, named, since=""):
+    """Pod -> MiB of working set, under the name that `named` makes of a pod's; those looked at after `since`."""
     pods = [one for one in node.usage()["pods"] if one["podRef"]["namespace"] == namespace]
+    pods = [one for one in pods if one["memory"]["time"] > since]
     return {named(one["podRef"]["name"]): one["memory"]["workingSetBytes"] / 2**20 for one in pods}
+
+
+def installed(node):
+    """Component of the chart -> MiB of working set; the operator that leads is not told from the other."""
+    _, answer = node.request("GET", f"/api/v1/namespaces/{HOME}/pods")
+    components = {
+        one["metadata"]["name"]: one["metadata"]["labels"]["app.kubernetes.io/name"] for one in answer["items"]
+    }
+    found = {}
+    for pod, amount in measured(node, HOME, lambda pod: pod).items():
+        component = components[pod]
+        found[f"{component} (second)" if component in found else component] = amount
+    return found
 
 
 @pytest.mark.parametrize("profile", sorted(MOST_MEMORY))
@@ -70,15 +84,16 @@ def test_a_bot_takes_no_more_memory_than_it_should(node, uses, profile):
     with Bot(node, SAMPLE, f"measured-{profile.lower()}", {"profile": profile}) as bot:
         bot.wait_until_ready()
         bot.wait_until("trading", lambda: len(bot.books().orders) >= TRADED)
+        traded = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
         def mine():
-            everything = measured(node, NAMESPACE, lambda pod: pod)
+            everything = measured(node, NAMESPACE, lambda pod: pod, traded)
             own = {
                 pod["metadata"]["name"]: pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in bot.pods()
             }
             return {component: everything.get(name, 0.0) for name, component in own.items()}
 
-        # The kubelet looks every ten seconds.
+        # The kubelet looks every ten seconds; what it saw of a pod that had just begun is not what that takes.
         bot.wait_until("measured", lambda: all(mine().values()))
         uses[profile] = Use(f"A bot of profile {profile}", mine())
     assert uses[profile].total < MOST_MEMORY[profile], uses[profile]

@@ -85,8 +85,13 @@ def make_client(settings: ClientSettings) -> Any:
         if not client.urls.get("test"):
             raise ConfigError("sandbox", True, "false for this exchange", f"{settings.exchange} has no sandbox")
         client.set_sandbox_mode(True)
-    client.urls["api"] = _moved(client.urls["api"], settings.rest_url, settings.websocket_url)
+    move_client(client, settings.rest_url, settings.websocket_url)
     return client
+
+
+def move_client(client: Any, rest_url: str | None, websocket_url: str | None = None) -> None:
+    """Turns all addresses of a client to another host, as `ClientSettings` names it, from the next request on."""
+    client.urls["api"] = _moved(client.urls["api"], rest_url, websocket_url)
 
 
 @contextlib.contextmanager

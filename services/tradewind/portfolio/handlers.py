@@ -36,6 +36,7 @@ class PortfolioHandlers:
         metrics.portfolio_value.labels(key, account.currency).set_function(lambda: float(account.curve.equity))
         metrics.active_trades.labels(key).set_function(lambda: len(account.open))
         metrics.drawdown.labels(key).set_function(lambda: float(account.curve.drawdown()))
+        metrics.balance_drift.labels(key).set_function(lambda: float(self.drift()))
         metrics.realised_profit.labels(key, account.currency).set_function(
             lambda: float(sum((trade.profit for trade in account.trades), ZERO))
         )
@@ -56,7 +57,6 @@ class PortfolioHandlers:
             self._context.log.error(
                 "balances differ from the venue", drift={c: str(d) for c, d in self._account.drift.items()}
             )
-        self._context.metrics.balance_drift.labels(self._context.key).set(float(self.drift()))
         self._mark(unit)
 
     async def on_candle(self, message: CandleClosed, unit: UnitOfWork) -> None:

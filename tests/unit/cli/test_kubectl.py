@@ -19,6 +19,7 @@ from tradewind.contracts.labels import COMPONENT, RESTART
 from tradewind.domain.errors import ConfigError, DeniedError, NotFoundError, PermanentError, TemporaryError
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+PROBLEM = {"type": "urn:tradewind:problem:any"}
 
 
 def resource(*conditions, generation=1, **status):
@@ -192,6 +193,10 @@ def test_lines_are_whole_however_they_arrive():
         (422, {"message": "spec.mode"}, PermanentError, 1, "the cluster refuses: spec.mode"),
         (429, {"message": "slow down"}, TemporaryError, 6, "slow down; fix: try again"),
         (503, "no endpoints", TemporaryError, 6, "no endpoints; fix: try again"),
+        (401, {**PROBLEM, "detail": "not known"}, DeniedError, 5, "the bot refuses: not known"),
+        (404, {**PROBLEM, "detail": "no pair A"}, NotFoundError, 4, "the bot does not know that: no pair A"),
+        (409, {**PROBLEM, "detail": "clear it first"}, PermanentError, 1, "the bot refuses: clear it first"),
+        (503, {**PROBLEM, "title": "busy"}, TemporaryError, 6, "the bot does not answer at the moment: busy"),
     ],
 )
 def test_what_the_api_server_refuses_is_said_with_the_fix(status, body, kind, code, words):

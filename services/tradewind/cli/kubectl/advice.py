@@ -73,9 +73,9 @@ _ADVICE: dict[tuple[str, str, str], Told] = {
     ("Reconciled", "False", "Waiting"): _said("wait: former workloads are still ending"),
     ("Trading", "False", "EmergencyStopped"): _said(
         "look at the venue; then set spec.emergencyStop to false, and clear the stop at the bot's gateway: DELETE"
-        " /api/v1/trading/emergency-stop, then POST /api/trading/start"
+        " /api/v1/trading/emergency-stop; then kubectl tradewind start {name} -n {namespace}"
     ),
-    ("Trading", "False", "Stopped"): _said("to trade again: POST /api/trading/start at the bot's gateway"),
+    ("Trading", "False", "Stopped"): _said("to trade again: kubectl tradewind start {name} -n {namespace}"),
     ("Degraded", "True", "CrashLoop"): _said(
         "what it said before it crashed: kubectl tradewind logs {name} -n {namespace} --previous"
     ),
@@ -89,6 +89,6 @@ _ADVICE: dict[tuple[str, str, str], Told] = {
     ("Paused", "True", "ReconcileDisabled"): _said(
         f"to let the operator work on it: kubectl annotate tb {{name}} -n {{namespace}} {RECONCILE}-"
     ),
-    ("Paused", "True", "Paused"): _said("to make entries again: POST /api/trading/resume at the bot's gateway"),
+    ("Paused", "True", "Paused"): _said("to make entries again: kubectl tradewind start {name} -n {namespace}"),
 }
 """By type, status and reason of a condition; an empty reason is any that is not named."""

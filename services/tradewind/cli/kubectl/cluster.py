@@ -6,6 +6,7 @@ error of ours that names the fix (`failures`).
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,14 +14,17 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from tradewind import catalog
 from tradewind.cli.kubectl.failures import connected, refused, translated
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
 from tradewind.contracts.labels import INSTANCE, PART_OF, PRODUCT
+from tradewind.domain.errors import PermanentError
 
 FIELD_MANAGER = "kubectl-tradewind"
 REQUEST_TIMEOUT = (5, 20)
 """Seconds to connect, and for an answer."""
 WATCH_SECONDS = 240
+_PATCH = "application/merge-patch+json"
 
 Object = dict[str, Any]
 
@@ -55,7 +59,8 @@ class Cluster:
     def patch(self, name: str, patch: Object) -> Object:
         """A merge patch of a TradingBot; the bot as it then is."""
         path, parameters = f"{self._bots()}/{name}", {"fieldManager": FIELD_MANAGER}
-        with translated(), self._open("PATCH", path, parameters, body=patch) as response:
+        headers = {"Content-Type": _PATCH}
+        with translated(), self._open("PATCH", path, parameters, body=patch, headers=headers) as response:
             found: Object = json.loads(response.data)
         return found
 
@@ -83,6 +88,27 @@ class Cluster:
         with translated(), self._open("GET", path, {"container": container, **parameters}, timeout=timeout) as response:
             yield lines_of(response)
 
+    def ask(
+        self, name: str, method: str, path: str, parameters: dict[str, str] | None = None, body: Object | None = None
+    ) -> Object:
+        """What the gateway of a bot that runs answers to somebody with the bot's first key.
+
+        Raises `PermanentError` where the bot is suspended or refuses, `NotFoundError`, `TemporaryError`.
+        """
+        if self.bot(name)["spec"].get("suspended"):
+            raise PermanentError(f"{name} is suspended, so nobody answers; fix: kubectl tradewind resume {name}")
+        here = f"/api/v1/namespaces/{self.namespace}"
+        key = base64.b64decode(self._read(f"{here}/secrets/{name}-keys")["data"]["api-key"]).decode()
+        gateway = f"{here}/services/{name}-gateway:{catalog.service('gateway').port}/proxy"
+        # The API server takes Authorization for itself, and passes this on.
+        headers = {"X-API-Key": key, "Content-Type": "application/json"}
+        with (
+            translated(),
+            self._open(method, gateway + path, parameters or {}, body=body, headers=headers) as response,
+        ):
+            found: Object = json.loads(response.data)
+        return found
+
     def _bots(self) -> str:
         root = f"/apis/{GROUP}/{VERSION}"
         return f"{root}/namespaces/{self.namespace}/{PLURAL}" if self.namespace else f"{root}/{PLURAL}"
@@ -100,17 +126,15 @@ class Cluster:
         parameters: dict[str, str],
         *,
         body: Object | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout: tuple[float, float | None] = REQUEST_TIMEOUT,
     ) -> Iterator[Any]:
         """The answer to a request, of which nothing is read yet; raises what a refusal means."""
-        headers = {"Accept": "application/json, */*"}
-        if body is not None:
-            headers["Content-Type"] = "application/merge-patch+json"
         request = self.client.param_serialize(
             method,
             path,
             query_params=list(parameters.items()),
-            header_params=headers,
+            header_params={"Accept": "application/json, */*", **(headers or {})},
             body=body,
             auth_settings=["BearerToken"],
         )

@@ -21,6 +21,7 @@ from tradewind.domain.errors import (
 CONNECTIONS = 64
 """A connection for each log that is followed."""
 _NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+PROBLEM = "urn:tradewind:problem:"
 INSTALL = "kubectl apply --server-side -f manifests/install.yaml"
 
 
@@ -96,9 +97,11 @@ def translated() -> Iterator[None]:
 
 
 def refused(path: str, status: int, body: str) -> TradewindError:
-    """What an answer of the API server means to a person."""
+    """What an answer of the API server, or of a bot behind it, means to a person."""
     try:
         answer = json.loads(body)
+        if str(answer.get("type", "")).startswith(PROBLEM):
+            return _told(status, str(answer.get("detail") or answer.get("title")))
         message, details = str(answer.get("message") or body), answer.get("details") or {}
     except (json.JSONDecodeError, AttributeError):
         message, details = body.strip(), {}
@@ -111,6 +114,17 @@ def refused(path: str, status: int, body: str) -> TradewindError:
     if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500:
         return TemporaryError(f"the cluster does not answer at the moment: {message}; fix: try again")
     return PermanentError(f"the cluster refuses: {message}")
+
+
+def _told(status: int, detail: str) -> TradewindError:
+    """What a bot itself answers: a problem, whose detail says what to do."""
+    if status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS) or status >= 500:
+        return TemporaryError(f"the bot does not answer at the moment: {detail}; fix: try again")
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return DeniedError(f"the bot refuses: {detail}")
+    if status == HTTPStatus.NOT_FOUND:
+        return NotFoundError(f"the bot does not know that: {detail}")
+    return PermanentError(f"the bot refuses: {detail}")
 
 
 def _absent(path: str, details: dict[str, Any]) -> TradewindError:

@@ -78,7 +78,7 @@ class RemoteAccount(ABC):
     async def start(self, pairs: Sequence[str]) -> None:
         """Learn its markets and clock; a second time measures the clock again."""
         if self._venue is not None:
-            await self._venue.measure_clock()
+            await self._there.measure_clock()
             return
         # Importing ccxt takes seconds, in which others of this process must go on.
         venue = await asyncio.to_thread(

@@ -19,7 +19,7 @@ import aiohttp
 from tradewind.domain.candle import Candle
 from tradewind.domain.errors import TemporaryError
 from tradewind.domain.timeframe import close_time
-from tradewind.kernel.ccxt_client import ClientSettings, exchange_errors, make_client
+from tradewind.kernel.ccxt_client import ClientSettings, exchange_errors, make_client, move_client
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.kernel.service import Context
 
@@ -75,10 +75,14 @@ class VenueClock:
 
     async def _connect(self) -> None:
         async with self._connecting:
+            url = self._context.address("sim-exchange")
             if self._client is not None:
+                # A pod that has taken the place of another has an address of its own.
+                if url != self._url:
+                    move_client(self._client, url)
+                    self._url = url
                 return
             key = load_simulated_venue_key(self._context.key_directory)
-            url = self._context.address("sim-exchange")
             settings = ClientSettings("binance", key.api_key, key.secret, rest_url=url, rate_limit=False)
             # Importing ccxt takes seconds, in which others of this process must go on.
             client = await asyncio.to_thread(make_client, settings)

@@ -45,6 +45,7 @@ class Client:
 
     def __init__(self):
         self.fetched, self.status, self.info, self.refusal = [], STATUS, MARKET, None
+        self.urls = {"api": {"private": "http://127.0.0.1:7/api/v3", "ws": {"spot": "ws://127.0.0.1:7/ws"}}}
 
     async def fetch(self, url, method, headers, body=None):
         self.fetched.append((method, url, headers["X-MBX-APIKEY"], body))
@@ -196,6 +197,18 @@ async def test_every_question_goes_to_the_venue_behind(context, behind):
     assert json.loads(body)["to"] > 2e14
     await venue.close()
     assert behind.closed
+    await context.store.close()
+
+
+async def test_a_simulated_venue_that_listens_elsewhere_is_asked_there(context, behind):
+    """Its pod was replaced: requests and the stream of updates go to the address that is known now."""
+    venue = SimulatedVenue(context, "account")
+    await venue.start([PAIR])
+    context.address = lambda service: "http://127.0.0.1:8"
+    await venue.start([PAIR])
+    assert behind.client.urls["api"] == {"private": "http://127.0.0.1:8/api/v3", "ws": {"spot": "ws://127.0.0.1:8/ws"}}
+    await venue.close_market()
+    assert behind.client.fetched[0][1] == "http://127.0.0.1:8/sim/clock"
     await context.store.close()
 
 

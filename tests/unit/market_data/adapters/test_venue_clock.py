@@ -26,6 +26,7 @@ class Client:
     def __init__(self):
         self.answers, self.failures = [[[0, 1.0, 1.0, 1.0, 1.0, 1.0]]], []
         self.loads = self.closes = 0
+        self.urls = {"api": {"public": "https://venue.example/api/v3"}}
 
     async def load_markets(self):
         self.loads += 1
@@ -134,6 +135,18 @@ async def test_everything_of_one_venue_goes_over_one_connection(world):
     """However many pairs ask at once."""
     await asyncio.gather(*(world.clock.candle("BTC/EUR", "1h", 0) for _ in range(5)), world.clock.move("1h", 0))
     assert (len(world.made), world.client.loads) == (1, 1)
+
+
+async def test_a_venue_that_listens_elsewhere_is_found_there(world):
+    """Its pod was replaced: the clock is moved, and candles are asked for, at the address that is known now."""
+    await world.clock.move("1h", 0)
+    elsewhere = Desk()
+    async with listening(elsewhere) as url:
+        world.context.address = lambda service: url
+        await world.clock.move("1h", HOUR)
+        await world.clock.candle("BTC/EUR", "1h", 0)
+    assert (len(world.desk.asked), len(elsewhere.asked), len(world.made)) == (1, 1, 1)
+    assert world.client.urls == {"api": {"public": f"{url}/api/v3"}}
 
 
 async def test_a_venue_that_refuses_for_a_while_is_asked_again_and_at_first_without_a_word(world):
