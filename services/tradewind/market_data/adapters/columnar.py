@@ -76,8 +76,10 @@ def _columns(path: Path, pair: str) -> Iterator[Sequence[Any]]:
         with parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
             wanted = [names[place] for place in column_positions(path, names, pair)]
-            for batch in file.iter_batches(_ROWS, columns=wanted):
-                yield [batch.column(name) for name in wanted]
+            # Asked for all groups of rows at once, it holds every one that it has read.
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(_ROWS, row_groups=[group], columns=wanted):
+                    yield [batch.column(name) for name in wanted]
 
 
 def _times(path: Path, column: Any, unreadable: dict[int, str]) -> Integers:
