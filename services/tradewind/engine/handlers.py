@@ -142,7 +142,9 @@ class EngineHandlers:
 
     def _run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> None:
         self.time, self.last_candles = time, candles
-        self._trading.store_latch(time, unit)
+        if self._trading.store_latch(time, unit):
+            # Execution could not store the stop either, and may have been started again since.
+            self._cycle.cancel_entries(time, f"trading-{self._trading.version}", unit)
         if time > self._trading.decided_time:
             before = len(unit.writes), len(unit.messages)
             report = self.last_report = self._cycle.run(time, candles, unit)

@@ -113,11 +113,13 @@ class TradingState:
         if self._latch is not None:
             self._file.write_text(json.dumps({"reason": self._latch[0], "actor": self._latch[1]}))
 
-    def store_latch(self, time: int, unit: UnitOfWork) -> None:
-        """Take a latch that could not be stored along with `unit`."""
-        if self._latch is not None:
-            reason, actor = self._latch
-            self._set("EmergencyStopped", reason, actor, time, unit)
+    def store_latch(self, time: int, unit: UnitOfWork) -> bool:
+        """Take a latch that could not be stored along with `unit`; whether there was one."""
+        if self._latch is None:
+            return False
+        reason, actor = self._latch
+        self._set("EmergencyStopped", reason, actor, time, unit)
+        return True
 
     def _set(self, to: Trading, reason: str, actor: str, time: int, unit: UnitOfWork) -> None:
         self._stored_trading, self._reason, self._actor = to, reason, actor

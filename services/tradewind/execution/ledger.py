@@ -136,8 +136,9 @@ class OrderLedger:
 
     def open(self, pair: str | None = None) -> list[OrderRecord]:
         """Open orders of ours, oldest first."""
-        records = (self.records[client_id] for client_id in self._open)
-        return [r for r in records if not r.external and pair in (None, r.order.pair)]
+        # An emergency stop asks whenever it comes, also while another thread loads them again.
+        records = (self.records.get(client_id) for client_id in list(self._open))
+        return [r for r in records if r is not None and not r.external and pair in (None, r.order.pair)]
 
     def unknown(self) -> list[OrderRecord]:
         """Those of which it is not known what became of them."""
@@ -208,6 +209,11 @@ class OrderLedger:
         if record.expires_wall is not None and self._context.clock.now() > record.expires_wall:
             return True  # market time stands still while an order is not settled
         return record.expires_at is not None and self.time > record.expires_at
+
+    @property
+    def latest_number(self) -> int:
+        """The number of the order that was created last; unlike the orders it stands while they are loaded again."""
+        return self._number
 
     def next_number(self) -> int:
         """The next order of arrival."""

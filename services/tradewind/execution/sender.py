@@ -57,8 +57,8 @@ class Sender:
         self._working = asyncio.Lock()
         self.stopped_at = -1
         """Market time of the last emergency stop: an entry that was decided up to then is not sent."""
-        self._unstopped = frozenset[str]()
-        """Orders that were there at an emergency stop whose recording failed: recorded before anything else is done."""
+        self._stop_up_to: int | None = None
+        """The number of the latest order at an emergency stop that is not recorded yet: none up to it is sent."""
         self.on_work: Callable[[], None] = lambda: None
 
     def work(self) -> list[OrderRecord]:
@@ -77,10 +77,11 @@ class Sender:
         """
         async with self._working:
             self._blocked.clear()
-            if there := self._unstopped:
-                await self._unit(partial(self._stop_the_rest, there, []))
-                self._unstopped -= there
-            while (todo := next((r for r in self.work() if self._can_do(r, legs_only=legs_only)), None)) is not None:
+            while True:
+                await self._finish_stop()
+                todo = next((r for r in self.work() if self._can_do(r, legs_only=legs_only)), None)
+                if todo is None:
+                    break
                 await self._step(todo)
 
     def _can_do(self, record: OrderRecord, *, legs_only: bool) -> bool:
@@ -96,7 +97,9 @@ class Sender:
         there is nothing to do.
         """
         async with self._working:
+            await self._finish_stop()
             for record in self.work():
+                await self._finish_stop()
                 if self._present(record).order.state is OrderState.UNKNOWN:
                     await self._resolve(self._present(record))
         waiting = self.work()
@@ -127,11 +130,11 @@ class Sender:
     async def _cancel_everything(self) -> tuple[int, list[str]]:
         self.stopped_at = self._ledger.time
         troubles = list[str]()
-        orders = [record.order for record in self._ledger.open() if record.order.state is not OrderState.INTENDED]
         try:
             told = await self._call(self._venue.open_orders)
             orders = [self._order_of(one) for one in told]
         except (VenueRefusalError, VenueSilentError) as error:
+            orders = [record.order for record in self._ledger.open() if record.order.state is not OrderState.INTENDED]
             troubles.append(f"the venue does not say what is open, trying what is known here: {error}")
         fates, unrecorded = dict[str, OrderState](), list[Answer]()
         for order in orders:
@@ -153,13 +156,15 @@ class Sender:
                 fates[order.client_order_id] = OrderState.CANCELED
                 # What filled or expired a moment before its turn is gone too, but nobody canceled it.
                 fates |= {told.client_order_id: told.state for told in answer.orders if told.state in TERMINAL}
-        there = frozenset(record.order.client_order_id for record in self._ledger.open())
+        self._stop_up_to = self._ledger.latest_number
         try:
-            await self._unit(partial(self._stop_the_rest, there, unrecorded))
+            await self._unit(partial(self._stop_the_rest, unrecorded, None))
+            self._stop_up_to = None
         except Exception as error:  # noqa: BLE001 - the venue is done with, and the caller has a latch to set
             troubles.append(f"what is canceled is not recorded yet, what is on its way is not canceled yet: {error}")
-            self._unstopped |= there
-            self.on_work()
+        finally:
+            if self._stop_up_to is not None:
+                self.on_work()
         return sum(fates.get(order.client_order_id) is OrderState.CANCELED for order in orders), troubles
 
     async def _cancel_noting(self, order: Order, gone: list[Answer]) -> Answer:
@@ -182,13 +187,20 @@ class Sender:
         record = self._ledger.records.get(told.client_order_id)
         return record.order if record else external_order(told, self._ledger.time)
 
-    def _stop_the_rest(self, there: frozenset[str], canceled: list[Answer], unit: UnitOfWork) -> None:
-        """What is gone is recorded; of `there`, what was not sent is not, and what is on its way is canceled later."""
+    async def _finish_stop(self) -> None:
+        """Record a stop whose own recording failed; nothing is sent or asked for before that."""
+        if (number := self._stop_up_to) is not None:
+            await self._unit(partial(self._stop_the_rest, [], number))
+            if self._stop_up_to == number:
+                self._stop_up_to = None
+
+    def _stop_the_rest(self, canceled: list[Answer], up_to: int | None, unit: UnitOfWork) -> None:
+        """What is gone is recorded, what was not sent is not, and what is on its way is canceled once it is there."""
         for answer in canceled:
             self._adoption.of_answer(answer, unit)
         for record in self._ledger.open():
-            if record.order.client_order_id not in there:
-                continue
+            if up_to is not None and record.number > up_to:
+                continue  # it came after the stop
             if record.order.state is OrderState.INTENDED:
                 self._adoption.end(record, OrderState.CANCELED, "EmergencyStop", unit)
             else:
@@ -436,6 +448,7 @@ class Sender:
             present
             for present in self._ledger.open()
             if present.order.state in sendable and not present.cancel_requested
+            if self._stop_up_to is None or present.number > self._stop_up_to
             if present.order.client_order_id == record.order.client_order_id
             or (group is not None and present.order.group == group)
         ]

@@ -66,8 +66,8 @@ class ServiceRunner:
         self._stale = False
         self._gap = asyncio.Event()
         self._asking: asyncio.TimerHandle | None = None
-        self._lacks = ("", 0, 0.0)
-        """Topic and number of the message that others wait for, and since when by `time.monotonic`."""
+        self._lacks: dict[str, tuple[int, float]] = {}
+        """By topic the number of the message that others wait for, and since when by `time.monotonic`."""
         self._waits_for = ""
         self._inboxed: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
@@ -125,12 +125,11 @@ class ServiceRunner:
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
 
     def _held_up(self) -> str:
-        topic, number, since = self._lacks
-        if not topic or self._sequences.seen(topic) >= number or time.monotonic() - since < LACK_PATIENCE:
-            return ""
-        return (
-            f"{topic} {number} does not come and those after it wait; `tradewind deadletters list` has it if put aside"
-        )
+        now = time.monotonic()
+        for topic, (number, since) in self._lacks.items():
+            if self._sequences.seen(topic) < number and now - since >= LACK_PATIENCE:
+                return f"{topic} {number} does not come, others wait for it: put aside (tradewind deadletters list)?"
+        return ""
 
     async def describe(self) -> dict[str, Any]:
         """The state of the service, what it waits for, how many batches have failed, and what its process calls."""
@@ -395,9 +394,9 @@ class ServiceRunner:
             return True
         if message.topic not in self._spec.shared_topics:
             raise GapError(f"{message.topic} {message.sequence} came after {self._sequences.seen(message.topic)}")
-        lacked = message.topic, self._sequences.seen(message.topic) + 1
-        if self._lacks[:2] != lacked:
-            self._lacks = *lacked, time.monotonic()
+        lacked = self._sequences.seen(message.topic) + 1
+        if self._lacks.get(message.topic, (0, 0.0))[0] != lacked:
+            self._lacks[message.topic] = lacked, time.monotonic()
         if not self._sequences.hold(message):
             # Not done before the one that is held is: an emptied broker may have forgotten that one.
             self._twins.append(message)

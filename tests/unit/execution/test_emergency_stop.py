@@ -141,6 +141,94 @@ def test_what_is_on_its_way_while_the_store_is_down_is_canceled_when_both_are_th
     assert world.ledger.open() == []
 
 
+def test_what_the_venue_never_had_is_not_sent_after_a_stop_that_could_not_be_written(worlds):
+    """The store was away for longer than it takes until an order of unknown outcome may be sent again."""
+    world = worlds(remote=True)
+    world.venue.plan["create"] = ["lost"]
+    entry = world.enter()
+    world.let(0.5)
+    assert world.state(entry) == "Unknown"
+    world.store.fail_always = True
+    stop_everything(world)
+    world.let(12)
+    world.store.fail_always = False
+    world.let(60)
+    assert world.venue.accepted == {}
+    assert world.states(entry)[-1] == ("Expired", "NeverArrived")
+
+
+def test_the_worker_sends_nothing_more_after_a_stop_that_could_not_be_written(worlds):
+    """It was in the middle of one order when the stop came, and had another one before it."""
+    world = worlds(remote=True)
+    create = world.venue.inner.create
+
+    async def slowly(orders):
+        await asyncio.sleep(0.5)
+        return await create(orders)
+
+    world.venue.inner.create = slowly
+    world.run(world.sender._working.acquire())
+    first, second = world.enter(), world.enter("ETH/EUR")
+    world.let(0.2)
+    world.sender._working.release()
+    world.let(0.1)
+    assert [world.state(first), world.state(second)] == ["Submitted", "Intended"]
+    world.store.fail_in = 0
+    _, troubles = stop_everything(world)
+    assert troubles
+    world.let(60)
+    assert second not in world.venue.accepted
+    assert world.states(second)[-1] == ("Canceled", "EmergencyStop")
+    assert world.at_venue() == {}
+
+
+def test_a_stop_while_the_orders_are_loaded_again_reaches_all_of_them(worlds):
+    """A thread of the store fills them in; the stop waits for it with what it records, and with nothing else."""
+    world = worlds(remote=True)
+    world.run(world.sender._working.acquire())
+    entry = world.enter(kind="limit", price=90)
+    world.let(0.2)
+
+    async def meet():
+        async with world.runner._lock:
+            there = world.ledger.records, world.ledger._open
+            world.ledger.records, world.ledger._open = {}, {}
+            stop = asyncio.ensure_future(world.runner.service.answers["cancel_everything"]())
+            await asyncio.sleep(0.05)
+            world.ledger.records, world.ledger._open = there
+        return await stop
+
+    assert world.run(meet()) == (0, [])
+    world.sender._working.release()
+    world.let(30)
+    assert world.states(entry)[-1] == ("Canceled", "EmergencyStop")
+    assert world.venue.accepted == {}
+
+
+def test_a_stop_whose_asker_gave_up_while_it_was_written_is_written_later(worlds):
+    """Whoever asked has gone; what was on its way must not rest for that."""
+    world = worlds(remote=True)
+    world.venue.plan["create"] = ["late"]
+    world.enter(kind="limit", price=90)
+    world.let(0.5)
+
+    async def hang(writes):
+        await asyncio.sleep(40)
+        raise TemporaryError("postgresql does not answer")
+
+    async def impatient():
+        async with asyncio.timeout(30):
+            await world.runner.service.answers["cancel_everything"]()
+
+    world.store.commit = hang
+    with pytest.raises(TimeoutError):
+        world.run(impatient())
+    del world.store.commit
+    world.let(600)
+    assert world.at_venue() == {}
+    assert world.ledger.open() == []
+
+
 def test_a_venue_that_does_not_say_what_is_open_is_canceled_by_what_is_known_here(worlds):
     """One broken question must not save an order."""
     world = worlds(remote=True)

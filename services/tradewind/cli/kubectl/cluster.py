@@ -18,11 +18,13 @@ from tradewind import catalog
 from tradewind.cli.kubectl.failures import connected, refused, translated
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
 from tradewind.contracts.labels import INSTANCE, PART_OF, PRODUCT
-from tradewind.domain.errors import PermanentError
+from tradewind.domain.errors import NotFoundError, PermanentError
 
 FIELD_MANAGER = "kubectl-tradewind"
 REQUEST_TIMEOUT = (5, 20)
 """Seconds to connect, and for an answer."""
+ANSWER_TIMEOUT = (5, 35)
+"""For an answer of a bot, whose gateway itself waits for up to 30 s."""
 WATCH_SECONDS = 240
 _PATCH = "application/merge-patch+json"
 
@@ -98,13 +100,18 @@ class Cluster:
         if self.bot(name)["spec"].get("suspended"):
             raise PermanentError(f"{name} is suspended, so nobody answers; fix: kubectl tradewind resume {name}")
         here = f"/api/v1/namespaces/{self.namespace}"
-        key = base64.b64decode(self._read(f"{here}/secrets/{name}-keys")["data"]["api-key"]).decode()
+        keys = self._read(f"{here}/secrets/{name}-keys").get("data") or {}
+        if "api-key" not in keys:
+            raise NotFoundError(f"Secret {name}-keys has no api-key; fix: wait until the operator has written it")
+        key = base64.b64decode(keys["api-key"]).decode()
         gateway = f"{here}/services/{name}-gateway:{catalog.service('gateway').port}/proxy"
         # The API server takes Authorization for itself, and passes this on.
         headers = {"X-API-Key": key, "Content-Type": "application/json"}
         with (
             translated(),
-            self._open(method, gateway + path, parameters or {}, body=body, headers=headers) as response,
+            self._open(
+                method, gateway + path, parameters or {}, body=body, headers=headers, timeout=ANSWER_TIMEOUT
+            ) as response,
         ):
             found: Object = json.loads(response.data)
         return found

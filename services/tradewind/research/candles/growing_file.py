@@ -60,9 +60,10 @@ class GrowingFile:
 
     def finish(self) -> None:
         """Make one file of all."""
-        if self._stream is not None:
-            self._stream.close()
+        if (stream := self._stream) is not None:
             self._stream = None
+            with disk_errors(self._tail):
+                stream.close()
         if not self._tail.exists():
             return
         _, last = _ends(self.path) if self.path.exists() else (None, None)

@@ -20,7 +20,8 @@ from tradewind import domain, research
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_SOURCES = (Path(domain.__file__).parent / "freqtrade", Path(research.__file__).parent / "freqtrade" / "compiled")
+_DOMAIN = Path(domain.__file__).parent
+_SOURCES = (_DOMAIN, _DOMAIN / "freqtrade", Path(research.__file__).parent / "freqtrade" / "compiled")
 
 
 def compiled(function: Function) -> Function:
