@@ -28,7 +28,7 @@ SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
 STORAGE = {"database-url": "postgresql://site", "bus-url": "redis://site"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def installed(control_plane):
     """The installation; it ends with the control plane."""
     for _ in range(2):  # what is applied twice is as what is applied once

@@ -22,7 +22,7 @@ import psutil
 from tests.cluster.processes import LOOPBACK, Process, reserved_ports
 
 NOBODY = 65_534
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 class Server:

@@ -45,9 +45,7 @@ def kept(fields):
 
 
 def said(row):
-    return sorted(
-        (name, str(value)) for name, value in kept(structs.asdict(decode(row["kind"], row["payload"]))).items()
-    )
+    return sorted(kept(structs.asdict(decode(row["kind"], row["payload"]))).items())
 
 
 @pytest.fixture(scope="module")

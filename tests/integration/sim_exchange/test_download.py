@@ -113,7 +113,10 @@ def test_ctrl_c_says_that_what_there_is_is_kept(command_line, sample_venue, tmp_
     whole = [*map(str, words), "--timeframe", "1h", "--since", "2022-01-01"]
     assert 0 == command_line(*whole, "--until", "2022-01-10")[0]
     nowhere = ["http://127.0.0.1:1" if word == sample_venue else word for word in whole]
+    # A shell starts what is in its background deaf to Ctrl-C, and whatever that starts; these tests may be there.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen([*PROGRAM, *nowhere], stderr=subprocess.PIPE, text=True) as stopped:
+        signal.signal(signal.SIGINT, before)
         waits = stopped.stderr.readline()
         stopped.send_signal(signal.SIGINT)
         _, rest = stopped.communicate(timeout=30)
