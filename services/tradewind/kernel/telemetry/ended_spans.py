@@ -29,8 +29,6 @@ LATEST = 0.2
 """Seconds for which a span waits for others."""
 
 _SCOPE = InstrumentationScope("tradewind")
-_TRACE = len("00-") + 32
-"""Characters of a traceparent, up to the end of its trace's id."""
 _UNSET = Status(StatusCode.UNSET)
 _SAMPLED = SpanContext(1, 1, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
@@ -106,10 +104,9 @@ class _Exporter(SpanExporter):
 def _readable(span: EndedSpan) -> ReadableSpan:
     context = context_of(span.traceparent)
     assert context is not None
-    above = None
-    # What was said to be above and began no trace, because it was no traceparent, is not above.
-    if span.parent is not None and span.parent[:_TRACE] == span.traceparent[:_TRACE]:
-        above = SpanContext(context.trace_id, int(span.parent[_TRACE + 1 : _TRACE + 17], 16), True, context.trace_flags)
+    above = context_of(span.parent) if span.parent else None
+    if above is not None and above.trace_id != context.trace_id:
+        above = None  # it was no traceparent, so it began no trace that this one could be of
     return ReadableSpan(
         span.name,
         context=context,
@@ -118,7 +115,7 @@ def _readable(span: EndedSpan) -> ReadableSpan:
         resource=span.resource,
         attributes={**(span.attributes or {}), "error.type": span.error} if span.error else span.attributes,
         status=Status(StatusCode.ERROR) if span.error else _UNSET,
-        links=[Link(one) for link in span.links if (one := context_of(link)) is not None] if span.links else (),
+        links=[Link(one) for link in span.links if (one := context_of(link)) is not None],
         instrumentation_scope=_SCOPE,
         start_time=int(span.start * 1e9) if span.start else span.end,
         end_time=span.end,
