@@ -16,7 +16,7 @@ from tradewind.domain.freqtrade.fills import Book
 from tradewind.domain.freqtrade.market import TICK_SIZE, Market, MonthlyTicks, step_of
 from tradewind.domain.freqtrade.signals import PairColumns, Result, Settings
 from tradewind.research.freqtrade.engine import Engine
-from tradewind.research.freqtrade.frames import CandleFrames, trimmed, with_decimals
+from tradewind.research.freqtrade.frames import CandleFrames, trimmed
 from tradewind.research.freqtrade.play import Backtest, played
 from tradewind.research.timerange import Timerange
 from tradewind.strategies.freqtrade.analysis import SIGNALS, TAGS, analyzed
@@ -53,23 +53,34 @@ class BacktestOutput:
     market_change: float
 
 
-def backtest(
-    given: BacktestInput, progress: Callable[[int], None] | None = None, *, engine: Engine = Engine.AUTO
-) -> BacktestOutput:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to run: by which engine, and who is told of the book at each candle's time.
+
+    A run of many may say from how many candles on compiling is `worth` it, give `frames` that it has read before and an `analyze` that remembers.
+    """
+
+    engine: Engine = Engine.AUTO
+    worth: int | None = None
+    watch: Callable[[Book, int], None] | None = None
+    frames: CandleFrames | None = None
+    analyze: Callable[[IStrategy, str, DataFrame], DataFrame] = analyzed
+
+
+def backtest(given: BacktestInput, *, engine: Engine = Engine.AUTO) -> BacktestOutput:
     """Run it. Raises `ConfigError` for what cannot be run, naming what is wrong."""
-    config: dict[str, Any] = {**given.config, "runmode": RunMode.BACKTEST}
+    config = config_of(given)
     with freqtrade_imports():
-        strategy = load_strategy(given.strategy, config)
-        return _run(given, config, strategy, engine, progress)
+        return run_strategy(given, config, load_strategy(given.strategy, config), Way(engine))
 
 
-def _run(
-    given: BacktestInput,
-    config: dict[str, Any],
-    strategy: IStrategy,
-    engine: Engine,
-    progress: Callable[[int], None] | None,
-) -> BacktestOutput:
+def config_of(given: BacktestInput) -> dict[str, Any]:
+    """A configuration for one strategy, which will be written to."""
+    return {**given.config, "runmode": RunMode.BACKTEST}
+
+
+def run_strategy(given: BacktestInput, config: dict[str, Any], strategy: IStrategy, way: Way) -> BacktestOutput:
+    """Run a strategy that is loaded with `config`, once; raises as `backtest`."""
     pairs = list(config.get("exchange", {}).get("pair_whitelist") or ())
     if not pairs:
         raise ConfigError("exchange.pair_whitelist", pairs, "at least one pair", "name the pairs to trade")
@@ -79,7 +90,7 @@ def _run(
     book = Book(settings)
     timerange = Timerange.parse(config.get("timerange"))
     startup = int(strategy.startup_candle_count)
-    frames = CandleFrames(given.files, timerange, startup)
+    frames = way.frames or CandleFrames(given.files, timerange, startup)
     exchange = str(config.get("exchange", {}).get("name", ""))
     stake_currency = str(config["stake_currency"])
     session = Session(book, settings.timeframe, exchange, type(strategy).__name__, stake_currency)
@@ -91,8 +102,8 @@ def _run(
         columns: dict[str, PairColumns] = {}
         empty: set[str] = set()
         for pair in pairs:
-            candles, ticks = with_decimals(frames.load(pair, settings.timeframe))
-            whole = analyzed(strategy, pair, candles)
+            candles, ticks = frames.load_with_decimals(pair, settings.timeframe)
+            whole = way.analyze(strategy, pair, candles)
             empty |= _empty_columns(candles, whole)
             frame = trimmed(whole, startup, timerange)
             if len(frame):
@@ -109,7 +120,9 @@ def _run(
         times = [milliseconds(frame["date"]) for frame in kept.values()]
         span = min(int(each[0]) for each in times), max(int(each[-1]) for each in times)
         callbacks, own = callbacks_of(strategy, session), own_callbacks(strategy)
-        result = played(Backtest(columns, settings, callbacks, own, span, book), engine, progress)
+        watch = way.watch
+        progress = None if watch is None else lambda time: watch(book, time)
+        result = played(Backtest(columns, settings, callbacks, own, span, book), way.engine, progress, way.worth)
     changes = [float(frame["close"].iloc[-1] / frame["close"].iloc[0] - 1) for frame in kept.values()]
     return BacktestOutput(settings, pairs, result, sum(changes) / len(changes))
 
