@@ -79,7 +79,7 @@ def given_of(bot: TradingBot, recording: Recording) -> Given:
 
     tapes = {}
     for pair, series in pairs.items():
-        told = [_told(voter, recording, pair, strategy) for voter, strategy in _strategies(bot)]
+        told = [told_by(voter, recording, pair, strategy) for voter, strategy in strategies_of(bot)]
         tapes[pair] = Tape(series, np.searchsorted(times, series.open_time), told, agree)
     target = spec.risk.take_profit
     rules = BacktestRules(
@@ -94,7 +94,7 @@ def given_of(bot: TradingBot, recording: Recording) -> Given:
     return Given(bot, recording, rules, times, tapes)
 
 
-def _strategies(bot: TradingBot) -> list[tuple[Voter, VectorisedStrategy]]:
+def strategies_of(bot: TradingBot) -> list[tuple[Voter, VectorisedStrategy]]:
     """A strategy of its own for every voter, in the order of the voters."""
     kinds = {
         one.name: (one.kind, parse_parameters(f"spec.strategies[{row}]", one.kind, one.parameters))
@@ -103,7 +103,7 @@ def _strategies(bot: TradingBot) -> list[tuple[Voter, VectorisedStrategy]]:
     return [(voter, build_strategy(*kinds[voter.strategy])) for voter in voters_of(bot)]
 
 
-def _told(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStrategy) -> Told:
+def told_by(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStrategy) -> Told:
     """What a voter says after each base candle: its stance after its last candle that is complete by then."""
     series, base = recording.series[pair, voter.timeframe], recording.series[pair, recording.timeframe]
     stances = strategy.stances(series)
