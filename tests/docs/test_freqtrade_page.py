@@ -19,7 +19,10 @@ STRATEGY = "".join(re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.
 LINES = [
     line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
 ]
-FIRST, SECOND, CASE, COMPILED = (line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind "))
+COMMANDS = [line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind ")]
+FIRST, SECOND, CASE, COMPILED = (words for words in COMMANDS if words[0] == "backtest")
+(LOOKAHEAD,) = (words for words in COMMANDS if words[0] == "lookahead-analysis")
+(RECURSIVE,) = (words for words in COMMANDS if words[0] == "recursive-analysis")
 
 
 @pytest.fixture
@@ -57,6 +60,22 @@ def test_the_case_is_as_expected(run, words):
 
     assert 0 == done.exit_code, done.output
     assert "as expected: 59 trades" in done.stderr
+
+
+def test_its_strategy_looks_at_the_past_alone(run):
+    """On both pairs."""
+    done = run(LOOKAHEAD)
+
+    assert 0 == done.exit_code, done.output
+    assert 2 == done.stdout.count("looks at the past alone")
+
+
+def test_its_index_needs_more_than_thirty_candles(run):
+    """And two hundred do."""
+    done = run(RECURSIVE)
+
+    assert 0 == done.exit_code, done.output
+    assert re.search(r"rsi +[+-][0-9.]+% +[+-][0-9.e-]+% +200", done.stdout)
 
 
 def test_the_page_names_what_loads_and_what_is_refused():

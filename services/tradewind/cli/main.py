@@ -15,8 +15,10 @@ from tradewind.cli import (
     config,
     deadletters,
     logs,
+    lookahead_analysis,
     migrate,
     operator,
+    recursive_analysis,
     release,
     render,
     restart,
@@ -50,6 +52,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("backtest")(backtest.backtest)
+app.command("lookahead-analysis")(lookahead_analysis.lookahead_analysis)
+app.command("recursive-analysis")(recursive_analysis.recursive_analysis)
 app.command("serve")(serve.serve)
 app.command("up")(up.up)
 app.command("status")(status.status)

@@ -36,7 +36,7 @@ def native_backtest(
     output: Output,
 ) -> None:
     """Run the bot at `path`; raises `ConfigError` for what the user must mend, `typer.Exit` where it was ended."""
-    bot = load_bot(path, [*overrides, *_overrides(timerange, fee)])
+    bot = load_bot(path, [*overrides, *as_overrides(timerange, fee)])
     check_place(bot)
     given = given_by(bot)
     with Progress(bot.metadata.name, len(given.times)) as progress, _interruption() as interrupted:
@@ -58,7 +58,7 @@ def native_backtest(
         raise typer.Exit(130)
 
 
-def _overrides(timerange: str | None, fee: float | None) -> list[str]:
+def as_overrides(timerange: str | None, fee: float | None = None) -> list[str]:
     """Options as values of the manifest, which are checked as such."""
     span = Timerange.parse(timerange)
     found = [f"spec.data.span.start={iso_time(span.start)}"] if span.start is not None else []

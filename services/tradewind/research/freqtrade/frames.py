@@ -60,10 +60,6 @@ class CandleFrames:
             raise ConfigError("data", f"candles that are not {timeframe} apart: {path}", allowed, fix)
         return frame
 
-    def load_with_decimals(self, pair: str, timeframe: str) -> tuple[DataFrame, MonthlyTicks]:
-        """As `load`, with the decimals of each price in columns of their own, and the price ticks that follow."""
-        return _with_decimals(self.load(pair, timeframe))
-
 
 class KeptFrames(CandleFrames):
     """The same, read once and given again: for runs over the same candles, one after the other.
@@ -76,7 +72,7 @@ class KeptFrames(CandleFrames):
     ) -> None:
         super().__init__(files, timerange, startup, whole=whole)
         self._kept: dict[tuple[str, str], DataFrame] = {}
-        self._widened: dict[tuple[str, str], tuple[DataFrame, MonthlyTicks]] = {}
+        self._widened: dict[int, tuple[DataFrame, MonthlyTicks]] = {}
 
     def load(self, pair: str, timeframe: str) -> DataFrame:
         """As it was loaded first."""
@@ -84,11 +80,11 @@ class KeptFrames(CandleFrames):
             self._kept[pair, timeframe] = super().load(pair, timeframe)
         return self._kept[pair, timeframe]
 
-    def load_with_decimals(self, pair: str, timeframe: str) -> tuple[DataFrame, MonthlyTicks]:
-        """As it was found first."""
-        if (pair, timeframe) not in self._widened:
-            self._widened[pair, timeframe] = super().load_with_decimals(pair, timeframe)
-        return self._widened[pair, timeframe]
+    def with_decimals(self, frame: DataFrame) -> tuple[DataFrame, MonthlyTicks]:
+        """As the function of that name, of a frame that is kept here."""
+        if id(frame) not in self._widened:
+            self._widened[id(frame)] = with_decimals(frame)
+        return self._widened[id(frame)]
 
     def digest(self) -> str:
         """Sixteen hexadecimal digits that tell these candles, all that were loaded so far, from others."""
@@ -112,7 +108,8 @@ def _read(path: Path, pair: str) -> tuple[Integers, list[Floats]]:
     return raw.open_time, raw.values  # noqa: PD011 - no frame
 
 
-def _with_decimals(frame: DataFrame) -> tuple[DataFrame, MonthlyTicks]:
+def with_decimals(frame: DataFrame) -> tuple[DataFrame, MonthlyTicks]:
+    """`frame` with the decimals of each price in columns of their own, and the price ticks that follow from them."""
     counts = {f"{name}_count": decimals_shown(frame[name].to_numpy()) for name in PRICES}
     most = np.fmax.reduce(list(counts.values()))
     widened = frame.assign(**counts, max_count=most)

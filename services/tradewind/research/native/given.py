@@ -83,7 +83,7 @@ def given_of(bot: TradingBot, recording: Recording, build: Build = build_strateg
 
     tapes = {}
     for pair, series in pairs.items():
-        told = [_told(voter, recording, pair, strategy) for voter, strategy in _strategies(bot, build)]
+        told = [told_by(voter, recording, pair, strategy) for voter, strategy in strategies_of(bot, build)]
         tapes[pair] = Tape(series, np.searchsorted(times, series.open_time), told, agree)
     target = spec.risk.take_profit
     rules = BacktestRules(
@@ -98,7 +98,7 @@ def given_of(bot: TradingBot, recording: Recording, build: Build = build_strateg
     return Given(bot, recording, rules, times, tapes)
 
 
-def _strategies(bot: TradingBot, build: Build) -> list[tuple[Voter, VectorisedStrategy]]:
+def strategies_of(bot: TradingBot, build: Build = build_strategy) -> list[tuple[Voter, VectorisedStrategy]]:
     """A strategy of its own for every voter, in the order of the voters."""
     kinds = {
         one.name: (one.kind, parse_parameters(f"spec.strategies[{row}]", one.kind, one.parameters))
@@ -107,7 +107,7 @@ def _strategies(bot: TradingBot, build: Build) -> list[tuple[Voter, VectorisedSt
     return [(voter, build(*kinds[voter.strategy])) for voter in voters_of(bot)]
 
 
-def _told(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStrategy) -> Told:
+def told_by(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStrategy) -> Told:
     """What a voter says after each base candle: its stance after its last candle that is complete by then."""
     series, base = recording.series[pair, voter.timeframe], recording.series[pair, recording.timeframe]
     stances = strategy.stances(series)

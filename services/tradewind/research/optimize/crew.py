@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Protocol
+from typing import Any, Protocol
 
 from tradewind.domain.errors import MachineError
 from tradewind.research.optimize.bench import Bench, Hear, Judge, Outcome, Setup, Window, judged
@@ -24,16 +24,16 @@ from tradewind.research.optimize.space import Values
 class Work(Protocol):
     """Trials that are to be traded, and who hears of them; `task` is whatever stands for one."""
 
-    def next(self) -> tuple[object, Values] | None:
+    def next(self) -> tuple[Any, Values] | None:
         """The next task; None when there are no more."""
 
-    def hear(self, task: object, part: int, loss: float) -> bool:
+    def hear(self, task: Any, part: int, loss: float) -> bool:
         """Whether to go on after a part."""
 
-    def tell(self, task: object, outcome: Outcome) -> None:
+    def tell(self, task: Any, outcome: Outcome) -> None:
         """A task is done."""
 
-    def drop(self, task: object) -> None:
+    def drop(self, task: Any) -> None:
         """A task is given up, because the work was interrupted."""
 
 
@@ -55,7 +55,7 @@ class Alone:
         while (found := work.next()) is not None:
             task, values = found
 
-            def hear(part: int, loss: float, task: object = task) -> bool:
+            def hear(part: int, loss: float, task: Any = task) -> bool:
                 return work.hear(task, part, loss)
 
             try:
@@ -70,7 +70,7 @@ class Alone:
 class _Worker:
     process: BaseProcess
     connection: Connection
-    task: object = None
+    task: Any = None
 
 
 @dataclass(frozen=True, slots=True)
