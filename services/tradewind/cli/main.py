@@ -18,6 +18,7 @@ from tradewind.cli import (
     lookahead_analysis,
     migrate,
     operator,
+    optimize,
     recursive_analysis,
     release,
     render,
@@ -54,6 +55,7 @@ app.command("run")(run.run)
 app.command("backtest")(backtest.backtest)
 app.command("lookahead-analysis")(lookahead_analysis.lookahead_analysis)
 app.command("recursive-analysis")(recursive_analysis.recursive_analysis)
+app.command("optimize")(optimize.optimize)
 app.command("serve")(serve.serve)
 app.command("up")(up.up)
 app.command("status")(status.status)

@@ -53,7 +53,12 @@ def played(
     if engine is Engine.COMPILED:
         return _compiled(backtest)
     candles = sum(map(len, backtest.columns.values()))
-    if engine is Engine.AUTO and candles >= (WORTH if worth is None else worth) and not backtest.needs() and find_spec("numba") is not None:
+    if (
+        engine is Engine.AUTO
+        and candles >= (WORTH if worth is None else worth)
+        and not backtest.needs()
+        and find_spec("numba") is not None
+    ):
         try:
             return _compiled(backtest)
         except ConfigError:  # an entry that has to wait, which shows only on the way

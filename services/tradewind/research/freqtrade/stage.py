@@ -109,9 +109,7 @@ class Stage:
 
 
 @contextmanager
-def staged(
-    given: BacktestInput, candles_of: CandlesOf | None = None, asking: Asking | None = None
-) -> Iterator[Stage]:
+def staged(given: BacktestInput, candles_of: CandlesOf | None = None, asking: Asking | None = None) -> Iterator[Stage]:
     """Load and start the strategy; inside, the classes that it reaches without being handed them stand for this stage.
 
     Raises `ConfigError` for what cannot be run, naming what is wrong.

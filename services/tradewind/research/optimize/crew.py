@@ -66,6 +66,10 @@ class Alone:
             work.tell(task, outcome)
 
 
+class WorkerError(Exception):
+    """A defect in a worker; the text is its traceback."""
+
+
 @dataclass(slots=True)
 class _Worker:
     process: BaseProcess
@@ -133,7 +137,7 @@ class Workers:
             worker.connection.send(work.hear(worker.task, said.part, said.loss))
             return False
         if isinstance(said, _Failed):
-            raise RuntimeError(f"a worker failed:\n{said.told}")
+            raise WorkerError(said.told)
         task, worker.task = worker.task, None
         work.tell(task, said)
         return True
@@ -148,7 +152,8 @@ def hired(setup: Setup, count: int) -> Iterator[Workers]:
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs, setup), daemon=True)
-            process.start()
+            with _deaf():
+                process.start()
             theirs.close()
             workers._workers.append(_Worker(process, ours))  # noqa: SLF001 - nobody else makes them
         yield workers
@@ -160,9 +165,18 @@ def hired(setup: Setup, count: int) -> Iterator[Workers]:
             worker.connection.close()
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ctrl-C at a terminal reaches a whole group of processes. Who is started here never hears it."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _serve(connection: Connection, setup: Setup) -> None:
-    """What a worker does: Ctrl-C is for who hired it, whose end is its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """What a worker does, until who hired it is gone."""
 
     def hear(part: int, loss: float) -> bool:
         connection.send(_Heard(part, loss))

@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pandas import DataFrame
+
+from tradewind.domain.freqtrade.market import MonthlyTicks
 from tradewind.domain.freqtrade.trade import Trade
 from tradewind.domain.money import decimal_of
 from tradewind.domain.timeframe import close_time
@@ -30,7 +33,10 @@ from tradewind.strategies.freqtrade.loading import StrategyFile, make_strategy, 
 
 @dataclass(frozen=True, slots=True)
 class FreqtradeSetup:
-    """What to trade, by which engine, compiled from `worth` candles on; `own` is the configuration as it was written."""
+    """What to trade, by which engine; compiling is `worth` it from so many candles on.
+
+    `own` is the configuration as it was written.
+    """
 
     given: BacktestInput
     spaces: tuple[str, ...]
@@ -93,7 +99,10 @@ class FreqtradeBench:
         def candles_of(strategy: IStrategy) -> Load:
             return kept.frames_of(given, int(strategy.startup_candle_count)).load
 
-        asking = Asking(made, lambda frame: kept.frames.with_decimals(frame), kept.remembered.analyzed)
+        def widen(frame: DataFrame) -> tuple[DataFrame, MonthlyTicks]:
+            return kept.frames.with_decimals(frame)
+
+        asking = Asking(made, widen, kept.remembered.analyzed)
         with staged(given, candles_of, asking) as stage:
             watching = None if watch is None else _Watching(stage, watch)
             output = run_stage(given, stage, setup.engine, watching, setup.worth)

@@ -1,6 +1,6 @@
-"""What of a freqtrade strategy may be varied: its own parameters, by their space, and ROI table, stop and trailing stop.
+"""What of a freqtrade strategy may be varied: its parameters, by their space, and ROI table, stop and trailing stop.
 
-The ranges of the last three are those that freqtrade documents, unless the strategy has a class `HyperOpt` with its own.
+The ranges of the last three are those that freqtrade documents, unless the strategy has its own in a class `HyperOpt`.
 A set of values becomes parameters by space, the form of a parameter file: what a search tried and what a file makes of
 it are one.
 """
@@ -79,18 +79,26 @@ class FreqtradeSpace:
         params = {**file.parameters, **self.parameters_of(values)}
         return {"strategy_name": file.kind.__name__, "params": params, "ft_stratparam_v": 1}
 
+    def unvaried(self, file: StrategyFile) -> dict[str, Any]:
+        """What of the parameters stays as it is: of spaces that are varied the rest, of others the file's."""
+        rest = {space: values for space, values in file.parameters.items() if space not in self.spaces}
+        fixed = {
+            space: {name: value for name, value in values.items() if name not in self.varied}
+            for space, values in self._fixed.items()
+        }
+        return {**rest, **{space: values for space, values in fixed.items() if values}}
+
     def _made(self, space: str, found: dict[str, Any]) -> dict[str, Any]:
         if space == "roi":
-            return self._overridden("generate_roi_table", _roi_table, found, keys=str)
+            return self._overridden("generate_roi_table", _roi_table, found)
         if space == "trailing":
-            return self._overridden("generate_trailing_params", _trailing, found, keys=None)
+            return self._overridden("generate_trailing_params", _trailing, found)
         return {**self._fixed[space], **found}
 
-    def _overridden(
-        self, name: str, default: Callable[[dict[str, Any]], Any], found: dict[str, Any], keys: type[str] | None
-    ) -> dict[str, Any]:
+    def _overridden(self, name: str, default: Callable[[dict[str, Any]], Any], found: dict[str, Any]) -> dict[str, Any]:
+        """Keys are texts, as JSON has them."""
         made = self._asked(name, found) if hasattr(self._hyperopt, name) else default(found)
-        return {key if keys is None else keys(key): value for key, value in made.items()}
+        return {str(key): value for key, value in made.items()}
 
     def _asked(self, name: str, *arguments: Any) -> Any:
         try:
@@ -148,7 +156,9 @@ def _roi_space(minutes: int) -> Space:
     durations = {"roi_t1": (10, 120), "roi_t2": (10, 60), "roi_t3": (10, 40)}
     profits = {"roi_p1": (0.01, 0.04), "roi_p2": (0.01, 0.07), "roi_p3": (0.01, 0.20)}
     return {
-        **{name: Steps.rounded(float(low * longer), float(high * longer), 0) for name, (low, high) in durations.items()},
+        **{
+            name: Steps.rounded(float(low * longer), float(high * longer), 0) for name, (low, high) in durations.items()
+        },
         **{name: Steps.rounded(low * wider, high * wider, 3) for name, (low, high) in profits.items()},
     }
 

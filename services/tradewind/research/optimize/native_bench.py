@@ -1,4 +1,4 @@
-"""Trades a bot with one set of values after the other: candles are read once, and stances that are the same computed once.
+"""Trades a bot with one set of values after the other: candles are read, and equal stances computed, once.
 
 A strategy whose parameters a trial leaves as they were says what it said before: what is kept is kept by kind,
 parameters and candles.
@@ -23,7 +23,7 @@ from tradewind.domain.candle_checks import iso_time
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import close_time
 from tradewind.market_data.recording import Recording, load_candles
-from tradewind.research.native.given import Given, check_backtest, given_of
+from tradewind.research.native.given import check_backtest, given_of
 from tradewind.research.native.run import loop_of
 from tradewind.research.optimize.bench import Parts, Watch, Window
 from tradewind.research.optimize.loss import Traded

@@ -30,7 +30,7 @@ _GIVEN = ("dp", "wallets")
 class _Read:
     """What was looked at, as text that can be compared; `fit` is whether that is all there is to it."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, str] = field(default_factory=dict)
     fit: bool = True
 
 
@@ -72,7 +72,7 @@ class Remembered:
 
 
 def _unchanged(strategy: IStrategy, read: _Read) -> bool:
-    return all(_text(strategy, name) == text for name, text in read.values.items())
+    return all(_text(strategy, name) == text for name, text in read.looks.items())
 
 
 def _text(strategy: IStrategy, name: str) -> str:
@@ -120,7 +120,7 @@ def _watching(strategy: IStrategy) -> Iterator[_Read]:
     for name in sorted(looked.keys() | heard):
         _note(strategy, name, read, heard)
     # A list that has grown meanwhile is the strategy's memory.
-    read.fit &= all(text is None or text == read.values.get(name, text) for name, text in looked.items())
+    read.fit &= all(text is None or text == read.looks.get(name, text) for name, text in looked.items())
 
 
 def _note(strategy: IStrategy, name: str, read: _Read, heard: set[str]) -> None:
@@ -133,9 +133,9 @@ def _note(strategy: IStrategy, name: str, read: _Read, heard: set[str]) -> None:
         return
     if isinstance(value, BaseParameter):
         if name in heard:
-            read.values[name] = _text(strategy, name)
+            read.looks[name] = _text(strategy, name)
     elif name == "config" or _plain(value):
-        read.values[name] = _text(strategy, name)
+        read.looks[name] = _text(strategy, name)
     elif name not in _GIVEN and not (name.startswith("__") and name != "__dict__") and not _method(value):
         read.fit = False
 

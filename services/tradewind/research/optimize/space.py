@@ -94,7 +94,7 @@ def size(space: Space) -> int | None:
 def numbered(space: Space, number: int) -> dict[str, Any]:
     """The set of that number, from 0, in the order of an odometer; for a space that can be counted."""
     found: dict[str, Any] = {}
-    for name, dimension in reversed(space.items()):
+    for name, dimension in reversed(list(space.items())):
         assert not isinstance(dimension, Span), "nobody counts the numbers of a span"
         count = dimension.count if isinstance(dimension, Steps) else len(dimension.values)
         number, place = divmod(number, count)

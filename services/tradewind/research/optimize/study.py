@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 MOST_OF_A_GRID = 1_000_000
+_BEFORE = 10
+"""Trials that have come as far, before one is compared with them; none is after its first part."""
 _SCALARS = (bool, int, float, str)
 
 
@@ -86,9 +88,11 @@ class Study:
         self._coded = {each: _Coded(dimension) for each, dimension in space.items()}
         self._distributions = {each: coded.distribution for each, coded in self._coded.items()}
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        pruner = optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()
+        pruner = optuna.pruners.MedianPruner(_BEFORE, 1, n_min_trials=_BEFORE) if prune else optuna.pruners.NopPruner()
         self._memory = optuna.create_study(pruner=pruner)
         self._tried: set[str] = set()
+        self._traded: dict[str, Outcome] = {}
+        self._place = 0
         self._finished: list[Finished] = []
         self._under_way = 0
         self._process = uuid.uuid4().hex
@@ -128,9 +132,7 @@ class Study:
 
     def known(self, asked: Asked) -> Outcome | None:
         """The outcome of a trial of the same values that was traded to its end."""
-        key = _key(asked.values)
-        found = (one.outcome for one in self._finished if _key(one.values) == key)
-        return next((outcome for outcome in found if outcome.ending is not Ending.HOPELESS), None)
+        return self._traded.get(_key(asked.values))
 
     def hear(self, asked: Asked, part: int, loss: float) -> bool:
         """Whether a trial is worth going on with, from its loss after `part`."""
@@ -151,7 +153,7 @@ class Study:
         if self._stored is not None:
             with self._told():
                 self._stored.add_trial(frozen)
-        self._finished.append(Finished(len(self._finished), asked.values, outcome))
+        self._finish(asked.values, outcome)
 
     def drop(self, asked: Asked) -> None:
         """A trial is given up, as if it had not been asked for."""
@@ -159,6 +161,14 @@ class Study:
 
         self._under_way -= 1
         self._memory.tell(asked.trial, state=TrialState.FAIL)
+        self._tried.discard(_key(asked.values))
+        self._place = 0
+
+    def _finish(self, values: dict[str, Any], outcome: Outcome) -> None:
+        self._finished.append(Finished(len(self._finished), values, outcome))
+        self._tried.add(_key(values))
+        if outcome.ending is not Ending.HOPELESS:
+            self._traded[_key(values)] = outcome
 
     def _opened(self, address: str, begun_with: dict[str, str]) -> OptunaStudy:
         import optuna  # noqa: PLC0415
@@ -189,15 +199,14 @@ class Study:
         for trial in trials[self._seen :]:
             if trial.user_attrs.get("process") != self._process and trial.state.is_finished():
                 self._memory.add_trial(trial)
-                self._finished.append(self._read(trial))
+                self._read(trial)
         self._seen = len(trials)
 
-    def _read(self, trial: FrozenTrial) -> Finished:
+    def _read(self, trial: FrozenTrial) -> None:
         told = trial.user_attrs["outcome"]
         outcome = Outcome(Ending(told["ending"]), told["loss"], told["figures"], told["told"])
         values = {name: self._coded[name].value(trial.params[name]) for name in self._space}
-        self._tried.add(_key(values))
-        return Finished(len(self._finished), values, outcome)
+        self._finish(values, outcome)
 
     def _sampler_of(self, number: int) -> BaseSampler:
         import numpy as np  # noqa: PLC0415
@@ -209,9 +218,8 @@ class Study:
         return optuna.samplers.RandomSampler(seed=seed)
 
     def _next_of_grid(self) -> dict[str, Any]:
-        most = self.most or 0
-        sets = (numbered(self._space, number) for number in range(most))
-        values = next(values for values in sets if _key(values) not in self._tried)
+        while _key(values := numbered(self._space, self._place)) in self._tried:
+            self._place += 1
         return {name: self._coded[name].code(value) for name, value in values.items()}
 
     @contextmanager

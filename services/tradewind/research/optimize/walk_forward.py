@@ -74,6 +74,7 @@ def folds_of(text: str, span: Window) -> list[Fold]:
 
 def walk(
     folds: list[Fold],
+    *,
     study_of: Callable[[Fold], Study],
     crew: Crew,
     bench: Bench,
