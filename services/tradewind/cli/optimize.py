@@ -19,7 +19,7 @@ from tradewind.cli.strategy_input import (
 )
 from tradewind.domain.errors import ConfigError
 from tradewind.research.freqtrade.engine import Engine
-from tradewind.research.optimize.study import Sampler
+from tradewind.research.optimize.sampler import Sampler
 
 if TYPE_CHECKING:
     from tradewind.research.optimize.subject import Subject

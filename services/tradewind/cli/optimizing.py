@@ -20,8 +20,9 @@ from tradewind.domain.errors import ConfigError
 from tradewind.research.optimize.bench import Ending, Figures, Window
 from tradewind.research.optimize.crew import Alone, Crew, hired
 from tradewind.research.optimize.loss import Traded
+from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.search import Plan, search
-from tradewind.research.optimize.study import Finished, Sampler, Study
+from tradewind.research.optimize.study import Finished, Study
 from tradewind.research.optimize.subject import Subject, check_export
 from tradewind.research.optimize.walk_forward import Fold, Walked, folds_of, walk, walk_document
 
@@ -94,6 +95,9 @@ def optimized(subject: Subject, wanted: Wanted) -> None:
         _search(found)
     except KeyboardInterrupt:
         interrupted = True
+    finally:
+        for study in found.studies:
+            study.close()
     best = found.best()
     if best is None and not interrupted:
         raise _nothing_counts(found)

@@ -13,12 +13,12 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradewind.domain.errors import ConfigError
 from tradewind.research.optimize.bench import Ending, Outcome
+from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.space import Choice, Dimension, Space, Span, Steps, numbered, size
 
 if TYPE_CHECKING:
@@ -31,14 +31,6 @@ MOST_OF_A_GRID = 1_000_000
 _BEFORE = 10
 """Trials that have come as far, before one is compared with them; none is after its first part."""
 _SCALARS = (bool, int, float, str)
-
-
-class Sampler(StrEnum):
-    """How sets of values are chosen."""
-
-    TPE = "tpe"
-    RANDOM = "random"
-    GRID = "grid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +80,7 @@ class Study:
         self._coded = {each: _Coded(dimension) for each, dimension in space.items()}
         self._distributions = {each: coded.distribution for each, coded in self._coded.items()}
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        pruner = optuna.pruners.MedianPruner(_BEFORE, 1, n_min_trials=_BEFORE) if prune else optuna.pruners.NopPruner()
+        pruner = optuna.pruners.MedianPruner(_BEFORE, 2, n_min_trials=_BEFORE) if prune else optuna.pruners.NopPruner()
         self._memory = optuna.create_study(pruner=pruner)
         self._tried: set[str] = set()
         self._traded: dict[str, Outcome] = {}
@@ -98,10 +90,21 @@ class Study:
         self._process = uuid.uuid4().hex
         self._address = None if storage is None else address_of(storage)
         self._seen = 0
-        self._stored = None if self._address is None else self._opened(self._address, dict(begun_with))
+        self._storage: Any = None
         if sampler is Sampler.GRID:
             _check_grid(space)
-        self._take_in()
+        try:
+            self._stored = None if self._address is None else self._opened(self._address, dict(begun_with))
+            self._take_in()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the storage."""
+        if self._storage is not None:
+            self._storage.remove_session()
+            self._storage.engine.dispose()
 
     @property
     def finished(self) -> list[Finished]:
@@ -174,7 +177,8 @@ class Study:
         import optuna  # noqa: PLC0415
 
         with self._told():
-            stored = optuna.create_study(storage=_storage(address), study_name=self.name, load_if_exists=True)
+            self._storage = optuna.storages.RDBStorage(address)
+            stored = optuna.create_study(storage=self._storage, study_name=self.name, load_if_exists=True)
             before = stored.user_attrs.get("begun_with")
             if before is None:
                 stored.set_user_attr("begun_with", begun_with)
@@ -268,12 +272,6 @@ def address_of(storage: str) -> str:
     if not mark:
         return f"sqlite:///{Path(storage).expanduser().absolute()}"
     return f"postgresql+pg8000://{rest}" if scheme in {"postgres", "postgresql"} else storage
-
-
-def _storage(address: str) -> Any:
-    import optuna  # noqa: PLC0415
-
-    return optuna.storages.RDBStorage(address)
 
 
 def _without_password(address: str) -> str:
