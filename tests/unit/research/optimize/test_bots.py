@@ -9,6 +9,7 @@ import pytest
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.api.reading import read_document
+from tradewind.domain.backtest.loop import Backtest
 from tradewind.domain.errors import ConfigError
 from tradewind.research.native.given import given_by
 from tradewind.research.native.run import backtest
@@ -112,9 +113,8 @@ def test_a_hopeless_trial_ends_at_a_part_of_its_window(setup, monkeypatch):
     """And values that cannot be are refused with the reason."""
     ticks = []
     bench, judge = setup.open(), Judge("profit", 1)
-    run = "tradewind.domain.backtest.loop.Backtest._meet"
-    meet = __import__("tradewind.domain.backtest.loop", fromlist=["Backtest"]).Backtest._meet
-    monkeypatch.setattr(run, lambda self, tick, pairs: (ticks.append(tick), meet(self, tick, pairs))[1])
+    meet = Backtest._meet
+    monkeypatch.setattr(Backtest, "_meet", lambda self, tick, pairs: (ticks.append(tick), meet(self, tick, pairs))[1])
     heard = []
 
     ended = judged(bench, judge, {FAST: 8, STOP: 0.03}, None, lambda part, loss: heard.append(loss) or part < 2)
