@@ -8,9 +8,9 @@ sees another cross; all trade as often, for as much, or the bench says so and fa
 process had its core for, so that other programs do not count.
 
 The sweep is a hundred pairs of 100,000 candles, one after the other on every core, in a process of its own whose memory
-is told. Its seconds are those of the clock; beside them stands the rate by seconds of processor, which other programs do
-not slow. The rest is the time from a fresh process to the printed result of 10,000 candles, and what one trade costs that
-is made an object, as the command does.
+is told. Its seconds are those of the clock; beside them stands the rate by seconds of processor, which other programs
+do not slow. The rest is the time from a fresh process to the printed result of 10,000 candles, and what one trade costs
+that is made an object, as the command does.
 
     python -m bench.compiled_backtest [--rounds 5] [--candles 1000000]
 """
