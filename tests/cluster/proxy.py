@@ -183,7 +183,7 @@ class Proxy:
 
     async def _begin(self) -> None:
         self._flowing.set()
-        connector = TCPConnector(ssl=self._to_upstream, limit=0)
+        self._connector = connector = TCPConnector(ssl=self._to_upstream, limit=0)
         self._session = ClientSession(connector=connector, auto_decompress=False, timeout=ClientTimeout(total=None))
         application = web.Application(client_max_size=_LARGEST_BODY)
         application.router.add_route("*", "/{path:.*}", self._handle)
@@ -196,7 +196,14 @@ class Proxy:
         self._flowing.set()
         self._going.set()
         await self._runner.cleanup()
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self._connector.close(abort_ssl=True)
         await self._session.close()
+        # A connection that was given up in the middle of its handshake is closed by the loop's next rounds.
+        await asyncio.sleep(0.05)
 
     def _is_hit(self, fault: _Fault, request: web.Request) -> bool:
         return fault.matching(request.method, request.path) and self._random.random() < fault.share

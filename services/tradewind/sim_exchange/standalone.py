@@ -177,6 +177,7 @@ def server_configuration(app: Application) -> uvicorn.Config:
     """How the venue is served: WebSockets with pings every 20 seconds as Binance's, no log line for each call."""
     return uvicorn.Config(
         app,
+        http="httptools",
         ws="websockets-sansio",
         ws_max_size=1 << 20,
         ws_ping_interval=20.0,
