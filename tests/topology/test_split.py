@@ -11,6 +11,7 @@ import collections
 import contextlib
 import os
 
+import aiohttp
 import pytest
 from tests.servers.databases import Postgres
 from tests.topology.conftest import TRADING
@@ -19,8 +20,10 @@ from tests.topology.test_databases import everything
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import TemporaryError
+from tradewind.gateway.keys import add_key
 from tradewind.kernel.bus.redis_streams import Pace, stream_of
 from tradewind.kernel.http.server import Listener
+from tradewind.kernel.security import Role
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
@@ -270,3 +273,51 @@ async def test_servers_may_be_killed_and_be_away(split, expected, server, server
     }
     # An order whose recording failed is asked for, and says so in its states; what came of it is the same.
     same(await rows(split), {name: expected[name] for name in RESULTS}, taken_over=True)
+
+
+# ------------------------------------------------------------------------------------------------------------ the door
+
+
+@contextlib.asynccontextmanager
+async def door(split):
+    """Begins a gateway; asks it by `ask(method, path)`, which gives status and document."""
+    gateway = await split.begin("gateway")
+    key = add_key(gateway.directory.path, "a test", Role.ADMIN)
+    await gateway.runners["gateway"].service.load()
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+
+        async def ask(method, path):
+            async with session.request(method, gateway.servers.addresses["gateway"] + path) as reply:
+                return reply.status, await reply.json()
+
+        yield ask
+
+
+async def test_what_gateway_and_monitoring_call_is_told_where_all_health_is(split):
+    """Each in a process of its own: circuits, bounds and retries of both are in the one document, and are metrics."""
+    trading = ("market-data", "strategy", "portfolio", "execution", "engine")
+    await asyncio.gather(split.begin(*trading), split.begin("monitoring"))
+    async with door(split) as ask, asyncio.timeout(60):
+        services = {}
+        while not services or not all(one["ready"] for one in services.values()):
+            _, health = await ask("GET", "/health/detailed")
+            services = health.get("services", {})
+        assert set(services) == {*trading, "monitoring", "gateway"}
+        upstream, asked = (
+            services["gateway"]["dependencies"]["upstream:monitoring"],
+            services["monitoring"]["dependencies"]["service:gateway"],
+        )
+        assert (upstream["circuit"], upstream["at_once"], upstream["retries"]) == ("closed", 100, 10)
+        assert (asked["circuit"], asked["at_once"], asked["retries"]) == ("closed", 32, 10)
+        assert services["monitoring"]["dependencies"]["redis"]["circuit"] == "closed"
+
+        process = split.processes["monitoring"]
+        async with aiohttp.ClientSession() as session:
+            async with session.get(process.servers.addresses["monitoring"] + "/metrics") as reply:
+                shown = await reply.text()
+            # Nothing but its state is anybody's to ask of the gateway, and that only with a token.
+            async with session.post(split.processes["gateway"].servers.addresses["gateway"] + "/ask/state") as reply:
+                assert reply.status == 401
+        who = f'bot="{process.bot.key}",dependency="service:gateway"'
+        for name, value in (("circuit_state", 0), ("dependency_at_once_calls", 32), ("dependency_retry_calls", 10)):
+            assert f"tradewind_{name}{{{who}}} {value}.0" in shown

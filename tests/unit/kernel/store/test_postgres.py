@@ -363,8 +363,8 @@ async def test_a_full_disk_changes_nothing_and_may_pass(make, when):
     store, row, told = make(), insert(ROWS), insert(NOTES)
     await store.change(when_noted(FULL, when))
     for _ in range(3):  # from the third time on the driver does all of it by itself
+        writes = [Write(row, {"id": "a", "number": 1}), Write(told, {"number": 1, "writer": "unlucky"})]
         with pytest.raises(TemporaryError, match="No space left on device") as caught:
-            writes = [Write(row, {"id": "a", "number": 1}), Write(told, {"number": 1, "writer": "unlucky"})]
             await store.commit(writes)
         assert type(caught.value) is TemporaryError
         assert await store.read(lambda connection: connection.scalars(select(ROWS.c.id)).all()) == []
