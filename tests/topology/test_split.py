@@ -321,3 +321,30 @@ async def test_what_gateway_and_monitoring_call_is_told_where_all_health_is(spli
         who = f'bot="{process.bot.key}",dependency="service:gateway"'
         for name, value in (("circuit_state", 0), ("dependency_at_once_calls", 32), ("dependency_retry_calls", 10)):
             assert f"tradewind_{name}{{{who}}} {value}.0" in shown
+
+
+async def test_questions_go_to_every_instance_and_past_one_that_died(split):
+    """In turn to both that the registry knows; when one is gone without a word all are answered by the other."""
+    rest = ("market-data", "portfolio", "execution", "engine", "monitoring")
+    await asyncio.gather(split.begin(*rest), *(split.begin("strategy", name=name) for name in ("one", "two")))
+
+    def answered(name):
+        found = split.processes[name].metrics.registry.collect()
+        samples = (one for family in found for one in family.samples if one.name == "tradewind_http_requests_total")
+        return sum(one.value for one in samples if one.labels["route"] == "/api/v1/strategies")
+
+    async with door(split) as ask, asyncio.timeout(60):
+        while not (answered("one") and answered("two")):
+            assert (await ask("GET", "/api/v1/strategies"))[0] in {200, 503}  # 503 until the first is ready
+        registry = split.processes["gateway"].shared.registry
+        assert len(registry.instances("strategy")) == 2
+
+        # As after kill -9: nobody listens there any more, and the registry has not forgotten it yet.
+        await split.processes["one"].servers.stop()
+        before = answered("two")
+        told = [await ask("GET", "/api/v1/strategies") for _ in range(8)]
+        assert [status for status, _ in told] == [200] * 8
+        assert answered("two") == before + 8
+        assert len(registry.instances("strategy")) == 2
+        shown = split.processes["gateway"].dependencies.describe()["upstream:strategy"]
+        assert (shown["retries"], shown["circuit"]) == (9, "closed")

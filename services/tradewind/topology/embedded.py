@@ -160,13 +160,18 @@ class EmbeddedBot:
 
     def _peers(self) -> Peers:
         assert self.servers is not None
-        return Peers(self._address, self.servers.tokens)
+        return Peers(self._address, self.servers.tokens, self._instances)
 
     def _address(self, service: str) -> str:
         assert self.servers is not None
         if self.shared is None or service in self.runners:
             return self.servers.address(service)
         return self.shared.registry.resolve(service)
+
+    def _instances(self, service: str) -> list[str]:
+        if self.shared is None or service in self.runners:
+            return []
+        return self.shared.registry.sharing(service)
 
     def _wanted(self) -> list[str]:
         """The services to run, in the order of their start; what the bot uses on demand cannot be left out."""
