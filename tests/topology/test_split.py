@@ -69,15 +69,15 @@ async def until_ended(bot):
 class Split:
     """The processes of a bot by name; a service may run in several of them."""
 
-    def __init__(self, manifest, directory, database, broker):
-        self.manifest, self.directory = manifest, directory
+    def __init__(self, manifest, directory, database, broker, **settings):
+        self.manifest, self.directory, self.settings = manifest, directory, settings
         self.database, self.broker = database, broker
         self.processes = {}
 
     async def begin(self, *services, name=None, **options):
         name = name or "+".join(services)
         bot = load_bot(self.manifest)
-        settings = Settings(key_directory=self.directory)
+        settings = Settings(key_directory=self.directory, **self.settings)
         listen = Listener(ports=dict.fromkeys(services, 0))
         process = EmbeddedBot(
             bot,
@@ -279,15 +279,15 @@ async def test_servers_may_be_killed_and_be_away(split, expected, server, server
 
 
 @contextlib.asynccontextmanager
-async def door(split):
+async def door(split, **options):
     """Begins a gateway; asks it by `ask(method, path)`, which gives status and document."""
-    gateway = await split.begin("gateway")
+    gateway = await split.begin("gateway", **options)
     key = add_key(gateway.directory.path, "a test", Role.ADMIN)
     await gateway.runners["gateway"].service.load()
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
 
-        async def ask(method, path):
-            async with session.request(method, gateway.servers.addresses["gateway"] + path) as reply:
+        async def ask(method, path, body=None):
+            async with session.request(method, gateway.servers.addresses["gateway"] + path, json=body) as reply:
                 return reply.status, await reply.json()
 
         yield ask
