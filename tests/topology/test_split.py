@@ -10,9 +10,11 @@ import asyncio
 import collections
 import contextlib
 import os
+import socket
 
 import aiohttp
 import pytest
+from sqlalchemy import select
 from tests.servers.databases import Postgres
 from tests.topology.conftest import TRADING
 from tests.topology.recordings import gappy_bot
@@ -20,6 +22,7 @@ from tests.topology.test_databases import everything
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import TemporaryError
+from tradewind.execution.tables import leases
 from tradewind.gateway.keys import add_key
 from tradewind.kernel.bus.redis_streams import Pace, stream_of
 from tradewind.kernel.http.server import Listener
@@ -348,3 +351,68 @@ async def test_questions_go_to_every_instance_and_past_one_that_died(split):
         assert len(registry.instances("strategy")) == 2
         shown = split.processes["gateway"].dependencies.describe()["upstream:strategy"]
         assert (shown["retries"], shown["circuit"]) == (9, "closed")
+
+
+# ----------------------------------------------------------------------------------------- two that would run the same
+
+
+async def said_of(process, service):
+    """What a process that is not ready says, over HTTP, that it waits for."""
+    address = process.servers.addresses[service]
+    async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as reply:
+        return reply.status, (await reply.json())["reasons"].get("work", "")
+
+
+async def until_it_stands_by(split, name):
+    async with asyncio.timeout(60):
+        while name not in split.processes or not split.processes[name].runners:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        while "stands by" not in (await said_of(split.processes[name], "execution"))[1]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return await said_of(split.processes[name], "execution")
+
+
+@pytest.mark.parametrize("end", ["in order", "without a word"])
+async def test_a_second_execution_stands_by_until_the_first_has_ended(split, monkeypatch, end):
+    """It names who runs, takes nothing and is found by nobody; neither is fenced, and neither ends."""
+    monkeypatch.setattr("tradewind.kernel.store.holders.ENDS_AFTER", 1.5)
+    monkeypatch.setattr("tradewind.kernel.store.holders.BEAT", 0.2)
+    await asyncio.gather(split.begin("market-data"), split.begin("execution", name="one"))
+    first = split.processes["one"]
+    beginning = asyncio.create_task(split.begin("execution", name="two"))
+    status, words = await until_it_stands_by(split, "two")
+    host, number = socket.gethostname(), os.getpid()
+    assert status == 503
+    assert f"stands by for execution of {first.bot.key} in process {number} on {host}, since 2" in words
+
+    await asyncio.sleep(2.0)  # longer than one without a sign of life is waited for
+    assert not beginning.done()
+    assert first.states() == {"execution": "Running"}
+    assert [one.name for one in first.shared.registry.instances("execution")] == [first.bus.instance]
+    assert await epoch(split) == 1
+
+    if end == "in order":
+        await split.end("one")
+    else:
+        first._holding._keeping.cancel()
+    async with asyncio.timeout(20):
+        second = await beginning
+    assert second.states() == {"execution": "Running"}
+    assert await epoch(split) == 2
+
+
+async def test_who_is_told_to_takes_over_at_once(split):
+    """The last resort at the deletion of a bot does not wait for a process that answers nobody."""
+    await asyncio.gather(split.begin("market-data"), split.begin("execution", name="one"))
+    async with asyncio.timeout(10):
+        await split.begin("execution", name="two", take_over=True)
+    assert await epoch(split) == 2
+
+
+async def epoch(split):
+    """Of the account's writer."""
+    store = Postgres(split.database).store()
+    try:
+        return await store.read(lambda connection: connection.scalar(select(leases.c.epoch)))
+    finally:
+        await store.close()
