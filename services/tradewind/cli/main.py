@@ -14,6 +14,7 @@ from tradewind.cli import (
     backtest,
     config,
     deadletters,
+    import_bot,
     logs,
     lookahead_analysis,
     migrate,
@@ -69,6 +70,7 @@ app.command("version")(version.version)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(deadletters.app, name="deadletters")
+app.add_typer(import_bot.app, name="import")
 app.add_typer(operator.app, name="operator")
 
 INTERRUPTED = 130

@@ -26,7 +26,7 @@ from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
 from tradewind.strategies.freqtrade.imports import freqtrade_imports
 from tradewind.strategies.freqtrade.interface import IStrategy
-from tradewind.strategies.freqtrade.loading import load_strategy
+from tradewind.strategies.freqtrade.loading import load_strategy, started
 from tradewind.strategies.freqtrade.session import Session, running
 from tradewind.strategies.freqtrade.wallets import Wallets
 
@@ -118,7 +118,7 @@ def staged(given: BacktestInput, candles_of: CandlesOf | None = None) -> Iterato
         strategy.dp = DataProvider(settings.timeframe, pairs, load, given.markets)
         strategy.wallets = Wallets(book, stake_currency)
         with running(session):
-            _start(strategy)
+            started(strategy)
             yield Stage(strategy, config, pairs, markets, settings, book, session, load)
 
 
@@ -126,16 +126,6 @@ def only_numbers(strategy: IStrategy, empty: set[str]) -> ConfigError:
     """What to tell where the columns `empty` are why a strategy never enters."""
     field, fix = f"{type(strategy).__name__}.populate_indicators", "choose a longer timerange, or correct them"
     return ConfigError(field, f"nothing but not-a-number in {', '.join(sorted(empty))}", "numbers", fix)
-
-
-def _start(strategy: IStrategy) -> None:
-    try:
-        strategy.bot_start()
-    except ConfigError:
-        raise
-    except Exception as error:
-        field, told = f"{type(strategy).__name__}.bot_start", f"{type(error).__name__}: {error}"
-        raise ConfigError(field, told, "a method that returns", "correct it") from error
 
 
 def _market(pair: str, given: BacktestInput) -> Market:

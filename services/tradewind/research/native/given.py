@@ -65,8 +65,8 @@ def given_by(bot: TradingBot) -> Given:
     return given_of(bot, load_candles(bot))
 
 
-def given_of(bot: TradingBot, recording: Recording) -> Given:
-    """Compute everything on candles that are read already."""
+def given_of(bot: TradingBot, recording: Recording, strategy: VectorisedStrategy | None = None) -> Given:
+    """Compute everything on candles that are read already; every voter is `strategy`, where there is one."""
     spec, decision = bot.spec, rules_of(bot)
     pairs = {pair: one.series for pair, one in recording.checked.items()}
     if not pairs:
@@ -79,7 +79,8 @@ def given_of(bot: TradingBot, recording: Recording) -> Given:
 
     tapes = {}
     for pair, series in pairs.items():
-        told = [told_by(voter, recording, pair, strategy) for voter, strategy in strategies_of(bot)]
+        voters = strategies_of(bot) if strategy is None else [(voter, strategy) for voter in voters_of(bot)]
+        told = [told_by(voter, recording, pair, one) for voter, one in voters]
         tapes[pair] = Tape(series, np.searchsorted(times, series.open_time), told, agree)
     target = spec.risk.take_profit
     rules = BacktestRules(

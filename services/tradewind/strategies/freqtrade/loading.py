@@ -57,6 +57,17 @@ def load_strategy(path: Path, config: dict[str, Any]) -> IStrategy:
     return strategy
 
 
+def started(strategy: IStrategy) -> None:
+    """Let it begin, with all that it may ask for at hand. Raises `ConfigError` where it fails."""
+    try:
+        strategy.bot_start()
+    except ConfigError:
+        raise
+    except Exception as error:
+        field = f"{type(strategy).__name__}.bot_start"
+        raise ConfigError(field, _told(error), "a method that returns", "correct it") from error
+
+
 def _import(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"tradewind_strategy_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
