@@ -12,12 +12,14 @@ import typer
 
 from tradewind.cli import (
     backtest,
+    compare,
     config,
     deadletters,
     import_bot,
     logs,
     lookahead_analysis,
     migrate,
+    montecarlo,
     operator,
     recursive_analysis,
     release,
@@ -55,6 +57,8 @@ app.command("run")(run.run)
 app.command("backtest")(backtest.backtest)
 app.command("lookahead-analysis")(lookahead_analysis.lookahead_analysis)
 app.command("recursive-analysis")(recursive_analysis.recursive_analysis)
+app.command("compare")(compare.compare)
+app.command("montecarlo")(montecarlo.montecarlo)
 app.command("serve")(serve.serve)
 app.command("up")(up.up)
 app.command("status")(status.status)
