@@ -48,6 +48,8 @@ def import_freqtrade(
     from tradewind.research.freqtrade.configuration_file import read_configuration  # noqa: PLC0415
     from tradewind.research.freqtrade.moving.manifest import moved  # noqa: PLC0415
 
+    if target is not None and target.resolve() == config.resolve():
+        raise ConfigError("--output", str(target), "another file than the configuration", "write bot.yaml")
     given = read_configuration(config)
     if strategy is not None:
         given = _with_strategy(given, strategy)

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from tradewind.domain.drawdown import maximum_drawdowns
+from tradewind.domain.drawdowns import maximum_drawdowns
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import Floats
 

@@ -140,4 +140,6 @@ def _values(series: Series) -> NDArray[Any]:
         return np.where(missing, np.nan, milliseconds(series).astype(np.float64))
     if is_bool_dtype(series.dtype) or is_numeric_dtype(series.dtype):
         return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.asarray(series.to_numpy(dtype=object))
+    return np.array(
+        [None if missing else str(value) for value, missing in zip(series, series.isna(), strict=True)], object
+    )

@@ -84,7 +84,7 @@ def _import(path: Path) -> ModuleType:
         raise ConfigError("strategy", f"{path.name}: {error}", "imports that can be found", fix) from error
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError("strategy", f"{path.name}: {_told(error)}", "a file that imports", "correct it") from error
     finally:
         sys.path.remove(str(path.parent))
@@ -179,5 +179,5 @@ def _apply_parameters(strategy: IStrategy, params: Mapping[str, Any]) -> None:
                 parameter.accept(values[name])
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

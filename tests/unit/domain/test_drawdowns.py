@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.domain.drawdown import maximum_drawdown, maximum_drawdowns
+from tradewind.domain.drawdown import maximum_drawdown
+from tradewind.domain.drawdowns import maximum_drawdowns
 
 balances = st.integers(1, 12).flatmap(
     lambda length: st.lists(
