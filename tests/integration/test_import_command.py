@@ -86,7 +86,8 @@ def test_what_a_manifest_says_as_well_is_in_it(moved):
         spec[name] for name in ("mode", "suspended", "timeframe", "data")
     )
     assert {"maker": "0.002", "taker": "0.002"} == spec["exchanges"][0]["fees"]
-    assert re.findall("^note: ([a-z_.]+):", done.stderr, re.MULTILINE) == ["strategy", "spec.risk"]
+    told = re.findall("^note: ([^:]+):", done.stderr, re.MULTILINE)
+    assert ["strategy", "spec.risk", "dry_run_wallet (BTC)"] == told
 
 
 def test_comments_trailing_commas_and_added_files_are_read_as_freqtrade_reads_them(moved, tmp_path):
@@ -117,13 +118,15 @@ def test_a_key_that_a_manifest_cannot_say_is_told_with_what_becomes_of_it(moved,
         "dry_run": False,
         "internals": {"process_throttle_secs": 5},
         "a_key_of_tomorrow": 1,
+        "initial_state": "paused",
+        "dry_run_wallet": 100,
     }
     done = moved("-o", tmp_path / "bot.yaml", **left, use_exit_signal=True, process_only_new_candles=True)
 
     assert 0 == done.exit_code, done.output
     told = re.findall("^note: ([a-z_.]+):", done.stderr, re.MULTILINE)
-    assert ["strategy", "spec.risk", *left] == told
-    assert all(f"#   {name}: " in (tmp_path / "bot.yaml").read_text() for name in left)
+    assert ["strategy", "spec.risk", *list(left)[:-2], "initial_state"] == told
+    assert all(f"#   {name}: " in (tmp_path / "bot.yaml").read_text() for name in told)
     assert "my-bot" == load_bot(tmp_path / "bot.yaml").metadata.name
 
 
@@ -177,6 +180,36 @@ def test_what_would_trade_otherwise_is_refused_by_its_key(moved, changes, told):
     assert len(told) == len(lines)
     assert all(words in line and "; fix: " in line for words, line in zip(told, lines, strict=True))
     assert "" == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "follows", "told"),
+    [
+        ({}, {"distance": "0.1", "activation": "0"}, False),
+        ({"trailing_stop_positive_offset": 0.05}, {"distance": "0.1", "activation": "0"}, False),
+        (
+            {"trailing_stop_positive_offset": 0.02, "trailing_only_offset_is_reached": True},
+            {"distance": "0.1", "activation": "0.02"},
+            False,
+        ),
+        (
+            {"trailing_stop_positive": 0.01, "trailing_stop_positive_offset": 0.02},
+            {"distance": "0.01", "activation": "0.02"},
+            True,
+        ),
+    ],
+)
+def test_a_trailing_stop_is_as_near_as_a_manifest_can_be(moved, settings, follows, told):
+    """And where it is not the same, that is told."""
+    done = moved(trailing_stop=True, **settings)
+
+    assert 0 == done.exit_code, done.output
+    assert follows == yaml.safe_load(done.stdout)["spec"]["risk"]["trailingStop"]
+    assert told == ("note: trailing_stop_positive_offset: the stop stays" in done.stderr)
+
+
+def test_a_configuration_is_not_written_over(moved, tmp_path):
+    assert "--output: received" in str(moved("-o", tmp_path / "config.json").exception)
 
 
 def test_no_limit_and_patterns_have_their_words(moved):

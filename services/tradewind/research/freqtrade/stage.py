@@ -66,14 +66,14 @@ class Analyzed:
     ticks: MonthlyTicks
 
     @property
-    def added(self) -> list[str]:
-        """The columns that are the strategy's own, signals and tags left out."""
+    def added(self) -> list[Any]:
+        """The columns that are the strategy's own, signals and tags left out; each once."""
         taken = {*self.candles.columns, *SIGNALS, *TAGS}
-        return [str(name) for name in self.frame.columns if name not in taken]
+        return list(dict.fromkeys(name for name in self.frame.columns if name not in taken))
 
     def never_a_number(self) -> set[str]:
         """What the strategy added and never filled."""
-        return {name for name in self.added if len(self.frame) and self.frame[name].isna().all()}
+        return {str(name) for name in self.added if len(self.frame) and self.frame[name].isna().all(axis=None)}
 
 
 @dataclass(frozen=True, slots=True)

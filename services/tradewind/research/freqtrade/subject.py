@@ -124,7 +124,7 @@ def _columns(analyzed: Analyzed) -> Columns:
     for name in TAGS:
         tags = frame[name].tolist() if name in frame.columns else [""] * rows
         found[name] = Column(Role.TAG, np.array([tag if isinstance(tag, str) else "" for tag in tags], dtype=object))
-    return found | {name: Column(Role.INDICATOR, _values(frame[name])) for name in dict.fromkeys(analyzed.added)}
+    return found | {str(name): Column(Role.INDICATOR, _values(frame[name])) for name in analyzed.added}
 
 
 def _signal(frame: DataFrame, name: str) -> NDArray[np.float64]:

@@ -114,9 +114,25 @@ def remarks(config: Mapping[str, Any]) -> Iterator[Remark]:
                 yield Remark(key, told)
         elif key not in TAKEN and key not in _REFUSED and key not in _NOTHING:
             yield Remark(key, "no such setting is known; left out")
+    yield from _parts(config)
     for key, value in (config.get("exchange") or {}).items():
         if value not in (None, "", [], {}) and key not in TAKEN_OF_EXCHANGE and key.lower() not in _SECRET:
             yield Remark(f"exchange.{key}", "the client of the exchange is set up by Tradewind; left out")
+
+
+def _parts(config: Mapping[str, Any]) -> Iterator[Remark]:
+    """What of keys that are honoured is not."""
+    wallet, currency = config.get("dry_run_wallet"), config.get("stake_currency")
+    if isinstance(wallet, Mapping):
+        others = ", ".join(str(name) for name in wallet if name != currency)
+        if others:
+            yield Remark(f"dry_run_wallet ({others})", "a bot begins with its stake currency alone")
+    for each in config.get("pairlists") or ():
+        more = ", ".join(name for name in each if name != "method") if isinstance(each, Mapping) else ""
+        if more:
+            yield Remark(f"pairlists ({more})", "pairs are those that are named and have candles")
+    if config.get("initial_state") not in {None, "running", "stopped"}:
+        yield Remark("initial_state", f"no manifest begins {config['initial_state']}: spec.suspended stops its pods")
 
 
 def refusals(config: Mapping[str, Any]) -> Iterator[ConfigError]:

@@ -119,8 +119,8 @@ def _risk(config: Mapping[str, Any], pairs: Sequence[str]) -> tuple[dict[str, An
     if follows is not None:
         found["trailingStop"] = follows
     if unlike:
-        told = f"the stop follows from a gain of {follows['activation'] if follows else 0} on, and not before"
-        nearly.append(Remark("trailing_only_offset_is_reached", told))
+        told = f"the stop stays where it was until a gain of {follows['activation'] if follows else 0}, then follows"
+        nearly.append(Remark("trailing_stop_positive_offset", told))
     return found, nearly
 
 

@@ -21,7 +21,7 @@ TAKEN = frozenset(
 )  # fmt: skip
 """Keys that are honoured, or refused for a value that cannot be."""
 
-TAKEN_OF_EXCHANGE = frozenset({"name", "pair_whitelist", "pair_blacklist", "enabled"})
+TAKEN_OF_EXCHANGE = frozenset({"name", "pair_whitelist", "pair_blacklist"})
 
 MOST_POSITIONS = 100
 
@@ -124,18 +124,14 @@ def trailing(config: Mapping[str, Any]) -> tuple[dict[str, str] | None, bool]:
     """`spec.risk.trailingStop`, and whether it is only nearly the same."""
     if not config.get("trailing_stop"):
         return None, False
-    positive, offset = config.get("trailing_stop_positive"), config.get("trailing_stop_positive_offset") or 0
+    positive, exact = config.get("trailing_stop_positive"), bool(config.get("trailing_only_offset_is_reached"))
+    activation = number("trailing_stop_positive_offset", config.get("trailing_stop_positive_offset") or 0)
     if positive is None:
         distance = stop(config)
         if distance is None:
             raise ConfigError("trailing_stop", "no stoploss to trail", "a stoploss above -1", "add stoploss")
-        return {"distance": distance, "activation": "0"}, False
-    exact = bool(config.get("trailing_only_offset_is_reached"))
-    found = {
-        "distance": number("trailing_stop_positive", positive),
-        "activation": number("trailing_stop_positive_offset", offset),
-    }
-    return found, not exact
+        return {"distance": distance, "activation": activation if exact else "0"}, False
+    return {"distance": number("trailing_stop_positive", positive), "activation": activation}, not exact
 
 
 def number(key: str, value: Any) -> str:
