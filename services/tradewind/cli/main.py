@@ -21,6 +21,7 @@ from tradewind.cli import (
     migrate,
     montecarlo,
     operator,
+    optimize,
     recursive_analysis,
     release,
     render,
@@ -59,6 +60,7 @@ app.command("lookahead-analysis")(lookahead_analysis.lookahead_analysis)
 app.command("recursive-analysis")(recursive_analysis.recursive_analysis)
 app.command("compare")(compare.compare)
 app.command("montecarlo")(montecarlo.montecarlo)
+app.command("optimize")(optimize.optimize)
 app.command("serve")(serve.serve)
 app.command("up")(up.up)
 app.command("status")(status.status)

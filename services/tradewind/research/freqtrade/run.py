@@ -37,10 +37,17 @@ def backtest(
 ) -> BacktestOutput:
     """Run it. Raises `ConfigError` for what cannot be run, naming what is wrong."""
     with staged(given) as stage:
-        return _run(given, stage, engine, progress)
+        return run_stage(given, stage, engine, progress)
 
 
-def _run(given: BacktestInput, stage: Stage, engine: Engine, progress: Callable[[int], None] | None) -> BacktestOutput:
+def run_stage(
+    given: BacktestInput,
+    stage: Stage,
+    engine: Engine = Engine.AUTO,
+    progress: Callable[[int], None] | None = None,
+    worth: int | None = None,
+) -> BacktestOutput:
+    """Run a strategy that is on stage; `worth` says from how many candles on compiling is. Raises as `backtest`."""
     strategy, settings = stage.strategy, stage.settings
     startup = int(strategy.startup_candle_count)
     kept: dict[str, DataFrame] = {}
@@ -63,7 +70,7 @@ def _run(given: BacktestInput, stage: Stage, engine: Engine, progress: Callable[
     times = [milliseconds(frame["date"]) for frame in kept.values()]
     span = min(int(each[0]) for each in times), max(int(each[-1]) for each in times)
     callbacks, own = callbacks_of(strategy, stage.session), own_callbacks(strategy)
-    result = played(Backtest(columns, settings, callbacks, own, span, stage.book), engine, progress)
+    result = played(Backtest(columns, settings, callbacks, own, span, stage.book), engine, progress, worth)
     changes = [float(frame["close"].iloc[-1] / frame["close"].iloc[0] - 1) for frame in kept.values()]
     return BacktestOutput(settings, stage.pairs, result, sum(changes) / len(changes))
 

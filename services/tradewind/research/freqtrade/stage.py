@@ -58,6 +58,18 @@ class BacktestInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """How a strategy is made and asked; who stages one strategy many times may keep what stays the same.
+
+    `widen` gives candles the columns that freqtrade adds, and their price ticks.
+    """
+
+    make: Callable[[Path, dict[str, Any]], IStrategy] = load_strategy
+    widen: Callable[[DataFrame], tuple[DataFrame, MonthlyTicks]] = with_decimals
+    analyze: Callable[[IStrategy, str, DataFrame], DataFrame] = analyzed
+
+
+@dataclass(frozen=True, slots=True)
 class Analyzed:
     """One pair: its candles, what the strategy made of them (the same rows), and its price ticks by month."""
 
@@ -88,22 +100,24 @@ class Stage:
     book: Book
     session: Session
     load: Load
+    asking: Asking = Asking()
 
     def analyzed(self, pair: str) -> Analyzed:
         """Ask the strategy about all candles of `pair` that there are."""
-        candles, ticks = with_decimals(self.load(pair, self.settings.timeframe))
-        return Analyzed(candles, analyzed(self.strategy, pair, candles), ticks)
+        candles, ticks = self.asking.widen(self.load(pair, self.settings.timeframe))
+        return Analyzed(candles, self.asking.analyze(self.strategy, pair, candles), ticks)
 
 
 @contextmanager
-def staged(given: BacktestInput, candles_of: CandlesOf | None = None) -> Iterator[Stage]:
+def staged(given: BacktestInput, candles_of: CandlesOf | None = None, asking: Asking | None = None) -> Iterator[Stage]:
     """Load and start the strategy; inside, the classes that it reaches without being handed them stand for this stage.
 
     Raises `ConfigError` for what cannot be run, naming what is wrong.
     """
     config: dict[str, Any] = {**given.config, "runmode": RunMode.BACKTEST}
+    asking = asking or Asking()
     with freqtrade_imports():
-        strategy = load_strategy(given.strategy, config)
+        strategy = asking.make(given.strategy, config)
         pairs = list(config.get("exchange", {}).get("pair_whitelist") or ())
         if not pairs:
             raise ConfigError("exchange.pair_whitelist", pairs, "at least one pair", "name the pairs to trade")
@@ -119,7 +133,7 @@ def staged(given: BacktestInput, candles_of: CandlesOf | None = None) -> Iterato
         strategy.wallets = Wallets(book, stake_currency)
         with running(session):
             started(strategy)
-            yield Stage(strategy, config, pairs, markets, settings, book, session, load)
+            yield Stage(strategy, config, pairs, markets, settings, book, session, load, asking)
 
 
 def only_numbers(strategy: IStrategy, empty: set[str]) -> ConfigError:

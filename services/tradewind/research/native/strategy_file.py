@@ -82,7 +82,7 @@ def given_by_file(bot: TradingBot, path: Path, name: str | None = None) -> Given
         started(strategy)
         voter = Strategy(name="strategy", kind=KIND)
         alone = bot.model_copy(update={"spec": spec.model_copy(update={"strategies": (voter,)})})
-        return given_of(alone, recording, FileStrategy(strategy))
+        return given_of(alone, recording, strategy=FileStrategy(strategy))
 
 
 def _refuse(strategy: IStrategy) -> None:
