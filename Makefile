@@ -34,7 +34,7 @@ $(STAMP): requirements.lock pyproject.toml
 .PHONY: lock
 lock: ## resolve pyproject.toml again into requirements.lock (hashes, no addresses)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
-	  --extra parquet --extra freqtrade --extra compiled --group dev --python-version 3.11 pyproject.toml -o requirements.lock
+	  --extra parquet --extra freqtrade --extra compiled --extra optimize --group dev --python-version 3.11 pyproject.toml -o requirements.lock
 
 # ---------------------------------------------------------------------------------------------------------- using it
 

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradewind.cli.options import Output, OutputOption, Overrides
+from tradewind.cli.strategy_input import (
+    CandleFolder,
+    FreqtradeConfig,
+    PairNames,
+    StrategyFile,
+    TimerangeOption,
+    check_freqtrade_extra,
+    refuse_options,
+)
 from tradewind.domain.errors import ConfigError
 from tradewind.research.freqtrade.engine import Engine
 
@@ -21,12 +30,7 @@ def backtest(
     ] = None,
     *,
     overrides: Overrides = None,
-    timerange: Annotated[
-        str | None,
-        typer.Option(
-            metavar="START-STOP", help="As in 20220101-20220301; either side may be left out.", show_default=False
-        ),
-    ] = None,
+    timerange: TimerangeOption = None,
     fee: Annotated[
         float | None,
         typer.Option(
@@ -42,25 +46,10 @@ def backtest(
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the HTML report of a BOT.", show_default=False)
     ] = None,
-    strategy: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Without BOT: a freqtrade strategy, a Python file.", show_default=False),
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Its candle files, BASE-QUOTE-TIMEFRAME or BASE_QUOTE-TIMEFRAME.",
-            show_default=False,
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A configuration of freqtrade, JSON.", show_default=False)
-    ] = None,
-    pair: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PAIR", help="A pair to trade; may be repeated. All of the folder.", show_default=False),
-    ] = None,
+    strategy: StrategyFile = None,
+    data: CandleFolder = None,
+    config: FreqtradeConfig = None,
+    pair: PairNames = None,
     case: Annotated[
         Path | None,
         typer.Option(
@@ -83,8 +72,8 @@ def backtest(
 ) -> None:
     """Trade a bot's recorded or synthetic candles at once: the trades that a paper run over them makes, in seconds.
 
-    With --strategy or --case in place of BOT: a strategy written for freqtrade, by freqtrade's own rules, which
-    needs pip install 'tradewind[freqtrade]'.
+    With --strategy or --case in place of BOT: a strategy written for freqtrade, by freqtrade's own rules. With BOT and
+    --strategy: its signals in place of the bot's strategies. Both need pip install 'tradewind[freqtrade]'.
     """
     if export is not None:
         from tradewind.research.export import check_ending  # noqa: PLC0415
@@ -93,13 +82,22 @@ def backtest(
     if bot is not None:
         from tradewind.cli.native_backtest import native_backtest  # noqa: PLC0415
 
-        _refuse("--strategy or --case in place of BOT", strategy=strategy, data=data, config=config, pair=pair)
-        _refuse("--case in place of BOT", case=case, check=check or None)
-        _refuse("--strategy or --case in place of BOT", engine=None if engine is Engine.AUTO else engine)
-        native_backtest(bot, overrides or (), timerange=timerange, fee=fee, export=export, report=report, output=output)
+        refuse_options("--strategy or --case in place of BOT", data=data, config=config, pair=pair)
+        refuse_options("--case in place of BOT", case=case, check=check or None)
+        refuse_options("--strategy or --case in place of BOT", engine=None if engine is Engine.AUTO else engine)
+        native_backtest(
+            bot,
+            overrides or (),
+            timerange=timerange,
+            fee=fee,
+            export=export,
+            report=report,
+            strategy=strategy,
+            output=output,
+        )
         return
-    _refuse("BOT, a manifest", set=overrides, report=report)
-    _needed()
+    refuse_options("BOT, a manifest", set=overrides, report=report)
+    check_freqtrade_extra("tradewind backtest")
     _freqtrade_backtest(
         strategy,
         data,
@@ -114,13 +112,6 @@ def backtest(
         check=check,
         output=output,
     )
-
-
-def _refuse(needs: str, **given: Any) -> None:
-    """Refuse options that mean nothing in this kind of backtest."""
-    for name, value in given.items():
-        if value is not None:
-            raise ConfigError(f"--{name}", str(value), f"only with {needs}", f"remove --{name}")
 
 
 def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
@@ -162,16 +153,6 @@ def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
     _print(found, output)
     if check:
         _check(read, lines, found)
-
-
-def _needed() -> None:
-    """Say what to install before a traceback would."""
-    try:
-        import pandas  # noqa: F401, ICN001, PLC0415
-        import talib  # noqa: F401, PLC0415
-    except ImportError as error:
-        fix = "pip install 'tradewind[freqtrade]'"
-        raise ConfigError("tradewind backtest", f"no {error.name}", "the extra freqtrade", fix) from error
 
 
 def _print(found: dict[str, Any], output: Output) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Self
 class Progress:
     """A bar on stderr, only where stderr is a terminal; a `total` of None has no end."""
 
-    def __init__(self, title: str, total: int | None, unit: str = "ticks") -> None:
-        self._title, self._total, self._unit = title, total, unit
+    def __init__(self, title: str, total: int | None, unit: str = "ticks", every: int = 50) -> None:
+        """The bar moves `every` so many."""
+        self._title, self._total, self._unit, self._every = title, total, unit, every
         self._done = self._shown = 0
         self._bar: Any = None
         self._task: Any = None
@@ -50,7 +51,11 @@ class Progress:
     def reach(self, done: int) -> None:
         """So many are done."""
         self._done = done
-        if self._bar is not None and done - self._shown >= 50:
+        if self._bar is not None and done - self._shown >= self._every:
             self._shown = done
             speed = self._bar.tasks[0].speed
-            self._bar.update(self._task, completed=done, rate=f"{speed:,.0f}/s" if speed else "")
+            self._bar.update(self._task, completed=done, rate=_rate(speed) if speed else "")
+
+
+def _rate(speed: float) -> str:
+    return f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.1f}/s"

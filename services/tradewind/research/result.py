@@ -129,11 +129,11 @@ def as_document(result: RunResult, report: str | None) -> dict[str, Any]:
         "trades": [_trade(trade) for trade in result.trades],
         "orders": dict(result.orders),
         "metrics": {
-            **{_camel(name): value for name, value in asdict(result.trade_metrics).items()},
+            **{camel(name): value for name, value in asdict(result.trade_metrics).items()},
             "profit": plain(result.profit),
             "fees": plain(result.fees),
             "exposure": result.exposure,
-            "wallet": {_camel(name): value for name, value in wallet.items()},
+            "wallet": {camel(name): value for name, value in wallet.items()},
         },
         "data": {"quarantined": result.quarantined, "missing": result.missing, "notes": list(result.notes)},
         "report": report,
@@ -156,6 +156,7 @@ def _trade(trade: ClosedTrade) -> dict[str, Any]:
     }
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """`profit_ratio` as JSON has it: `profitRatio`."""
     head, *rest = name.split("_")
     return head + "".join(word.capitalize() for word in rest)

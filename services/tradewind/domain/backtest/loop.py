@@ -29,7 +29,7 @@ from tradewind.domain.risk import LASTING, RiskView, has_slot, refusals
 from tradewind.domain.series import Integers
 from tradewind.domain.simulated_account import SimulatedAccount
 from tradewind.domain.standing import Standing
-from tradewind.domain.trade import trade_order
+from tradewind.domain.trade import ClosedTrade, trade_order
 
 
 class Backtest:
@@ -74,6 +74,11 @@ class Backtest:
                 heappush(due, (self._next(pair), place))
         self._finish()
         return self._outcome(len(self._times))
+
+    @property
+    def trades(self) -> Sequence[ClosedTrade]:
+        """What is closed so far, in the order of closing."""
+        return self._desk.trades
 
     # ------------------------------------------------------------------------------------------------------- one tick
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +25,15 @@ PRICES = ("open", "high", "low", "close")
 class CandleFrames:
     """Frames by pair and timeframe, out of files; columns `date` (UTC), `open high low close volume`."""
 
-    def __init__(self, files: Mapping[tuple[str, str], Path], timerange: Timerange, startup: int) -> None:
-        """`startup` candles of each timeframe are loaded before the start of the timerange."""
-        self._files, self._timerange, self._startup = files, timerange, startup
+    def __init__(
+        self, files: Mapping[tuple[str, str], Path], timerange: Timerange, startup: int, *, whole: bool = False
+    ) -> None:
+        """`startup` candles of each timeframe are loaded before the start of the timerange.
+
+        With `whole` none that closes after the candles opened at the end of the timerange begin: a longer candle
+        would know of prices from after it.
+        """
+        self._files, self._timerange, self._startup, self._whole = files, timerange, startup, whole
 
     def load(self, pair: str, timeframe: str) -> DataFrame:
         """Raises `ConfigError` where there is no such file, or no candle in the timerange."""
@@ -41,6 +48,8 @@ class CandleFrames:
             wanted &= times >= start - self._startup * timeframe_to_msecs(timeframe)
         if stop is not None:
             wanted &= times <= stop
+            if self._whole:
+                wanted &= np.array([close_time(timeframe, time) - 1 <= stop for time in times.tolist()], dtype=bool)
         if not wanted.any():
             had = f"{_day(times.min())} to {_day(times.max())}" if len(times) else "no candles"
             raise ConfigError("timerange", _text(self._timerange), f"within {had} ({path.name})", "choose another")
@@ -50,6 +59,42 @@ class CandleFrames:
             allowed, fix = f"candles of {timeframe}", "name the file by the timeframe of its candles"
             raise ConfigError("data", f"candles that are not {timeframe} apart: {path}", allowed, fix)
         return frame
+
+
+class KeptFrames(CandleFrames):
+    """The same, read once and given again: for runs over the same candles, one after the other.
+
+    Nobody may write to them; strategies get copies.
+    """
+
+    def __init__(
+        self, files: Mapping[tuple[str, str], Path], timerange: Timerange, startup: int, *, whole: bool = False
+    ) -> None:
+        super().__init__(files, timerange, startup, whole=whole)
+        self._kept: dict[tuple[str, str], DataFrame] = {}
+        self._widened: dict[int, tuple[DataFrame, MonthlyTicks]] = {}
+
+    def load(self, pair: str, timeframe: str) -> DataFrame:
+        """As it was loaded first."""
+        if (pair, timeframe) not in self._kept:
+            self._kept[pair, timeframe] = super().load(pair, timeframe)
+        return self._kept[pair, timeframe]
+
+    def with_decimals(self, frame: DataFrame) -> tuple[DataFrame, MonthlyTicks]:
+        """As the function of that name, of a frame that is kept here."""
+        if id(frame) not in self._widened:
+            self._widened[id(frame)] = with_decimals(frame)
+        return self._widened[id(frame)]
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that tell these candles, all that were loaded so far, from others."""
+        digest = hashlib.sha256()
+        for key, frame in sorted(self._kept.items()):
+            digest.update(repr((key, len(frame))).encode())
+            for name in ("date", *PRICES, "volume"):
+                column = milliseconds(frame[name]) if name == "date" else frame[name].to_numpy()
+                digest.update(np.ascontiguousarray(column).data)
+        return digest.hexdigest()[:16]
 
 
 def _read(path: Path, pair: str) -> tuple[Integers, list[Floats]]:

@@ -42,12 +42,23 @@ class Backtest:
         return sorted({*self.own} - idle) + ["protections"] * bool(settings.protections)
 
 
-def played(backtest: Backtest, engine: Engine, progress: Callable[[int], None] | None = None) -> Result:
-    """Play it. Raises `ConfigError` where the compiled engine is asked for and cannot."""
+def played(
+    backtest: Backtest, engine: Engine, progress: Callable[[int], None] | None = None, worth: int | None = None
+) -> Result:
+    """Play it. Raises `ConfigError` where the compiled engine is asked for and cannot.
+
+    `progress` is told each candle's time by the event engine. Left the choice, compiling is `worth` it from so many
+    candles on.
+    """
     if engine is Engine.COMPILED:
         return _compiled(backtest)
-    worth = sum(map(len, backtest.columns.values())) >= WORTH
-    if engine is Engine.AUTO and worth and not backtest.needs() and find_spec("numba") is not None:
+    candles = sum(map(len, backtest.columns.values()))
+    if (
+        engine is Engine.AUTO
+        and candles >= (WORTH if worth is None else worth)
+        and not backtest.needs()
+        and find_spec("numba") is not None
+    ):
         try:
             return _compiled(backtest)
         except ConfigError:  # an entry that has to wait, which shows only on the way

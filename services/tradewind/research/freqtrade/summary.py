@@ -108,7 +108,7 @@ def _profits(trades: Sequence[Trade], start: float) -> dict[str, Any]:
 
 def _metrics(trades: Sequence[Trade], start: float, days: int) -> dict[str, Any]:
     """By closing time, ties in the order of closing: what the reference cases call the stable order."""
-    metrics = trade_metrics([_closed(trade) for trade in trades], decimal_of(start), days)
+    metrics = trade_metrics([closed_trade(trade) for trade in trades], decimal_of(start), days)
     ordered = sorted(trades, key=lambda trade: trade.close_time or 0)
     profits = list(accumulate((_profit(trade) for trade in ordered), initial=0.0))
     fall = maximum_drawdown([start + profit for profit in profits])
@@ -194,7 +194,8 @@ def _still_open(trade: Trade) -> dict[str, Any]:
     return {"pair": trade.pair, "open_date": iso_time(trade.open_time), "stake_amount": trade.stake_amount}
 
 
-def _closed(trade: Trade) -> ClosedTrade:
+def closed_trade(trade: Trade) -> ClosedTrade:
+    """A closed trade as reports and metrics see it; its fees are in its profit."""
     profit = decimal_of(_profit(trade))
     return ClosedTrade(
         pair=trade.pair,

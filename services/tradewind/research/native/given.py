@@ -6,11 +6,12 @@ to evaluating the window up to each candle. What a backtest cannot honour is ref
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
+from pydantic import BaseModel
 
 from tradewind.contracts.api.v1alpha1 import DataSource, Mode, TradingBot
 from tradewind.contracts.rules import account_rules, rules_of, voters_of
@@ -26,6 +27,9 @@ from tradewind.domain.series import CandleSeries, Floats, Integers
 from tradewind.market_data.recording import Recording, load_candles
 from tradewind.strategies.base import VectorisedStrategy
 from tradewind.strategies.loader import build_strategy
+
+Build = Callable[[str, BaseModel], VectorisedStrategy]
+"""Makes a strategy of its kind and parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,16 @@ def given_by(bot: TradingBot) -> Given:
     return given_of(bot, load_candles(bot))
 
 
-def given_of(bot: TradingBot, recording: Recording) -> Given:
-    """Compute everything on candles that are read already."""
+def given_of(
+    bot: TradingBot,
+    recording: Recording,
+    build: Build = build_strategy,
+    strategy: VectorisedStrategy | None = None,
+) -> Given:
+    """Compute everything on candles that are read already.
+
+    `build` makes the strategies; where there is a `strategy`, it is every voter's.
+    """
     spec, decision = bot.spec, rules_of(bot)
     pairs = {pair: one.series for pair, one in recording.checked.items()}
     if not pairs:
@@ -79,7 +91,8 @@ def given_of(bot: TradingBot, recording: Recording) -> Given:
 
     tapes = {}
     for pair, series in pairs.items():
-        told = [_told(voter, recording, pair, strategy) for voter, strategy in _strategies(bot)]
+        voters = strategies_of(bot, build) if strategy is None else [(voter, strategy) for voter in voters_of(bot)]
+        told = [told_by(voter, recording, pair, one) for voter, one in voters]
         tapes[pair] = Tape(series, np.searchsorted(times, series.open_time), told, agree)
     target = spec.risk.take_profit
     rules = BacktestRules(
@@ -94,16 +107,16 @@ def given_of(bot: TradingBot, recording: Recording) -> Given:
     return Given(bot, recording, rules, times, tapes)
 
 
-def _strategies(bot: TradingBot) -> list[tuple[Voter, VectorisedStrategy]]:
+def strategies_of(bot: TradingBot, build: Build = build_strategy) -> list[tuple[Voter, VectorisedStrategy]]:
     """A strategy of its own for every voter, in the order of the voters."""
     kinds = {
         one.name: (one.kind, parse_parameters(f"spec.strategies[{row}]", one.kind, one.parameters))
         for row, one in enumerate(bot.spec.strategies)
     }
-    return [(voter, build_strategy(*kinds[voter.strategy])) for voter in voters_of(bot)]
+    return [(voter, build(*kinds[voter.strategy])) for voter in voters_of(bot)]
 
 
-def _told(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStrategy) -> Told:
+def told_by(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStrategy) -> Told:
     """What a voter says after each base candle: its stance after its last candle that is complete by then."""
     series, base = recording.series[pair, voter.timeframe], recording.series[pair, recording.timeframe]
     stances = strategy.stances(series)

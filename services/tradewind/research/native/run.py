@@ -13,8 +13,12 @@ from tradewind.research.result import RunData, RunResult, result_of
 
 def backtest(given: Given, on_tick: Callable[[int], bool] = lambda _tick: True) -> Outcome:
     """Run it. `on_tick` hears the tick that it has come to, and may end it there by answering False."""
-    loop = Backtest(given.rules, given.times, given.tapes, given.recording.instruments, given.valuation())
-    return loop.run(on_tick)
+    return loop_of(given).run(on_tick)
+
+
+def loop_of(given: Given) -> Backtest:
+    """The loop, not yet run."""
+    return Backtest(given.rules, given.times, given.tapes, given.recording.instruments, given.valuation())
 
 
 def result_of_backtest(given: Given, outcome: Outcome) -> RunResult:

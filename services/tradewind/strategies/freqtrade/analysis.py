@@ -20,11 +20,21 @@ def analyzed(strategy: IStrategy, pair: str, candles: DataFrame) -> DataFrame:
 
     Raises `ConfigError` for a method that raises, or that gives other rows than it got.
     """
-    metadata = {"pair": pair}
+    return with_signals(strategy, pair, with_indicators(strategy, pair, candles))
+
+
+def with_indicators(strategy: IStrategy, pair: str, candles: DataFrame) -> DataFrame:
+    """`candles` with what the informative methods and `populate_indicators` add; raises as `analyzed`."""
     frame = candles.copy()
     for asked, method in informative_methods(strategy):
         frame = _with_informative(strategy, pair, frame, asked, method)
-    for name in ("populate_indicators", "populate_entry_trend", "populate_exit_trend"):
+    return _populated(strategy, "populate_indicators", strategy.populate_indicators, frame, {"pair": pair})
+
+
+def with_signals(strategy: IStrategy, pair: str, frame: DataFrame) -> DataFrame:
+    """`frame`, which may be written to, with signals and tags; raises as `analyzed`."""
+    metadata = {"pair": pair}
+    for name in ("populate_entry_trend", "populate_exit_trend"):
         if name == "populate_entry_trend":
             frame["enter_tag"] = ""
         if name == "populate_exit_trend":

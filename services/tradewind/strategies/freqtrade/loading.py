@@ -6,8 +6,9 @@ import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,7 +36,19 @@ METHODS_REFUSED = {
 }
 """Methods that would silently do nothing, and what to do instead."""
 
-_SPACES = {"enter": "buy", "exit": "sell"}
+SPACES = {"enter": "buy", "exit": "sell"}
+"""Spaces of parameters that have a second name."""
+
+_ATTRIBUTES = {"roi", "stoploss", "trailing", "max_open_trades"}
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyFile:
+    """A strategy that is imported: its class, and the values of the parameter file beside it, by space."""
+
+    path: Path
+    kind: type[IStrategy]
+    parameters: Mapping[str, Any]
 
 
 def load_strategy(path: Path, config: dict[str, Any]) -> IStrategy:
@@ -43,18 +56,46 @@ def load_strategy(path: Path, config: dict[str, Any]) -> IStrategy:
 
     Raises `ConfigError` for a file that does not import, holds no strategy, or asks for what cannot be honoured.
     """
-    kind = _strategy_class(path, _import(path), config.get("strategy"))
+    return make_strategy(read_strategy(path, config.get("strategy")), config)
+
+
+def read_strategy(path: Path, name: str | None) -> StrategyFile:
+    """The class of `path`, by its `name` where the file holds several; raises as `load_strategy`."""
+    kind = _strategy_class(path, _import(path), name)
     _refuse_methods(kind)
+    return StrategyFile(path, kind, _parameter_file(path, kind.__name__))
+
+
+def make_strategy(
+    file: StrategyFile, config: dict[str, Any], tried: Mapping[str, Any] | None = None, varied: Collection[str] = ()
+) -> IStrategy:
+    """A new strategy. `tried` are values of an optimiser, by space, which win over all but `config`.
+
+    `varied` are the names of parameters whose `range` is all that it may try. Raises as `load_strategy`.
+    """
+    path, kind = file.path, file.kind
     try:
         strategy = kind(config)
     except Exception as error:
         raise ConfigError(kind.__name__, _told(error), "a class that can be made", f"correct {path}") from error
     if not hasattr(strategy, "config"):
         strategy.config = config
-    _apply_parameters(strategy, _parameter_file(path))
+    _apply_parameters(strategy, file.parameters)
+    _try_parameters(strategy, tried or {}, varied)
     override_attributes(strategy, config)
     _refuse_settings(strategy, config)
     return strategy
+
+
+def started(strategy: IStrategy) -> None:
+    """Let it begin, with all that it may ask for at hand. Raises `ConfigError` where it fails."""
+    try:
+        strategy.bot_start()
+    except ConfigError:
+        raise
+    except Exception as error:
+        field = f"{type(strategy).__name__}.bot_start"
+        raise ConfigError(field, _told(error), "a method that returns", "correct it") from error
 
 
 def _import(path: Path) -> ModuleType:
@@ -73,7 +114,7 @@ def _import(path: Path) -> ModuleType:
         raise ConfigError("strategy", f"{path.name}: {error}", "imports that can be found", fix) from error
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError("strategy", f"{path.name}: {_told(error)}", "a file that imports", "correct it") from error
     finally:
         sys.path.remove(str(path.parent))
@@ -136,37 +177,55 @@ def _refuse_settings(strategy: IStrategy, config: Mapping[str, Any]) -> None:
             raise ConfigError(field, value, allowed, fix)
 
 
-def _parameter_file(path: Path) -> Mapping[str, Any]:
+def _parameter_file(path: Path, name: str) -> Mapping[str, Any]:
     file = path.with_suffix(".json")
     if not file.is_file():
         return {}
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
         params = dict(held.get("params", {}))
+        meant = held.get("strategy_name", name)
     except (ValueError, AttributeError, TypeError) as error:
         raise ConfigError(
             "strategy", f"{file.name}: {error}", "a parameter file of freqtrade", "export it again"
         ) from error
+    if meant != name:
+        told, fix = f"{file.name} with parameters of {meant}", f"move {file.name} away, or export it again"
+        raise ConfigError("strategy", told, f"parameters of {name}", fix)
     return params
 
 
 def _apply_parameters(strategy: IStrategy, params: Mapping[str, Any]) -> None:
     """Values of the parameter file, else of `buy_params` and its kin, else the defaults."""
-    if "roi" in params:
-        strategy.minimal_roi = params["roi"]
-    for space in ("stoploss", "trailing", "max_open_trades"):
-        for name, value in (params.get(space) or {}).items():
-            setattr(strategy, name, value)
+    _set_attributes(strategy, params)
     for name, shared in inspect.getmembers(type(strategy), lambda value: isinstance(value, BaseParameter)):
         parameter = copy(shared)
         setattr(strategy, name, parameter)
         if not parameter.load:
             continue
-        for space in (parameter.space or "", _SPACES.get(parameter.space or "", "")):
+        for space in (parameter.space or "", SPACES.get(parameter.space or "", "")):
             values = params.get(space) or getattr(strategy, f"{space}_params", None) or {}
             if name in values:
                 parameter.accept(values[name])
 
 
-def _told(error: Exception) -> str:
+def _try_parameters(strategy: IStrategy, tried: Mapping[str, Any], varied: Collection[str]) -> None:
+    """Values of an optimiser, also for parameters that are not to be loaded from a file."""
+    _set_attributes(strategy, tried)
+    for name in varied:
+        getattr(strategy, name).in_space = True
+    for space in tried.keys() - _ATTRIBUTES:
+        for name, value in tried[space].items():
+            getattr(strategy, name).accept(value)
+
+
+def _set_attributes(strategy: IStrategy, params: Mapping[str, Any]) -> None:
+    if "roi" in params:
+        strategy.minimal_roi = params["roi"]
+    for space in _ATTRIBUTES - {"roi"}:
+        for name, value in (params.get(space) or {}).items():
+            setattr(strategy, name, value)
+
+
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

@@ -1,13 +1,18 @@
-"""Parameters that freqtrade's optimiser may vary: `IntParameter` and its kin. Outside of it, they answer one value."""
+"""Parameters that an optimiser may vary: `IntParameter` and its kin. Outside of one, they answer one value."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
 class BaseParameter:
-    """A named value of a strategy; `space` is `buy`, `sell`, `protection` or one of the strategy's own."""
+    """A named value of a strategy; `space` is `buy`, `sell`, `protection` or one of the strategy's own.
+
+    `heard`, where it is set, is told the name of a parameter whose value is read.
+    """
+
+    heard: Callable[[str], None] | None = None
 
     def __init__(
         self, *, default: Any, space: str | None = None, optimize: bool = True, load: bool = True, **_options: Any
@@ -25,6 +30,17 @@ class BaseParameter:
             prefix = name.partition("_")[0]
             self.space = self.category = prefix if prefix in {"buy", "sell", "enter", "exit", "protection"} else None
 
+    @property
+    def value(self) -> Any:
+        """What the strategy trades by."""
+        if self.heard is not None:
+            self.heard(self.name)
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._value = value
+
     def accept(self, value: Any) -> None:
         """Take a value from a parameter file."""
         self.value = value
@@ -32,6 +48,9 @@ class BaseParameter:
     @property
     def range(self) -> Sequence[Any]:
         """The values that an optimiser would try; outside of one, the value alone."""
+        return self._tried() if self.in_space else [self.value]
+
+    def _tried(self) -> Sequence[Any]:
         return [self.value]
 
     def __repr__(self) -> str:
@@ -52,6 +71,9 @@ class NumericParameter(BaseParameter):
 class IntParameter(NumericParameter):
     """A whole number."""
 
+    def _tried(self) -> Sequence[int]:
+        return range(self.low, self.high + 1)
+
 
 class RealParameter(NumericParameter):
     """A number of any precision."""
@@ -62,12 +84,16 @@ class DecimalParameter(NumericParameter):
 
     def __init__(self, low: Any, high: Any = None, *, default: float, decimals: int = 3, **options: Any) -> None:
         """`default` is rounded to `decimals`."""
-        self._decimals = decimals
+        self.decimals = decimals
         super().__init__(low, high, default=round(default, decimals), **options)
 
     def accept(self, value: Any) -> None:
         """Take a value from a parameter file, rounded."""
-        self.value = round(value, self._decimals)
+        self.value = round(value, self.decimals)
+
+    def _tried(self) -> Sequence[float]:
+        unit = 10**self.decimals
+        return [number / unit for number in range(round(self.low * unit), round(self.high * unit) + 1)]
 
 
 class CategoricalParameter(BaseParameter):
@@ -79,6 +105,9 @@ class CategoricalParameter(BaseParameter):
             raise ValueError(f"{type(self).__name__} takes at least two categories")
         self.categories = self.opt_range = list(categories)
         super().__init__(default=categories[0] if default is None else default, **options)
+
+    def _tried(self) -> Sequence[Any]:
+        return list(self.categories)
 
 
 class BooleanParameter(CategoricalParameter):

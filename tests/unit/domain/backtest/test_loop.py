@@ -222,9 +222,9 @@ def test_it_can_be_ended_at_any_tick_and_tells_what_is_finished():
     """Of a run that was ended nothing is sold."""
     heard = []
     backtest = backtest_of(rules(), {AAA: ([100] * 8, ".L.LL...")})
-    outcome = backtest.run(lambda tick: heard.append(tick) or tick < 4)
+    outcome = backtest.run(lambda tick: heard.append((tick, len(backtest.trades))) or tick < 4)
 
-    assert [1, 2, 3, 4] == heard
+    assert [(1, 0), (2, 0), (3, 0), (4, 1)] == heard
     assert (4, 1, 4) == (outcome.ticks, len(outcome.trades), len(outcome.equity))
     assert 0 == outcome.open_positions
 
