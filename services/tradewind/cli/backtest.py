@@ -73,7 +73,7 @@ def backtest(
     """Trade a bot's recorded or synthetic candles at once: the trades that a paper run over them makes, in seconds.
 
     With --strategy or --case in place of BOT: a strategy written for freqtrade, by freqtrade's own rules. With BOT and
-    --strategy: its signals in place of the bot's strategies. Both need pip install 'tradewind[freqtrade]'.
+    --strategy: its signals in place of the bot's strategies. Both need the extra freqtrade of the package.
     """
     if export is not None:
         from tradewind.research.export import check_ending  # noqa: PLC0415

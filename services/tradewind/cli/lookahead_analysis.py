@@ -38,7 +38,7 @@ def lookahead_analysis(
 ) -> None:
     """Find signals and indicators that change when later candles are cut away; exit 1 where there are any.
 
-    With --strategy in place of BOT: a strategy written for freqtrade, which needs pip install 'tradewind[freqtrade]'.
+    With --strategy in place of BOT: a strategy written for freqtrade, which needs the extra freqtrade of the package.
     """
     from tradewind.cli.analyzed import subjects_of  # noqa: PLC0415
     from tradewind.cli.printing import print_document  # noqa: PLC0415
