@@ -47,6 +47,7 @@ class ServiceSpec:
 
     What a storing service *consumes* is redelivered until it is in its inbox. What it *follows* is a view of another
     service's state, asked from the owner at every load and kept current by the messages after it: no inbox.
+    Of those that it *watches* it may ask for their state alone, whether they depend on it or not, and of itself too.
     A *public* service answers callers from outside and knows them by itself; all others answer services only.
     A *networked* service is reached over its port even by services of the same process. An *on demand* service runs
     only for a bot that uses it: `plan.services` says which. `latest` is `module:function` of what reads, for a bot,
@@ -67,6 +68,7 @@ class ServiceSpec:
     follows: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
     resources: Resources = field(default_factory=Resources)
 
     @property
@@ -98,6 +100,11 @@ class ServiceSpec:
         if self.scaling is Scaling.REPLICAS:
             return topics_of(self.consumes)
         return topics_of(tuple(kind for kind in self.consumes if self.stores and MESSAGES[kind].stored))
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """The services to which any question of it goes."""
+        return self.calls + self.watches
 
     @property
     def publishes_topics(self) -> tuple[str, ...]:
@@ -197,6 +204,7 @@ CATALOG: tuple[ServiceSpec, ...] = (
         group=Group.OPERATIONS,
         follows=("CandleClosed", "CycleCompleted", "FeedStateChanged", "ServiceStateChanged", "TradingStateChanged"),
         calls=("engine", "market-data", "portfolio", "execution", "strategy"),
+        watches=("gateway", "monitoring"),
     ),
     ServiceSpec(
         name="sim-exchange",

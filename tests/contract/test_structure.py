@@ -44,7 +44,8 @@ def test_the_catalog_hangs_together():
     for spec in catalog.CATALOG:
         assert set(spec.handles) <= set(MESSAGES)
         assert set(spec.publishes) <= set(MESSAGES)
-        assert set(spec.calls) <= names
+        assert set(spec.asks) <= names
+        assert not set(spec.calls) & set(spec.watches)
         assert all(order.index(called) < order.index(spec.name) for called in spec.calls)
 
 

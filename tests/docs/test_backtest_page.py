@@ -13,11 +13,12 @@ from tradewind.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "backtest.md").read_text()
-COMMANDS = [
+LINES = [
     line.split()[1:]
     for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     for line in block.splitlines()
 ]
+COMMANDS = [words for words in LINES if words[0] == "backtest"]
 
 
 @pytest.fixture
@@ -41,9 +42,22 @@ def test_a_command_of_the_page_trades(run, words):
     assert trades > 5
 
 
+def test_what_came_of_it_is_drawn_again_and_compared(run, tmp_path):
+    """With the files that the page has written by then."""
+    for words in LINES:
+        if words[0] == "backtest" and "--export" in words:
+            run(words)
+    shuffled, replaced, compared = (run(words) for words in LINES if words[0] != "backtest")
+
+    assert "10,000 samples of the order of trades" in shuffled.stdout
+    assert "10,000 samples of trades with replacement · seed 7" in replaced.stdout
+    assert re.search(r"tighter: \d+ trades as in trades, [1-9]", compared.stdout)
+    assert "<h1>Comparison</h1>" in (tmp_path / "compared.html").read_text()
+
+
 def test_trades_and_report_are_where_the_page_says(run, tmp_path):
     """One line for each trade, and a page with its charts."""
-    words = next(words for words in COMMANDS if "--export" in words)
+    words = next(words for words in COMMANDS if "--report" in words)
     done = run(words)
 
     lines = (tmp_path / "trades.csv").read_text().splitlines()

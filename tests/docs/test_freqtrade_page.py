@@ -20,7 +20,10 @@ LINES = [
     line for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) for line in block.splitlines()
 ]
 COMMANDS = [line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind ")]
-FIRST, SECOND, CASE, COMPILED = (words for words in COMMANDS if words[0] == "backtest")
+CONFIGURATION = "".join(re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+FIRST, SECOND, MOVED, CASE, COMPILED = (words for words in COMMANDS if words[0] == "backtest")
+(MOVE,) = (words for words in COMMANDS if words[0] == "import")
+(VALIDATE,) = (words for words in COMMANDS if words[0] == "config")
 (LOOKAHEAD,) = (words for words in COMMANDS if words[0] == "lookahead-analysis")
 (RECURSIVE,) = (words for words in COMMANDS if words[0] == "recursive-analysis")
 
@@ -29,6 +32,7 @@ FIRST, SECOND, CASE, COMPILED = (words for words in COMMANDS if words[0] == "bac
 def run(tmp_path, monkeypatch):
     """Run a command of the page in a clone: the strategy stands where the page has it, paths are the clone's."""
     (tmp_path / "dip.py").write_text(STRATEGY)
+    (tmp_path / "config.json").write_text(CONFIGURATION)
     for folder in ("services", "tests"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     monkeypatch.chdir(tmp_path)
@@ -60,6 +64,17 @@ def test_the_case_is_as_expected(run, words):
 
     assert 0 == done.exit_code, done.output
     assert "as expected: 59 trades" in done.stderr
+
+
+def test_its_configuration_becomes_a_bot_that_is_valid_and_trades(run, tmp_path):
+    """With what a manifest cannot say in its head, and nothing secret."""
+    done, valid, traded = run(MOVE), run(VALIDATE), run(MOVED)
+
+    assert [0, 0, 0] == [each.exit_code for each in (done, valid, traded)], done.output + valid.output + traded.output
+    assert "note: unfilledtimeout: market orders do not wait" in done.stderr
+    assert "secret: exchange.key, exchange.secret: not in the manifest" in done.stderr
+    assert "key:" not in (tmp_path / "bot.yaml").read_text()
+    assert re.search(r"trades +[1-9]", traded.stdout)
 
 
 def test_its_strategy_looks_at_the_past_alone(run):

@@ -1,7 +1,8 @@
 """The fault campaign: `python -m tests.faults --runs 10 --seed 0`, or `make faults`.
 
 Prints a line for each run on standard error and the table on standard output. A whole campaign (every row, ten runs or
-more) writes the table into `docs/reliability.md`. The exit code is 1 where anything was lost, doubled, missed or
+more) writes the table into `docs/reliability.md`; one of which a row could not be played says so in the table, and is
+not published. The exit code is 1 where anything was lost, doubled, missed or
 unequal, where a bot did not trade again, or where a fault did not happen as often as it was to.
 """
 
@@ -51,17 +52,22 @@ def main(arguments: list[str] | None = None) -> int:
     """Play, tell, publish."""
     options = _options(arguments)
     names = options.row or [row.name for row in ROWS]
+    left_out: dict[str, str] = {}
     if not SmallDisk.is_allowed():
-        left_out = [row.name for row in ROWS if row.small_disk and row.name in names]
+        left_out = {
+            row.name: "only root may mount a small disk" for row in ROWS if row.small_disk and row.name in names
+        }
         names = [name for name in names if name not in left_out]
-        print(f"left out, only root may mount a small disk: {', '.join(left_out)}", file=sys.stderr)
     kept, began = Path(tempfile.gettempdir()) / "tradewind-faults-failed", time.monotonic()
     outcomes = []
     for outcome in campaign(names, options.runs, options.seed, options.lanes, kept):
         outcomes.append(outcome)
         print(tell(outcome), file=sys.stderr, flush=True)
-    print(table(outcomes))
-    if options.row is None and options.runs >= WHOLE:
+    print(table(outcomes, left_out))
+    if left_out:
+        why = ", ".join(f"{name} was not played, {reason}" for name, reason in left_out.items())
+        print(f"not published in {options.page.name}: {why}; play it as root", file=sys.stderr)
+    elif options.row is None and options.runs >= WHOLE:
         played = Campaign(options.runs, options.seed, options.lanes, time.monotonic() - began)
         options.page.write_text(published(options.page.read_text(), outcomes, played))
     missing = [name for name in names if sum(one.happened for one in outcomes if one.row == name) < options.runs]

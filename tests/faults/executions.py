@@ -56,6 +56,16 @@ class Execution:
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
 
+    @property
+    def said(self) -> str:
+        """All that it has printed."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+    def kill(self) -> None:
+        """By SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+
     def meet(self, fate: Fate) -> None:
         """Have it meet this fate."""
         Fate.forget(self.fate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,13 +40,19 @@ class Campaign:
     seconds: float
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
-    """The table of what happened, a line for each row that was played, and one for all."""
+def table(outcomes: Sequence[Outcome], left_out: Mapping[str, str] | None = None) -> str:
+    """The table of what happened, a line for each row that was played, and one for all.
+
+    `left_out` are rows that could not be played, with the reason: they stand in it with no runs.
+    """
     lines = [_line(_HEAD), _line(["---", *["---:"] * (len(_HEAD) - 1)])]
     happened = [one for one in outcomes if one.happened]
     for row in ROWS:
         of_row = [one for one in happened if one.row == row.name]
-        if of_row:
+        if left_out and row.name in left_out:
+            nothing = [f"{row.name} (not played: {left_out[row.name]})", "0", *("-" for _ in _HEAD[2:])]
+            lines.append(_line(nothing))
+        elif of_row:
             lines.append(_line(_cells(row.name, of_row)))
     lines.append(_line(_cells("all", happened)))
     return "\n".join(lines)

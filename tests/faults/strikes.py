@@ -11,8 +11,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.faults.life import Life, NotHappenedError
+from tests.faults.life import Life, NeverError, NotHappenedError
 from tests.faults.warm import CALL_TIMEOUT, Fate
+
+from tradewind.kernel.store.holders import ENDS_AFTER
 
 CREATE, GROUP, CANCEL = "POST /api/v3/order", "POST /api/v3/orderList/oco", "DELETE /api/v3/order"
 FIVE_MINUTES = 300_000
@@ -191,11 +193,16 @@ async def two_executions(life: Life) -> float:
     async def taken_over() -> bool:
         return await life.tables.epoch() > epoch
 
-    await life.must(taken_over, "the second one did not take over")
+    await life.must(lambda: "stands by" in second.said, "the second one does not stand by")
+    await asyncio.sleep(life.random.uniform(0.0, 2.0))
     if not first.runs:
-        raise NotHappenedError("the first one had ended before the second took over")
-    await life.must(lambda: not first.runs, "the first one goes on beside the second")
-    return time.time()
+        raise NotHappenedError("the first one had ended before it was killed")
+    if await taken_over() or second.codes:
+        raise NeverError("the second one did not stand by until the first had ended")
+    first.kill()
+    when = time.time()
+    await life.must(taken_over, "the second one did not take over")
+    return when
 
 
 async def stands_still(life: Life) -> float:
@@ -211,7 +218,11 @@ async def stands_still(life: Life) -> float:
 
     if life.random.random() < 0.75:
         await life.must(taken_over, "nobody took over")
-    await asyncio.sleep(life.random.uniform(0.0, 3.0))
+        await asyncio.sleep(life.random.uniform(0.0, 3.0))
+    else:
+        # At about the time at which the other one finds that it has been silent for too long.
+        await asyncio.sleep(ENDS_AFTER + life.random.uniform(0.0, 2.0))
     first.go_on()
+    await life.until(taken_over, "it went on before another one took over", 5.0)
     await life.must(lambda: not first.runs, "the first one goes on beside the second")
     return when

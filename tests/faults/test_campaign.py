@@ -127,3 +127,18 @@ def test_a_whole_campaign_is_published(monkeypatch, tmp_path, capsys):
     page.write_text(f"{BEGIN}{END}")
     assert 0 == command.main(["--page", str(page)])
     assert capsys.readouterr().out.strip() in page.read_text()
+
+
+def test_a_row_that_could_not_be_played_stands_in_the_table_and_nothing_is_published(monkeypatch, tmp_path, capsys):
+    """Without root there is no small disk: the table says so, and a whole one of before stays."""
+    monkeypatch.setattr(
+        command, "campaign", lambda names, runs, *_: (outcome(row) for row in range(20) for _ in range(runs))
+    )
+    monkeypatch.setattr(command.SmallDisk, "is_allowed", lambda: False)
+    page = tmp_path / "page.md"
+    page.write_text("whole")
+    assert 0 == command.main(["--page", str(page)])
+    said = capsys.readouterr()
+    assert "| disk full (not played: only root may mount a small disk) | 0 | - | - | - | - | - | - | - |" in said.out
+    assert "not published in page.md: disk full was not played, only root may mount a small disk" in said.err
+    assert page.read_text() == "whole"

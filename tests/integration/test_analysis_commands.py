@@ -117,6 +117,7 @@ def test_a_bot_has_a_warm_up_too():
 BAD = {
     "import": (STRATEGY.replace("talib.abstract", "no_such_library"), (), "strategy: received mine.py: No module"),
     "syntax": ("class Mine(\n", (), "strategy: received mine.py: SyntaxError"),
+    "exits": ("raise SystemExit(0)\n", (), "strategy: received mine.py: SystemExit: 0"),
     "raises": (STRATEGY.replace("timeperiod=14", "timeperiod=1/0"), (), "Mine.populate_indicators: received ZeroDiv"),
     "length": (
         STRATEGY.replace("return dataframe", "return dataframe.iloc[5:]", 1),

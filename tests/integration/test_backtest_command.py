@@ -29,7 +29,8 @@ def run(*words):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((QUICKSTART, "--strategy", "dip.py"), "--strategy: received dip.py"),
+        ((QUICKSTART, "--strategy", "dip.py"), "strategy: received dip.py"),
+        ((QUICKSTART, "--data", "candles"), "--data: received candles"),
         ((QUICKSTART, "--check"), "--check: received True"),
         (("--report", "r.html", "--strategy", "dip.py"), "--report: received r.html"),
         (("--set", "spec.a=1"), "--set"),

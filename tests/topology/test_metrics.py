@@ -16,6 +16,7 @@ NOT_HERE = {
     "dependency_calls": "of what is called over a network",
     "dependency_in_flight_calls": "of what is called over a network",
     "dependency_at_once_calls": "of what is called over a network",
+    "dependency_retry_calls": "of what is called over a network",
     "budget_needs": "of an exchange",
     "budget_wait_seconds": "of an exchange",
     "budget_used_ratio": "of an exchange",

@@ -10,8 +10,11 @@ import asyncio
 import collections
 import contextlib
 import os
+import socket
 
+import aiohttp
 import pytest
+from sqlalchemy import select
 from tests.servers.databases import Postgres
 from tests.topology.conftest import TRADING
 from tests.topology.recordings import gappy_bot
@@ -19,8 +22,11 @@ from tests.topology.test_databases import everything
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import TemporaryError
+from tradewind.execution.tables import leases
+from tradewind.gateway.keys import add_key
 from tradewind.kernel.bus.redis_streams import Pace, stream_of
 from tradewind.kernel.http.server import Listener
+from tradewind.kernel.security import Role
 from tradewind.kernel.settings import Settings
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
@@ -66,15 +72,15 @@ async def until_ended(bot):
 class Split:
     """The processes of a bot by name; a service may run in several of them."""
 
-    def __init__(self, manifest, directory, database, broker):
-        self.manifest, self.directory = manifest, directory
+    def __init__(self, manifest, directory, database, broker, **settings):
+        self.manifest, self.directory, self.settings = manifest, directory, settings
         self.database, self.broker = database, broker
         self.processes = {}
 
     async def begin(self, *services, name=None, **options):
         name = name or "+".join(services)
         bot = load_bot(self.manifest)
-        settings = Settings(key_directory=self.directory)
+        settings = Settings(key_directory=self.directory, **self.settings)
         listen = Listener(ports=dict.fromkeys(services, 0))
         process = EmbeddedBot(
             bot,
@@ -270,3 +276,143 @@ async def test_servers_may_be_killed_and_be_away(split, expected, server, server
     }
     # An order whose recording failed is asked for, and says so in its states; what came of it is the same.
     same(await rows(split), {name: expected[name] for name in RESULTS}, taken_over=True)
+
+
+# ------------------------------------------------------------------------------------------------------------ the door
+
+
+@contextlib.asynccontextmanager
+async def door(split, **options):
+    """Begins a gateway; asks it by `ask(method, path)`, which gives status and document."""
+    gateway = await split.begin("gateway", **options)
+    key = add_key(gateway.directory.path, "a test", Role.ADMIN)
+    await gateway.runners["gateway"].service.load()
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as session:
+
+        async def ask(method, path, body=None):
+            async with session.request(method, gateway.servers.addresses["gateway"] + path, json=body) as reply:
+                return reply.status, await reply.json()
+
+        yield ask
+
+
+async def test_what_gateway_and_monitoring_call_is_told_where_all_health_is(split):
+    """Each in a process of its own: circuits, bounds and retries of both are in the one document, and are metrics."""
+    trading = ("market-data", "strategy", "portfolio", "execution", "engine")
+    await asyncio.gather(split.begin(*trading), split.begin("monitoring"))
+    async with door(split) as ask, asyncio.timeout(60):
+        services = {}
+        while not services or not all(one["ready"] for one in services.values()):
+            _, health = await ask("GET", "/health/detailed")
+            services = health.get("services", {})
+        assert set(services) == {*trading, "monitoring", "gateway"}
+        upstream, asked = (
+            services["gateway"]["dependencies"]["upstream:monitoring"],
+            services["monitoring"]["dependencies"]["service:gateway"],
+        )
+        assert (upstream["circuit"], upstream["at_once"], upstream["retries"]) == ("closed", 100, 10)
+        assert (asked["circuit"], asked["at_once"], asked["retries"]) == ("closed", 32, 10)
+        assert services["monitoring"]["dependencies"]["redis"]["circuit"] == "closed"
+
+        process = split.processes["monitoring"]
+        async with aiohttp.ClientSession() as session:
+            async with session.get(process.servers.addresses["monitoring"] + "/metrics") as reply:
+                shown = await reply.text()
+            # Nothing but its state is anybody's to ask of the gateway, and that only with a token.
+            async with session.post(split.processes["gateway"].servers.addresses["gateway"] + "/ask/state") as reply:
+                assert reply.status == 401
+        who = f'bot="{process.bot.key}",dependency="service:gateway"'
+        for name, value in (("circuit_state", 0), ("dependency_at_once_calls", 32), ("dependency_retry_calls", 10)):
+            assert f"tradewind_{name}{{{who}}} {value}.0" in shown
+
+
+async def test_questions_go_to_every_instance_and_past_one_that_died(split):
+    """In turn to both that the registry knows; when one is gone without a word all are answered by the other."""
+    rest = ("market-data", "portfolio", "execution", "engine", "monitoring")
+    await asyncio.gather(split.begin(*rest), *(split.begin("strategy", name=name) for name in ("one", "two")))
+
+    def answered(name):
+        found = split.processes[name].metrics.registry.collect()
+        samples = (one for family in found for one in family.samples if one.name == "tradewind_http_requests_total")
+        return sum(one.value for one in samples if one.labels["route"] == "/api/v1/strategies")
+
+    async with door(split) as ask, asyncio.timeout(60):
+        while not (answered("one") and answered("two")):
+            assert (await ask("GET", "/api/v1/strategies"))[0] in {200, 503}  # 503 until the first is ready
+        registry = split.processes["gateway"].shared.registry
+        assert len(registry.instances("strategy")) == 2
+
+        # As after kill -9: nobody listens there any more, and the registry has not forgotten it yet.
+        await split.processes["one"].servers.stop()
+        before = answered("two")
+        told = [await ask("GET", "/api/v1/strategies") for _ in range(8)]
+        assert [status for status, _ in told] == [200] * 8
+        assert answered("two") == before + 8
+        assert len(registry.instances("strategy")) == 2
+        shown = split.processes["gateway"].dependencies.describe()["upstream:strategy"]
+        assert (shown["retries"], shown["circuit"]) == (9, "closed")
+
+
+# ----------------------------------------------------------------------------------------- two that would run the same
+
+
+async def said_of(process, service):
+    """What a process that is not ready says, over HTTP, that it waits for."""
+    address = process.servers.addresses[service]
+    async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as reply:
+        return reply.status, (await reply.json())["reasons"].get("work", "")
+
+
+async def until_it_stands_by(split, name):
+    async with asyncio.timeout(60):
+        while name not in split.processes or not split.processes[name].runners:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        while "stands by" not in (await said_of(split.processes[name], "execution"))[1]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    return await said_of(split.processes[name], "execution")
+
+
+@pytest.mark.parametrize("end", ["in order", "without a word"])
+async def test_a_second_execution_stands_by_until_the_first_has_ended(split, monkeypatch, end):
+    """It names who runs, takes nothing and is found by nobody; neither is fenced, and neither ends."""
+    monkeypatch.setattr("tradewind.kernel.store.holders.ENDS_AFTER", 1.5)
+    monkeypatch.setattr("tradewind.kernel.store.holders.BEAT", 0.2)
+    await asyncio.gather(split.begin("market-data"), split.begin("execution", name="one"))
+    first = split.processes["one"]
+    beginning = asyncio.create_task(split.begin("execution", name="two"))
+    status, words = await until_it_stands_by(split, "two")
+    host, number = socket.gethostname(), os.getpid()
+    assert status == 503
+    assert f"stands by for execution of {first.bot.key} in process {number} on {host}, since 2" in words
+
+    await asyncio.sleep(2.0)  # longer than one without a sign of life is waited for
+    assert not beginning.done()
+    assert first.states() == {"execution": "Running"}
+    assert [one.name for one in first.shared.registry.instances("execution")] == [first.bus.instance]
+    assert await epoch(split) == 1
+
+    if end == "in order":
+        await split.end("one")
+    else:
+        first._holding._keeping.cancel()
+    async with asyncio.timeout(20):
+        second = await beginning
+    assert second.states() == {"execution": "Running"}
+    assert await epoch(split) == 2
+
+
+async def test_who_is_told_to_takes_over_at_once(split):
+    """The last resort at the deletion of a bot does not wait for a process that answers nobody."""
+    await asyncio.gather(split.begin("market-data"), split.begin("execution", name="one"))
+    async with asyncio.timeout(10):
+        await split.begin("execution", name="two", take_over=True)
+    assert await epoch(split) == 2
+
+
+async def epoch(split):
+    """Of the account's writer."""
+    store = Postgres(split.database).store()
+    try:
+        return await store.read(lambda connection: connection.scalar(select(leases.c.epoch)))
+    finally:
+        await store.close()

@@ -108,6 +108,8 @@ def _callers(workload: Workload, workloads: Sequence[Workload]) -> list[tuple[st
 def _asked(asking: Sequence[str], asked: Workload) -> list[str]:
     """The services of `asked` that a service of `asking` may ask, in the order of the catalog."""
     calls = {called for name in asking for called in catalog.service(name).calls}
+    # Who watches looks over the network at other pods only.
+    calls |= {one for name in asking if name not in asked.services for one in catalog.service(name).watches}
     return [name for name in asked.services if name in calls]
 
 

@@ -72,8 +72,8 @@ def backtest(
 ) -> None:
     """Trade a bot's recorded or synthetic candles at once: the trades that a paper run over them makes, in seconds.
 
-    With --strategy or --case in place of BOT: a strategy written for freqtrade, by freqtrade's own rules, which
-    needs pip install 'tradewind[freqtrade]'.
+    With --strategy or --case in place of BOT: a strategy written for freqtrade, by freqtrade's own rules. With BOT and
+    --strategy: its signals in place of the bot's strategies. Both need the extra freqtrade of the package.
     """
     if export is not None:
         from tradewind.research.export import check_ending  # noqa: PLC0415
@@ -82,10 +82,19 @@ def backtest(
     if bot is not None:
         from tradewind.cli.native_backtest import native_backtest  # noqa: PLC0415
 
-        refuse_options("--strategy or --case in place of BOT", strategy=strategy, data=data, config=config, pair=pair)
+        refuse_options("--strategy or --case in place of BOT", data=data, config=config, pair=pair)
         refuse_options("--case in place of BOT", case=case, check=check or None)
         refuse_options("--strategy or --case in place of BOT", engine=None if engine is Engine.AUTO else engine)
-        native_backtest(bot, overrides or (), timerange=timerange, fee=fee, export=export, report=report, output=output)
+        native_backtest(
+            bot,
+            overrides or (),
+            timerange=timerange,
+            fee=fee,
+            export=export,
+            report=report,
+            strategy=strategy,
+            output=output,
+        )
         return
     refuse_options("BOT, a manifest", set=overrides, report=report)
     check_freqtrade_extra("tradewind backtest")

@@ -28,13 +28,17 @@ def lookahead_analysis(
     config: FreqtradeConfig = None,
     pair: PairNames = None,
     moments: Annotated[
-        int, typer.Option(min=1, help="Moments to ask at, of each pair, and again as many where each signal begins.")
+        int,
+        typer.Option(
+            min=1,
+            help="Moments to ask at of each pair, and as many where each signal begins, before, and where it ends.",
+        ),
     ] = 20,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Find signals and indicators that change when later candles are cut away; exit 1 where there are any.
 
-    With --strategy in place of BOT: a strategy written for freqtrade, which needs pip install 'tradewind[freqtrade]'.
+    With --strategy in place of BOT: a strategy written for freqtrade, which needs the extra freqtrade of the package.
     """
     from tradewind.cli.analyzed import subjects_of  # noqa: PLC0415
     from tradewind.cli.printing import print_document  # noqa: PLC0415
@@ -71,7 +75,7 @@ def _print(found: Sequence[Lookahead]) -> None:
     biases = [bias for one in found for bias in one.biases]
     if not biases:
         return
-    columns = ["pair", "column", "kind", "moments", "looks ahead", "first candle at fault", "said then", "said later"]
+    columns = ["pair", "column", "kind", "moments", "looks ahead", "first candles at fault", "said then", "said later"]
     print_table(None, columns, [_row(bias) for bias in biases])
 
 
@@ -82,8 +86,8 @@ def _verdict(one: Lookahead) -> str:
 def _row(bias: Bias) -> list[str]:
     from tradewind.domain.candle_checks import iso_time  # noqa: PLC0415
 
-    first = bias.first[0]
-    told = [iso_time(first.candle), _text(first.value), _text(first.later)]
+    cells = [[iso_time(each.candle), _text(each.value), _text(each.later)] for each in bias.first]
+    told = ["\n".join(column) for column in zip(*cells, strict=True)]
     ahead = f">= {bias.ahead} candle{'s' * (bias.ahead != 1)}"
     return [bias.pair, bias.column, bias.role.value, str(bias.moments), ahead, *told]
 

@@ -12,11 +12,14 @@ import typer
 
 from tradewind.cli import (
     backtest,
+    compare,
     config,
     deadletters,
+    import_bot,
     logs,
     lookahead_analysis,
     migrate,
+    montecarlo,
     operator,
     optimize,
     recursive_analysis,
@@ -55,6 +58,8 @@ app.command("run")(run.run)
 app.command("backtest")(backtest.backtest)
 app.command("lookahead-analysis")(lookahead_analysis.lookahead_analysis)
 app.command("recursive-analysis")(recursive_analysis.recursive_analysis)
+app.command("compare")(compare.compare)
+app.command("montecarlo")(montecarlo.montecarlo)
 app.command("optimize")(optimize.optimize)
 app.command("serve")(serve.serve)
 app.command("up")(up.up)
@@ -71,6 +76,7 @@ app.command("version")(version.version)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")
 app.add_typer(deadletters.app, name="deadletters")
+app.add_typer(import_bot.app, name="import")
 app.add_typer(operator.app, name="operator")
 
 INTERRUPTED = 130

@@ -14,12 +14,14 @@ from tradewind.cli.options import Output
 from tradewind.cli.place import check_place
 from tradewind.cli.progress import Progress
 from tradewind.cli.results import print_result, write_run_report
+from tradewind.cli.strategy_input import check_freqtrade_extra
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.candle_checks import iso_time
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.money import decimal_of, plain
 from tradewind.research.export import export_trades
-from tradewind.research.native.given import given_by
+from tradewind.research.freqtrade.moving.manifest import STRATEGY
+from tradewind.research.native.given import Given, given_by
 from tradewind.research.native.run import backtest, result_of_backtest
 from tradewind.research.result import as_document
 from tradewind.research.timerange import Timerange
@@ -33,13 +35,15 @@ def native_backtest(
     fee: float | None,
     export: Path | None,
     report: Path | None,
+    strategy: Path | None,
     output: Output,
 ) -> None:
-    """Run the bot at `path`; raises `ConfigError` for what the user must mend, `typer.Exit` where it was ended."""
-    bot = load_bot(path, [*overrides, *as_overrides(timerange, fee)])
-    check_place(bot)
-    given = given_by(bot)
-    with Progress(bot.metadata.name, len(given.times)) as progress, _interruption() as interrupted:
+    """Run the bot at `path`, with the class in the file `strategy` in place of its own where there is one.
+
+    Raises `ConfigError` for what the user must mend, `typer.Exit` where it was ended.
+    """
+    given = _given(path, [*overrides, *as_overrides(timerange, fee)], strategy)
+    with Progress(given.bot.metadata.name, len(given.times)) as progress, _interruption() as interrupted:
 
         def on_tick(tick: int) -> bool:
             progress.reach(tick)
@@ -50,12 +54,26 @@ def native_backtest(
     if export is not None:
         export_trades(export, as_document(result, None)["trades"])
     if report is not None:
-        _write(report, lambda target: write_run_report(target, bot, result))
+        _write(report, lambda target: write_run_report(target, given.bot, result))
     print_result(result, report, output)
     if outcome.ticks < len(given.times):
         reached = iso_time(int(given.times[outcome.ticks]))
         print(f"interrupted: this is what was finished before {reached}", file=sys.stderr)
         raise typer.Exit(130)
+
+
+def _given(path: Path, overrides: Sequence[str], strategy: Path | None) -> Given:
+    if strategy is None:
+        bot = load_bot(path, overrides)
+        check_place(bot)
+        return given_by(bot)
+    check_freqtrade_extra("tradewind backtest")
+    from tradewind.research.native.strategy_file import given_by_file  # noqa: PLC0415 - pandas is an extra
+
+    # A manifest that was moved from freqtrade is suspended until its strategy is known, as it is here.
+    bot = load_bot(path, [*overrides, "spec.suspended=false"])
+    check_place(bot)
+    return given_by_file(bot, strategy, bot.metadata.annotations.get(STRATEGY))
 
 
 def as_overrides(timerange: str | None, fee: float | None = None) -> list[str]:

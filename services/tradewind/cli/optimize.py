@@ -92,7 +92,7 @@ def optimize(
 ) -> None:
     """Search parameters: of a BOT those that --vary names, of a --strategy its spaces.
 
-    Needs pip install 'tradewind[optimize]', and for a strategy 'tradewind[freqtrade]'.
+    Needs the extra optimize of the package, and for a strategy the extra freqtrade.
     """
     from tradewind.research.optimize.loss import loss_named  # noqa: PLC0415
     from tradewind.research.optimize.study import needed  # noqa: PLC0415

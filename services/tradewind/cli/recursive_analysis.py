@@ -41,7 +41,7 @@ def recursive_analysis(
 ) -> None:
     """Look at the last candle with several lengths of warm-up: how far each column is from what the longest gives.
 
-    With --strategy in place of BOT: a strategy written for freqtrade, which needs pip install 'tradewind[freqtrade]'.
+    With --strategy in place of BOT: a strategy written for freqtrade, which needs the extra freqtrade of the package.
     """
     from tradewind.cli.analyzed import subjects_of  # noqa: PLC0415
     from tradewind.cli.printing import print_document  # noqa: PLC0415

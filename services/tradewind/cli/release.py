@@ -65,7 +65,7 @@ async def _release(bot: TradingBot, settings: Settings, patience: float) -> list
     else:
         path = path.with_name("release")
     flatten = bot.spec.deletion_policy is DeletionPolicy.FLATTEN
-    options = EmbeddedOptions(until_end=False, listen=settings.listener(), settings=settings)
+    options = EmbeddedOptions(until_end=False, listen=settings.listener(), settings=settings, take_over=True)
     embedded = EmbeddedBot(bot, state_of(path), options, shared=shared)
     await embedded.start()
     try:

@@ -26,6 +26,7 @@ def services(output: OutputOption = Output.TEXT) -> None:
             "follows": list(spec.follows),
             "publishes": list(spec.publishes),
             "calls": list(spec.calls),
+            "watches": list(spec.watches),
         }
         for spec in CATALOG
     ]

@@ -17,7 +17,7 @@ TimerangeOption = Annotated[
 ]
 StrategyFile = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Without BOT: a freqtrade strategy, a Python file.", show_default=False),
+    typer.Option(metavar="FILE", help="A strategy written for freqtrade, a Python file.", show_default=False),
 ]
 CandleFolder = Annotated[
     Path | None,

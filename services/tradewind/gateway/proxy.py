@@ -1,8 +1,10 @@
 """Passing a request on to the service that answers it.
 
 The service gets a token that says on whose behalf it is asked, the id of the request and its trace, and of the
-caller's own headers only what says something about the body. Nothing is tried twice: whether a call that broke off
-was carried out is not known here.
+caller's own headers only what says something about the body. What changes something is never tried twice: whether a
+call that broke off was carried out is not known here. A question to one of several instances, which may have died since
+it was heard of last, is asked once more of another one, as far as the budget of retries goes; whoever was silent is not
+chosen for a while where there are others.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from tradewind.gateway.routes import Route
 from tradewind.kernel.http.asking import is_silence
 from tradewind.kernel.http.middleware import REQUEST_ID
 from tradewind.kernel.http.problems import ProblemError
-from tradewind.kernel.resilience import Limits, RefusedError
+from tradewind.kernel.resilience import Dependency, Limits, RefusedError
 from tradewind.kernel.security import SERVICE_HEADER, ApiKey, Peers
 from tradewind.kernel.service import Context
 
@@ -27,6 +29,8 @@ CONNECT_WITHIN = 3.0
 DRAIN_WITHIN = 5.0
 LIMITS = Limits(at_once=100, timeout=ANSWER_WITHIN)
 _KEEP = 30.0
+_LEFT_ALONE = 5.0
+"""Seconds for which an instance that was silent is not chosen; the registry forgets one in about as many."""
 
 _FORWARDED = ("accept", "content-type")
 _RETURNED = ("content-type", "retry-after", "allow")
@@ -40,6 +44,8 @@ class Proxy:
         self._session: aiohttp.ClientSession | None = None
         self._idle = asyncio.Event()
         self._busy = 0
+        self._silent: dict[str, float] = {}
+        """Addresses that did not answer, with the time of the loop until which they are left alone."""
 
     @property
     def peers(self) -> Peers:
@@ -49,15 +55,15 @@ class Proxy:
 
     async def forward(self, route: Route, request: Request, key: ApiKey) -> Response:
         """The service's answer, as it is; a problem that names the service when it does not answer."""
-        address = self.peers.address(route.service)
+        address = self._chosen(route.service)
         target = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii")
-        url = URL(f"{address}{target}{'?' + query if query else ''}", encoded=True)
+        asked = f"{target}{'?' + query if query else ''}"
         body = await request.body() if route.changes else None
         headers = self._headers(route, request, key)
         self._busy += 1
         try:
-            return await self._passed_on(route, url, headers, body)
+            return await self._answered(route, address, asked, headers, body)
         except RefusedError as error:
             headers = {"Retry-After": str(math.ceil(error.retry_after))}
             raise ProblemError(503, "unavailable", str(error), headers, service=route.service) from error
@@ -74,12 +80,37 @@ class Proxy:
             if not self._busy:
                 self._idle.set()
 
+    async def _answered(
+        self, route: Route, address: str, asked: str, headers: dict[str, str], body: bytes | None
+    ) -> Response:
+        """The answer of the instance at `address`, or of another one to a question that broke off there."""
+        try:
+            return await self._passed_on(route, URL(address + asked, encoded=True), headers, body)
+        except aiohttp.ClientError:
+            self._silent[address] = asyncio.get_running_loop().time() + _LEFT_ALONE
+            other = self._chosen(route.service)
+            if route.changes or other == address or not self._upstream(route.service).may_retry():
+                raise
+        return await self._passed_on(route, URL(other + asked, encoded=True), headers, body)
+
+    def _chosen(self, service: str) -> str:
+        """The address whose turn it is, unless it was silent and another one was not."""
+        address, now = self.peers.address(service), asyncio.get_running_loop().time()
+        if self._silent:
+            self._silent = {one: until for one, until in self._silent.items() if until > now}
+            if address in self._silent:
+                others = (one for one in self.peers.instances(service) if one not in self._silent)
+                return next(others, address)
+        return address
+
+    def _upstream(self, service: str) -> Dependency:
+        return self._context.dependencies.of(f"upstream:{service}", LIMITS)
+
     async def _passed_on(self, route: Route, url: URL, headers: dict[str, str], body: bytes | None) -> Response:
         """What changes something is always tried: it may be the stop on which money hangs."""
         facts = {"http.request.method": route.method, "http.route": route.path}
-        upstream = self._context.dependencies.of(f"upstream:{route.service}", LIMITS)
         with (
-            upstream.attempt(is_silence, always=route.changes),
+            self._upstream(route.service).attempt(is_silence, always=route.changes),
             self._context.tracer.calling(f"{route.method} {route.service}", facts) as calling,
         ):
             if calling.traceparent is not None:

@@ -1,8 +1,8 @@
 """Asking: one service's question to another about what that one owns.
 
 In one process a question is a call of the answering function; to another process it goes over HTTP
-(`kernel.http.asking`). Which services a service may ask stands in its catalog row (`calls`); a question beyond it is
-refused on both sides, so the table stays true.
+(`kernel.http.asking`). Which services a service may ask stands in its catalog row (`calls`, and `watches` for their
+state alone); a question beyond it is refused on both sides, so the table stays true.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from tradewind import catalog
 from tradewind.domain.errors import PermanentError, TemporaryError
 
 Answer = Callable[..., Awaitable[Any]]
+
+STATE = "state"
+"""The question that every service answers, also before it has loaded and while it stops."""
 
 RUNNER = "runner"
 """Who asks on behalf of nobody's service: whoever runs the bot. It may ask every service."""
@@ -35,9 +38,12 @@ class Elsewhere(Protocol):
         ...
 
 
-def allowed_to(asker: str) -> Collection[str]:
-    """The services that `asker` may ask; `KeyError` for one that does not exist."""
-    return catalog.by_name().keys() if asker == RUNNER else catalog.service(asker).calls
+def allowed_to(asker: str, question: str) -> Collection[str]:
+    """The services that `asker` may ask that; `KeyError` for an asker that does not exist."""
+    if asker == RUNNER:
+        return catalog.by_name().keys()
+    spec = catalog.service(asker)
+    return spec.asks if question == STATE else spec.calls
 
 
 class Answers:
@@ -53,10 +59,10 @@ class Answers:
 
     def port(self, asker: str) -> Ask:
         """The `ask` port of a service, bounded by its catalog row, or of the runner."""
-        allowed = allowed_to(asker)
+        allowed, watched = allowed_to(asker, ""), allowed_to(asker, STATE)
 
         async def ask(service: str, question: str, **parameters: Any) -> Any:
-            if service not in allowed:
+            if service not in (watched if question == STATE else allowed):
                 raise PermanentError(f"{asker} may not ask {service}: its catalog row allows {sorted(allowed)}")
             answers = self._answers.get(service)
             if answers is not None:

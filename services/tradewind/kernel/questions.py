@@ -19,19 +19,22 @@ from tradewind.domain.instrument import Instrument
 from tradewind.domain.order import Order
 from tradewind.domain.position import Position
 from tradewind.domain.trade import ClosedTrade
+from tradewind.kernel.budgets import BudgetState
 from tradewind.kernel.resilience import DependencyState
 
 
 class State(TypedDict):
     """The lifecycle of a service, why it does not do its work, and how many batches have failed.
 
-    `dependencies` are what its process calls; one of before they were told has none.
+    `dependencies` are what its process calls, `budgets` what it may ask of exchanges; one of before they were told has
+    none.
     """
 
     state: str
     reasons: dict[str, str]
     failures: int
     dependencies: NotRequired[dict[str, DependencyState]]
+    budgets: NotRequired[dict[str, BudgetState]]
 
 
 class Progress(TypedDict):

@@ -102,6 +102,12 @@ class Registry:
         """The copies of a service that were alive when the registry was heard last."""
         return self._instances.get(service, ())
 
+    def sharing(self, service: str) -> list[str]:
+        """The base URLs of the copies that share the work of `service`; of one that runs alone there are none."""
+        if catalog.service(service).scaling is not catalog.Scaling.REPLICAS:
+            return []
+        return [one.address for one in self.instances(service)]
+
     def resolve(self, service: str) -> str:
         """The base URL at which to ask `service` now; raises `TemporaryError` where none is known."""
         found = self.instances(service)

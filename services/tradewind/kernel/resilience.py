@@ -116,6 +116,11 @@ class Dependency:
             return Circuit.CLOSED
         return Circuit.OPEN if self._now() < self._open_until else Circuit.HALF_OPEN
 
+    @property
+    def retries(self) -> int:
+        """How many are allowed now."""
+        return int(self._retries)
+
     def attempt(self, is_failure: Callable[[Exception], bool], *, always: bool = False) -> Attempt:
         """Around one call: raises `RefusedError` where it is not to be made, and learns from how it ended.
 
@@ -162,7 +167,7 @@ class Dependency:
             "in_flight": self.in_flight,
             "at_once": self.limits.at_once,
             "timeout": self.limits.timeout,
-            "retries": int(self._retries),
+            "retries": self.retries,
         }
 
     def enter(self, *, always: bool) -> bool:
@@ -251,5 +256,6 @@ def _measure(dependency: Dependency, bot: str, metrics: Metrics) -> None:
     dependency.counted = count
     metrics.circuit_state.labels(*labels).set_function(lambda: _NUMBERS[dependency.circuit])
     metrics.dependency_in_flight.labels(*labels).set_function(lambda: dependency.in_flight)
+    metrics.dependency_retry_limit.labels(*labels).set_function(lambda: dependency.retries)
     if dependency.limits.at_once is not None:
         metrics.dependency_limit.labels(*labels).set(dependency.limits.at_once)

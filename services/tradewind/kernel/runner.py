@@ -115,7 +115,8 @@ class ServiceRunner:
     def unready(self) -> Mapping[str, str]:
         """Why the service does not do its work now, by name of what is missing; empty when it does."""
         if self.state is not ServiceState.RUNNING:
-            waiting = {"work": self._waits_for} if self.state is ServiceState.STARTING and self._waits_for else {}
+            early = self.state in (ServiceState.NEW, ServiceState.STARTING)
+            waiting = {"work": self._waits_for} if early and self._waits_for else {}
             return {"service": self.state.value, **waiting}
         # Who only answers needs no bus: an emergency stop has to find a door while Redis is away.
         # Who only reads caches for now would not notice a lost store, and could not keep what comes next.
@@ -123,6 +124,10 @@ class ServiceRunner:
         bus = self._bus.trouble() if self._spec.handles or self._spec.publishes else ""
         waits = {"bus": bus, "store": store, "work": self._waits_for, "messages": self._held_up()}
         return {name: reason for name, reason in waits.items() if reason} | dict(self._service.ready())
+
+    def wait_for(self, reason: str) -> None:
+        """Say what is waited for before the start; empty for nothing."""
+        self._waits_for = reason
 
     def _held_up(self) -> str:
         now = time.monotonic()

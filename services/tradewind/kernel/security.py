@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -209,9 +209,18 @@ Resolver = Callable[[str], str]
 """The base URL of a service, by its name; raises `TemporaryError` where it does not listen."""
 
 
+def _none_known(service: str) -> Sequence[str]:  # noqa: ARG001
+    """The default of `instances`: there is one of each."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """What a service needs to call another over HTTP: where that one listens, and the token it wants."""
+    """What a service needs to call another over HTTP: where that one listens, and the token it wants.
+
+    `instances` are the base URLs of all copies of a service that share its work; empty where there is but one.
+    """
 
     address: Resolver
     tokens: ServiceTokens
+    instances: Callable[[str], Sequence[str]] = _none_known

@@ -61,7 +61,7 @@ class Watch:
         self.seen = Seen()
         self.conditions = ConditionLog()
         self._context = context
-        self._asked = catalog.service(context.service).calls
+        self._asked = catalog.service(context.service).asks
         self._resources = ResourceReader(context.data_directory)
         self._wake = asyncio.Event()
         self._failures: deque[tuple[float, int]] = deque()

@@ -45,17 +45,21 @@ from tradewind.topology.shared import Shared, patiently
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from tradewind.kernel.store.holders import Holding
+
 
 @dataclass(slots=True)
 class EmbeddedOptions:
     """`until_end` ends the run with the recording; `listen` serves HTTP; `services` None means all of them.
 
     `live` is the second word of whoever starts it that orders may go out with money; the first is the manifest's mode.
+    `take_over`: not even who answers nobody is waited for, where it runs the same services in another process.
     `wrap_store`, `exporter` and the `bus` of `EmbeddedBot` are for tests that look at, or break, what goes by.
     """
 
     until_end: bool = True
     live: bool = False
+    take_over: bool = False
     listen: Listener | None = None
     services: Sequence[str] | None = None
     clock: Clock = field(default_factory=SystemClock)
@@ -94,6 +98,7 @@ class EmbeddedBot:
         )
         self.progress: Mailbox = self.bus.subscribe(RUNNER, ("cycles", "portfolio.events"))
         self._store: Store | None = None
+        self._holding: Holding | None = None
         self._discard = self._fresh = False
         self._log = logger_for(RUNNER, bot.key)
 
@@ -123,6 +128,7 @@ class EmbeddedBot:
                 listening = {"process": os.getpid(), "services": self.servers.addresses}
                 self.directory.write(ADDRESSES, json.dumps(listening))
             if self.shared is not None:
+                await self._stand_by(self._store)
                 await self._join(self.shared, self._store)
             await self.bus.start()
             for runner in self.runners.values():
@@ -146,6 +152,27 @@ class EmbeddedBot:
         await asyncio.to_thread(migrate, engine)
         return SqliteStore(engine)
 
+    async def _stand_by(self, store: Store) -> None:
+        """Wait while another process runs what one alone may run; before that nobody finds or hears this one."""
+        alone = [name for name in self.runners if _runs_alone(name)]
+        if not alone:
+            return
+        from tradewind.kernel.store.holders import Holding  # noqa: PLC0415  (who has no tables loads no database)
+
+        known = ""
+
+        def told(words: str) -> None:
+            nonlocal known
+            for runner in self.runners.values():
+                runner.wait_for(words)
+            if words and words != known:
+                self._log.warning("start waits", reason=words)
+            known = words
+
+        holding = Holding(store, self.bot.key, alone, self.options.clock, self._log)
+        await holding.take(told, by_force=self.options.take_over)
+        self._holding = holding
+
     async def _join(self, shared: Shared, store: Store) -> None:
         """Be found by the other processes, find them, and learn where the run goes on."""
         assert self.servers is not None, "who shares a bus is asked over HTTP"
@@ -160,13 +187,18 @@ class EmbeddedBot:
 
     def _peers(self) -> Peers:
         assert self.servers is not None
-        return Peers(self._address, self.servers.tokens)
+        return Peers(self._address, self.servers.tokens, self._instances)
 
     def _address(self, service: str) -> str:
         assert self.servers is not None
         if self.shared is None or service in self.runners:
             return self.servers.address(service)
         return self.shared.registry.resolve(service)
+
+    def _instances(self, service: str) -> list[str]:
+        if self.shared is None or service in self.runners:
+            return []
+        return self.shared.registry.sharing(service)
 
     def _wanted(self) -> list[str]:
         """The services to run, in the order of their start; what the bot uses on demand cannot be left out."""
@@ -277,6 +309,8 @@ class EmbeddedBot:
                 await runner.stop()
         if self.servers is not None:
             await self.servers.stop()
+        if self._holding is not None:
+            await self._holding.release()
         if self.shared is not None:
             await self.shared.close()
         await self.bus.close()
@@ -292,6 +326,11 @@ class EmbeddedBot:
     def states(self) -> dict[str, Any]:
         """State of every service."""
         return {name: runner.state.value for name, runner in self.runners.items()}
+
+
+def _runs_alone(name: str) -> bool:
+    spec = catalog.service(name)
+    return spec.stores and spec.scaling is catalog.Scaling.SINGLETON
 
 
 def _named(place: str) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -225,3 +227,43 @@ async def test_one_upstream_that_hangs_leaves_the_others_their_connections(proxy
     assert (await proxy.forward(READ, request("/fast"), ALICE)).body == b'"done"'
     go.set()
     assert {reply.body for reply in await asyncio.gather(*calls)} == {b'"done"'}
+
+
+# ------------------------------------------------------------------------------------------------- several instances
+
+
+@pytest.fixture
+async def instances(proxy, upstream):
+    """Two instances of every service; the first is dead until its `address` is that of one that lives."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        dead = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        known = [dead, upstream.address]
+        turns = itertools.cycle(known)
+        proxy._context.peers = Peers(lambda _: next(turns), TOKENS, lambda _: known)
+        yield known  # bound and not listening: refused
+
+
+async def test_a_question_is_asked_of_another_instance_and_a_change_is_not(proxy, upstream, instances):
+    """Whoever is dead is left alone from then on; what changes something is the caller's to try again."""
+    with pytest.raises(ProblemError, match="engine does not answer"):
+        await proxy.forward(CHANGE, request(), ALICE)
+    assert not upstream.asked
+    proxy._silent.clear()
+
+    assert (await proxy.forward(READ, request(), ALICE)).status_code == 201  # the turn of the one that lives
+    states = proxy._context.dependencies.describe
+    for _ in range(6):
+        assert (await proxy.forward(READ, request(), ALICE)).status_code == 201
+    assert len(upstream.asked) == 7
+    assert states()["upstream:execution"]["retries"] == 9, "one of them broke off, and one alone"
+
+
+async def test_no_more_is_tried_again_than_the_budget_allows(proxy, upstream, instances):
+    """A service in trouble is not asked twice as much."""
+    budget = proxy._upstream("execution")
+    while budget.may_retry():
+        """Used up."""
+    with pytest.raises(ProblemError, match="execution does not answer"):
+        await proxy.forward(READ, request(), ALICE)
+    assert not upstream.asked

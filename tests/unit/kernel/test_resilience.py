@@ -182,6 +182,7 @@ def test_each_is_measured_by_its_name():
         f"tradewind_circuit_state{{{who}}} 2.0",
         f"tradewind_dependency_in_flight_calls{{{who}}} 1.0",
         f"tradewind_dependency_at_once_calls{{{who}}} 4.0",
+        f"tradewind_dependency_retry_calls{{{who}}} 9.0",
         *(
             f'tradewind_dependency_calls_total{{{who},outcome="{outcome}"}} 1.0'
             for outcome in ("succeeded", "failed", "refused", "retried")

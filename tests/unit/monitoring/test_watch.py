@@ -16,7 +16,7 @@ from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.monitoring.watch import Watch
 
 RUNNING = {"state": "Running", "reasons": {}, "failures": 0}
-ASKED = ("engine", "market-data", "portfolio", "execution", "strategy")
+ASKED = ("engine", "market-data", "portfolio", "execution", "strategy", "gateway", "monitoring")
 
 
 class Bot:
@@ -110,22 +110,22 @@ async def test_a_service_that_does_not_answer_is_down_and_nothing_else_fails(bot
 
 
 async def test_a_service_that_is_not_asked_is_known_by_its_messages(bot):
-    """The gateway asks monitoring and not the other way round; its state still counts."""
+    """The venue on this machine is nobody's to watch; what it says of itself still counts."""
     await candle(bot)
     for state in ("Running", "Failed"):
-        message = ServiceStateChanged(id=state, time=0, service="gateway", state=state)
+        message = ServiceStateChanged(id=state, time=0, service="sim-exchange", state=state)
         await bot.watch.on_service(message, None)
         picture = await bot.watch.look()
-        assert ("gateway" in picture.facts.down) is (state == "Failed")
-    assert picture.services["gateway"]["reasons"] == {"service": "Failed"}
+        assert ("sim-exchange" in picture.facts.down) is (state == "Failed")
+    assert picture.services["sim-exchange"]["reasons"] == {"service": "Failed"}
 
 
 async def test_a_replica_too_many_that_has_ended_says_nothing_of_the_others(bot):
-    """Else a gateway that an autoscaler made smaller would count as down for good."""
+    """Else one that an autoscaler made smaller would count as down for good."""
     await candle(bot)
     for state in ("Running", "Stopping", "Terminated"):
-        await bot.watch.on_service(ServiceStateChanged(id=state, time=0, service="gateway", state=state), None)
-    assert "gateway" not in (await bot.watch.look()).facts.down
+        await bot.watch.on_service(ServiceStateChanged(id=state, time=0, service="sim-exchange", state=state), None)
+    assert "sim-exchange" not in (await bot.watch.look()).facts.down
 
 
 async def test_failures_count_for_five_minutes(bot):

@@ -29,8 +29,8 @@ def convert_files(
 ) -> None:
     """Write the candles of a folder into another in another form: the same rows, every number as it was.
 
-    Nothing is checked but that each row is a time and five numbers. Parquet and Feather need
-    pip install 'tradewind[parquet]'.
+    Nothing is checked but that each row is a time and five numbers. Parquet and Feather need the extra parquet of the
+    package.
     """
     from tradewind.cli.data.surveying import tell_unnamed  # noqa: PLC0415
     from tradewind.cli.data.writing import each_file  # noqa: PLC0415

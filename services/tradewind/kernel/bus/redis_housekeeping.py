@@ -4,6 +4,10 @@ And forget instances that have ended: each start of a process is a new consumer 
 somebody says otherwise. Only one that holds nothing is forgotten, looked at and removed in one step of the server: with
 its consumer, what was given to it and is not done would be forgotten too. What an ended one still holds is claimed by
 another first (`redis_readers`). One that was only silent is made again by its next read.
+
+And keep what the bot has: all of it ends by itself when no process of the bot has said for a long time that it is still
+wanted. A bot that is deleted, or only stopped, leaves nothing for good. One that comes back later than that finds a
+Redis that was emptied: what is owed stands in the outbox, and goes out again.
 """
 
 from __future__ import annotations
@@ -17,10 +21,13 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from tradewind import catalog
 from tradewind.contracts.messages import MESSAGES
 from tradewind.kernel.bus.redis_streams import Pace, letters_of, marker_of, place, stream_of, topic_of
 from tradewind.kernel.telemetry.metrics import Metrics
 
+KEPT_EACH = 60.0
+"""Seconds between two words that the bot's keys are wanted."""
 TOPICS = tuple(dict.fromkeys(kind.topic for kind in MESSAGES.values()))
 
 _FORGET = """
@@ -44,7 +51,7 @@ class Housekeeping:
         self.groups: Mapping[str, Sequence[str]] = {}
         self._client, self._bot, self._pace, self._metrics, self._on_gap = client, bot, pace, metrics, on_gap
         self._identity: tuple[str, bytes] | None = None
-        self._forget_at = 0.0
+        self._forget_at = self._keep_at = 0.0
 
     async def first(self) -> None:
         """Remember which server this is."""
@@ -61,6 +68,7 @@ class Housekeeping:
         if identity != self._identity:
             self._identity = identity
             self._on_gap()
+        await self._keep()
         await self._trim()
         await self._measure()
         await self._forget_ended()
@@ -70,6 +78,18 @@ class Housekeeping:
         run = (await self._client.info("server"))["run_id"]
         await self._client.set(marker, uuid.uuid4().hex, nx=True)
         return run, await self._client.get(marker) or b""
+
+    async def _keep(self) -> None:
+        """Move the end of all that is the bot's; what has no end of its own gets one here."""
+        if time.monotonic() < self._keep_at:
+            return
+        keys = [marker_of(self._bot), *(stream_of(self._bot, topic) for topic in TOPICS)]
+        keys += [letters_of(self._bot, service) for service in catalog.by_name()]
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.pexpire(key, round(self._pace.bot_forgotten * 1000))
+            await pipeline.execute()
+        self._keep_at = time.monotonic() + min(KEPT_EACH, self._pace.bot_forgotten / 4)
 
     async def _trim(self) -> None:
         seconds, _ = await self._client.time()

@@ -29,7 +29,8 @@ class Pace:
 
     An entry that a consumer has held for `claim_after` is given to another; where a service may have one instance
     alone, what another one was given goes to who asks after `takeover`. A consumer that has asked for nothing for
-    `forget_after`, and holds nothing, has ended. A service may fail on a message `tries`
+    `forget_after`, and holds nothing, has ended. A bot of which no process has run for `bot_forgotten` leaves nothing
+    behind: who deleted one need not know where its Redis is. A service may fail on a message `tries`
     times before it becomes a dead letter. What is older than `retention` goes, unless a storing group has not had it.
     `buffer` messages wait for a server that is away; more are left to the outbox.
     """
@@ -38,6 +39,7 @@ class Pace:
     answer: float = 5.0
     claim_after: float = 60.0
     forget_after: float = 600.0
+    bot_forgotten: float = 30 * 24 * 3600.0
     takeover: float = 2.0
     housekeeping: float = 2.0
     retention: float = 24 * 3600.0

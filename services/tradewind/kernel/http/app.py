@@ -50,8 +50,7 @@ def create_app(
     app.include_router(health_router(runner, process or {spec.name: runner}))
     if documented:
         add_documentation(app, service)
-    if not spec.public:
-        app.include_router(question_router(runner), dependencies=[Depends(service_callers(tokens, spec.name))])
+    app.include_router(question_router(runner), dependencies=[Depends(service_callers(tokens, spec.name))])
     if service.router is not None:
         guards = [Depends(running(runner))]
         if not spec.public:

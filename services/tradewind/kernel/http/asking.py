@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request, Response
 
 from tradewind import catalog
 from tradewind.domain.errors import NotFoundError, PermanentError, TemporaryError
-from tradewind.kernel.ask import RUNNER, allowed_to, answer_of
+from tradewind.kernel.ask import RUNNER, STATE, allowed_to, answer_of
 from tradewind.kernel.http.access import running
 from tradewind.kernel.http.problems import ProblemError
 from tradewind.kernel.questions import answer_type, decode_answer, encode_answer
@@ -31,8 +31,6 @@ ANSWER_WITHIN = 30.0
 """Seconds; the closes of a year of minutes take one."""
 CONNECT_WITHIN = 3.0
 LIMITS = Limits(at_once=32, timeout=ANSWER_WITHIN)
-_ALWAYS = frozenset({"state"})
-"""What a service answers before it has loaded, and while it stops."""
 
 
 def question_router(runner: ServiceRunner) -> APIRouter:
@@ -44,9 +42,9 @@ def question_router(runner: ServiceRunner) -> APIRouter:
     @router.post("/ask/{question}")
     async def ask(question: str, request: Request) -> Response:
         caller: Caller = request.state.caller
-        if caller.service not in known or service not in allowed_to(caller.service):
+        if caller.service not in known or service not in allowed_to(caller.service, question):
             raise ProblemError(HTTPStatus.FORBIDDEN, "forbidden", f"{caller.service} may not ask {service}")
-        if question not in _ALWAYS:
+        if question != STATE:
             await check()
         parameters = msgspec.msgpack.decode(await request.body(), type=dict[str, Any])
         answer = answer_of(service, answers, question)

@@ -129,8 +129,8 @@ class _Server(uvicorn.Server):
 def _configuration(app: Any, *, mounted: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        # A venue is asked several times for each candle, which the C parser makes a fifth cheaper; the doors that people
-        # reach have the one that bounds what a request says of itself.
+        # A venue is asked several times for each candle, which the C parser makes a fifth cheaper; the doors that
+        # people reach have the one that bounds what a request says of itself.
         http="httptools" if mounted else "h11",
         ws="websockets-sansio" if mounted else "none",
         lifespan="off",

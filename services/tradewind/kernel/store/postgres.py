@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, text
@@ -28,7 +29,7 @@ from tradewind.kernel.resilience import Limits as Bounds
 from tradewind.kernel.store.base import DATABASE, UnknownOutcomeError, Write
 from tradewind.kernel.store.postgres_connection import Backend, Limits, postgres_engine
 from tradewind.kernel.store.postgres_failures import NothingChangedError, as_told, is_away, is_lost, may_be_true, words
-from tradewind.kernel.store.postgres_writes import execute_batched
+from tradewind.kernel.store.postgres_writes import are_known, execute_batched, execute_known, steps_of
 
 Result = TypeVar("Result")
 
@@ -62,7 +63,7 @@ class PostgresStore:
         has changed.
         """
         if writes:
-            await self.change(lambda connection: execute_batched(connection, writes))
+            await self._again(lambda: self._commit(writes))
 
     async def change(self, work: Callable[[Connection], None]) -> None:
         """`commit` for who has more to say than writes: `work` runs in the transaction, again if that is undone."""
@@ -109,30 +110,42 @@ class PostgresStore:
         with self._dependency.attempt(is_away):
             return await work()
 
+    async def _commit(self, writes: Sequence[Write]) -> None:
+        await self._settle()
+        async with self._connection(self._engine) as (connection, backend):
+            steps = steps_of(writes, connection.dialect)
+            if are_known(steps):
+                await self._durably(connection, backend, lambda ask: execute_known(backend, steps, ask))
+            else:
+                work = partial(execute_batched, steps=steps)
+                await self._durably(connection, backend, lambda ask: connection.run_sync(_transaction, work, ask))
+
     async def _change(self, work: Callable[[Connection], None]) -> None:
         await self._settle()
         async with self._connection(self._engine) as (connection, backend):
-            asked = False
+            await self._durably(connection, backend, lambda ask: connection.run_sync(_transaction, work, ask))
 
-            def transaction(synchronous: Connection) -> None:
-                nonlocal asked
-                begun = synchronous.begin()
-                work(synchronous)
-                asked = True
-                begun.commit()
+    async def _durably(
+        self, connection: AsyncConnection, backend: Backend, run: Callable[[Callable[[], None]], Awaitable[None]]
+    ) -> None:
+        """Run a transaction, which calls what it is given when it is about to ask for COMMIT."""
+        asked = False
 
-            try:
-                async with asyncio.timeout(self._limits.patience):
-                    # In one go: to change between the driver's face and the synchronous one costs time each time.
-                    await connection.run_sync(transaction)
-            except BaseException as error:
-                if not asked or not may_be_true(error):
-                    raise
-                self._doubts.append(backend)
-                await _abandon(connection, backend)
-                if isinstance(error, Exception):
-                    raise UnknownOutcomeError(f"store: no answer to a commit: {words(error)}") from error
+        def ask() -> None:
+            nonlocal asked
+            asked = True
+
+        try:
+            async with asyncio.timeout(self._limits.patience):
+                await run(ask)
+        except BaseException as error:
+            if not asked or not may_be_true(error):
                 raise
+            self._doubts.append(backend)
+            await _abandon(connection, backend)
+            if isinstance(error, Exception):
+                raise UnknownOutcomeError(f"store: no answer to a commit: {words(error)}") from error
+            raise
 
     async def _read(self, query: Callable[[Connection], Result]) -> Result:
         await self._settle()
@@ -184,6 +197,14 @@ class PostgresStore:
                     if (await connection.execute(_END, parameters)).scalar() is False:
                         raise TemporaryError("store: a commit whose answer was lost has not ended yet")
                 self._doubts.remove(backend)
+
+
+def _transaction(connection: Connection, work: Callable[[Connection], None], ask: Callable[[], None]) -> None:
+    """In one go: to change between the driver's face and the synchronous one costs time each time."""
+    begun = connection.begin()
+    work(connection)
+    ask()
+    begun.commit()
 
 
 async def _abandon(connection: AsyncConnection, backend: Backend) -> None:

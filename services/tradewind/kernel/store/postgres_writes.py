@@ -3,12 +3,15 @@
 Each statement of its own waits for its answer. Rows for the same statement that follow each other are sent together
 (the driver waits once for all of them), and what a service calls `bulk` goes by COPY. A statement that comes again and
 again is compiled once and then given to the driver as it is: what SQLAlchemy does for each execution, which is made for
-results, costs more than the server needs to write the row.
+results, costs more than the server needs to write the row. A transaction of nothing but such statements goes by
+the driver alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
@@ -23,21 +26,68 @@ from sqlalchemy.sql.dml import Insert
 
 from tradewind.kernel.store.base import Write, check_touched, execute
 from tradewind.kernel.store.postgres_connection import DRIVER_ERRORS
+from tradewind.kernel.store.postgres_failures import is_lost
 
 COPY_FROM = 32
 """Rows from which COPY is worth its own exchange of messages."""
 
 
-def execute_batched(connection: Connection, writes: Sequence[Write]) -> None:
-    """Execute `writes` in order, in the open transaction; raises `FencedError` when an expectation fails."""
+class Step(NamedTuple):
+    """A write, and its statement as the driver takes it where that is known."""
+
+    write: Write
+    ready: _Ready | None
+
+
+def steps_of(writes: Sequence[Write], dialect: Dialect) -> list[Step]:
+    """What is to be executed, in order. To be called once for a transaction: it remembers what has come."""
+    return [Step(write, _ready(write, dialect)) for write in _gathered(writes)]
+
+
+def are_known(steps: Sequence[Step]) -> bool:
+    """Whether the driver can do all of it by itself."""
+    return all(step.ready is not None for step in steps)
+
+
+async def execute_known(driver: asyncpg.Connection, steps: Sequence[Step], ask: Callable[[], None]) -> None:
+    """The whole transaction; `ask` is called before COMMIT is asked for.
+
+    Raises `FencedError` when an expectation fails, and a failure as SQLAlchemy tells it. The connection is in no
+    transaction afterwards, or closed, unless its state is not known: then who has it throws it away (`is_lost`).
+    """
+    transaction = driver.transaction()
+    with _told_as_sqlalchemy("BEGIN"):
+        await transaction.start()
+    try:
+        for write, ready in steps:
+            assert ready is not None
+            check_touched(write, await _execute(driver, ready, write))
+    except BaseException as error:
+        if not is_lost(error):
+            try:
+                with _told_as_sqlalchemy("ROLLBACK"):
+                    await transaction.rollback()
+            finally:
+                # Not undone: nobody shall go on with what this connection is in the middle of.
+                if driver.is_in_transaction():
+                    driver.terminate()
+        raise
+    ask()
+    with _told_as_sqlalchemy("COMMIT"):
+        await transaction.commit()
+
+
+def execute_batched(connection: Connection, steps: Sequence[Step]) -> None:
+    """Execute `steps` in the open transaction; raises `FencedError` when an expectation fails."""
     begun = False
-    for write in _gathered(writes):
+    for write, known in steps:
         rows = write.parameters
         # The driver's adapter begins the transaction at the first statement that it sees itself.
-        ready = _ready(write, connection.dialect) if begun else None
+        ready = known if begun else None
         begun = True
         if ready is not None:
-            check_touched(write, _run(connection, ready, write))
+            adapted: Any = connection.connection.dbapi_connection
+            check_touched(write, adapted.run_async(partial(_execute, ready=ready, write=write)))
             continue
         if write.bulk and isinstance(rows, Sequence) and len(rows) >= COPY_FROM and isinstance(write.statement, Insert):
             assert isinstance(write.statement.table, Table), "rows are copied into a table"
@@ -73,9 +123,15 @@ None until it comes a second time, False where it needs SQLAlchemy's execution e
 
 def _ready(write: Write, dialect: Dialect) -> _Ready | None:
     """The statement for the driver, if it has come before and is one that can do without SQLAlchemy's execution."""
-    if not isinstance(write.parameters, Mapping) or write.bulk:
+    first = write.parameters
+    if not isinstance(first, Mapping):
+        # The driver does not tell how many rows several executions have touched.
+        if write.expect is not None or not first:
+            return None
+        first = first[0]
+    if write.bulk:
         return None
-    seen, names = _SEEN.setdefault(write.statement, {}), tuple(write.parameters)
+    seen, names = _SEEN.setdefault(write.statement, {}), tuple(first)
     if names not in seen:
         seen[names] = None
         return None
@@ -94,18 +150,25 @@ def _compiled(statement: Any, names: tuple[str, ...], dialect: Dialect) -> _Read
     return _Ready(str(compiled), tuple(compiled.positiontup), turn, constants)
 
 
-def _run(connection: Connection, ready: _Ready, write: Write) -> int:
-    """The number of rows that were touched; a failure is told as SQLAlchemy tells it."""
-    assert isinstance(write.parameters, Mapping)
-    arguments, adapted = ready.arguments(write.parameters), connection.connection.dbapi_connection
-    try:
-        told: str = adapted.run_async(lambda driver: driver.execute(ready.text, *arguments))  # type: ignore[union-attr]
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise IntegrityError(ready.text, None, error) from error
-    except (*DRIVER_ERRORS, OSError) as error:
-        raise DBAPIError(ready.text, None, error) from error
+async def _execute(driver: asyncpg.Connection, ready: _Ready, write: Write) -> int:
+    """The number of rows that were touched, 0 of several executions; a failure is told as SQLAlchemy tells it."""
+    with _told_as_sqlalchemy(ready.text):
+        if not isinstance(write.parameters, Mapping):
+            await driver.executemany(ready.text, [ready.arguments(row) for row in write.parameters])
+            return 0
+        told: str = await driver.execute(ready.text, *ready.arguments(write.parameters))
     touched = told.rpartition(" ")[2]
     return int(touched) if touched.isdigit() else 0
+
+
+@contextlib.contextmanager
+def _told_as_sqlalchemy(text: str) -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise IntegrityError(text, None, error) from error
+    except (*DRIVER_ERRORS, OSError) as error:
+        raise DBAPIError(text, None, error) from error
 
 
 def _gathered(writes: Sequence[Write]) -> Iterator[Write]:
@@ -131,15 +194,14 @@ def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]
     convert = [column.type.dialect_impl(connection.dialect).bind_processor(connection.dialect) for column in columns]
     names = [column.name for column in columns]
     if any(convert) or len(names) == 1:
-        turns = [(name, turn or _same) for name, turn in zip(names, convert, strict=True)]
-        records: Iterable[tuple[Any, ...]] = [tuple(turn(row[name]) for name, turn in turns) for row in rows]
+        # By column: what is not turned is then never touched by a line of Python.
+        values = [map(itemgetter(column.key), rows) for column in columns]
+        records: Iterable[tuple[Any, ...]] = zip(
+            *(map(turn, found) if turn else found for turn, found in zip(convert, values, strict=True)), strict=True
+        )
     else:
-        records = map(itemgetter(*names), rows)
+        records = map(itemgetter(*rows[0]), rows)
     # The driver's adapter begins the transaction at the first statement that it sees, and COPY passes it by.
     connection.exec_driver_sql("SELECT 1")
     adapted: Any = connection.connection.dbapi_connection
     adapted.run_async(lambda driver: driver.copy_records_to_table(table.name, records=records, columns=names))
-
-
-def _same(value: Any) -> Any:
-    return value

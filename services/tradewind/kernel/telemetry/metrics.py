@@ -50,6 +50,7 @@ class Metrics:
         )
         self.dependency_in_flight = gauge("dependency_in_flight_calls", "Calls on their way.", "dependency")
         self.dependency_limit = gauge("dependency_at_once_calls", "How many may be on their way.", "dependency")
+        self.dependency_retry_limit = gauge("dependency_retry_calls", "Retries that are allowed now.", "dependency")
 
         self.budget_needs = counter(
             "budget_needs_total",

@@ -31,7 +31,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One value for each candle: numbers as float64, NaN where there is none; anything else as objects."""
+    """One value for each candle: numbers as float64, NaN where there is none; texts as objects, None where none is."""
 
     role: Role
     values: NDArray[Any]
@@ -51,8 +51,7 @@ def differing(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
         unlike: NDArray[np.bool_] = (one != other) & ~both_missing & (far | (np.isnan(one) != np.isnan(other)))
         infinite = np.isinf(one) | np.isinf(other)
         return np.where(infinite, one != other, unlike)
-    pairs = zip(one.tolist(), other.tolist(), strict=True)
-    return np.array([not (left == right or (_missing(left) and _missing(right))) for left, right in pairs], dtype=bool)
+    return np.asarray(one != other, dtype=bool)
 
 
 def value_at(column: Column | None, row: int) -> float | str | None:
@@ -62,9 +61,4 @@ def value_at(column: Column | None, row: int) -> float | str | None:
     value = column.values[row]
     if isinstance(value, float):
         return float(value) if np.isfinite(value) else None if np.isnan(value) else str(value)
-    return None if _missing(value) else str(value)
-
-
-def _missing(value: object) -> bool:
-    """None, a float that is not a number, and what pandas has for a missing text or time."""
-    return value is None or str(value) in {"nan", "NaT", "<NA>"}
+    return None if value is None else str(value)

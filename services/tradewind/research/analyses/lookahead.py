@@ -3,7 +3,7 @@
 What depends on nothing but candles that have closed is the same however many follow. So for a number of moments the
 strategy is asked again with what was known then (of other pairs and timeframes too), and all its rows up to there are
 compared with those that it makes of everything. The moments are spread over the candles, and over those on which a
-signal begins, where a peek has its consequence.
+signal begins, where a peek has its consequence, or is about to begin or over, where one may have been filtered by it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Found:
 
 
 def lookahead(subject: Subject, moments: int, on_moment: Callable[[int], object] = lambda _count: None) -> Lookahead:
-    """Ask at `moments` moments spread evenly, and at as many where each signal begins; `on_moment` hears of each.
+    """Ask at `moments` moments spread evenly and as many at, before and after signals; `on_moment` hears of each.
 
     Raises `ConfigError` where there are too few candles, or for a strategy that says two things of the same candles.
     """
@@ -94,9 +94,10 @@ def _moments(whole: Columns, first: int, count: int, wanted: int) -> list[int]:
     chosen = set(_spread(range(first, count), wanted))
     for column in whole.values():
         if column.role is Role.SIGNAL:
-            said = column.values != 0
-            begins = np.flatnonzero(said & ~np.append(False, said[:-1])) + 1
-            chosen |= set(_spread([known for known in begins.tolist() if first <= known < count], wanted))
+            change = np.diff((column.values != 0).astype(np.int8), prepend=np.int8(0))
+            begins, ends = np.flatnonzero(change > 0), np.flatnonzero(change < 0)
+            for moments in (begins + 1, begins, ends + 1):
+                chosen |= set(_spread([known for known in moments.tolist() if first <= known < count], wanted))
     return sorted(chosen)
 
 

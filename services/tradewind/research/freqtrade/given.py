@@ -9,7 +9,7 @@ from typing import Any
 
 from tradewind.domain.errors import ConfigError
 from tradewind.market_data.adapters.files import ending
-from tradewind.research.freqtrade.case import read_json
+from tradewind.research.freqtrade.configuration_file import read_configuration
 from tradewind.research.freqtrade.run import BacktestInput
 
 FEE = 0.001
@@ -40,7 +40,7 @@ def given_by(
     markets in the configuration prices are as fine as the candles show and amounts have eight decimals.
     """
     files = candle_files(data)
-    own = read_json(config) if config is not None else {}
+    own = read_configuration(config) if config is not None else {}
     settings = {**_DEFAULTS, **own}
     exchange = dict(own.get("exchange") or {})
     chosen = list(pairs) or list(exchange.get("pair_whitelist") or ()) or sorted({pair for pair, _ in files})

@@ -26,7 +26,7 @@ from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
 from tradewind.strategies.freqtrade.imports import freqtrade_imports
 from tradewind.strategies.freqtrade.interface import IStrategy
-from tradewind.strategies.freqtrade.loading import load_strategy
+from tradewind.strategies.freqtrade.loading import load_strategy, started
 from tradewind.strategies.freqtrade.session import Session, running
 from tradewind.strategies.freqtrade.wallets import Wallets
 
@@ -78,14 +78,14 @@ class Analyzed:
     ticks: MonthlyTicks
 
     @property
-    def added(self) -> list[str]:
-        """The columns that are the strategy's own, signals and tags left out."""
+    def added(self) -> list[Any]:
+        """The columns that are the strategy's own, signals and tags left out; each once."""
         taken = {*self.candles.columns, *SIGNALS, *TAGS}
-        return [str(name) for name in self.frame.columns if name not in taken]
+        return list(dict.fromkeys(name for name in self.frame.columns if name not in taken))
 
     def never_a_number(self) -> set[str]:
         """What the strategy added and never filled."""
-        return {name for name in self.added if len(self.frame) and self.frame[name].isna().all()}
+        return {str(name) for name in self.added if len(self.frame) and self.frame[name].isna().all(axis=None)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def staged(given: BacktestInput, candles_of: CandlesOf | None = None, asking: As
         strategy.dp = DataProvider(settings.timeframe, pairs, load, given.markets)
         strategy.wallets = Wallets(book, stake_currency)
         with running(session):
-            _start(strategy)
+            started(strategy)
             yield Stage(strategy, config, pairs, markets, settings, book, session, load, asking)
 
 
@@ -140,16 +140,6 @@ def only_numbers(strategy: IStrategy, empty: set[str]) -> ConfigError:
     """What to tell where the columns `empty` are why a strategy never enters."""
     field, fix = f"{type(strategy).__name__}.populate_indicators", "choose a longer timerange, or correct them"
     return ConfigError(field, f"nothing but not-a-number in {', '.join(sorted(empty))}", "numbers", fix)
-
-
-def _start(strategy: IStrategy) -> None:
-    try:
-        strategy.bot_start()
-    except ConfigError:
-        raise
-    except Exception as error:
-        field, told = f"{type(strategy).__name__}.bot_start", f"{type(error).__name__}: {error}"
-        raise ConfigError(field, told, "a method that returns", "correct it") from error
 
 
 def _market(pair: str, given: BacktestInput) -> Market:

@@ -124,7 +124,7 @@ def _columns(analyzed: Analyzed) -> Columns:
     for name in TAGS:
         tags = frame[name].tolist() if name in frame.columns else [""] * rows
         found[name] = Column(Role.TAG, np.array([tag if isinstance(tag, str) else "" for tag in tags], dtype=object))
-    return found | {name: Column(Role.INDICATOR, _values(frame[name])) for name in dict.fromkeys(analyzed.added)}
+    return found | {str(name): Column(Role.INDICATOR, _values(frame[name])) for name in analyzed.added}
 
 
 def _signal(frame: DataFrame, name: str) -> NDArray[np.float64]:
@@ -140,4 +140,6 @@ def _values(series: Series) -> NDArray[Any]:
         return np.where(missing, np.nan, milliseconds(series).astype(np.float64))
     if is_bool_dtype(series.dtype) or is_numeric_dtype(series.dtype):
         return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
-    return np.asarray(series.to_numpy(dtype=object))
+    return np.array(
+        [None if missing else str(value) for value, missing in zip(series, series.isna(), strict=True)], object
+    )

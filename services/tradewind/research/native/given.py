@@ -69,8 +69,16 @@ def given_by(bot: TradingBot) -> Given:
     return given_of(bot, load_candles(bot))
 
 
-def given_of(bot: TradingBot, recording: Recording, build: Build = build_strategy) -> Given:
-    """Compute everything on candles that are read already; `build` makes the strategies."""
+def given_of(
+    bot: TradingBot,
+    recording: Recording,
+    build: Build = build_strategy,
+    strategy: VectorisedStrategy | None = None,
+) -> Given:
+    """Compute everything on candles that are read already.
+
+    `build` makes the strategies; where there is a `strategy`, it is every voter's.
+    """
     spec, decision = bot.spec, rules_of(bot)
     pairs = {pair: one.series for pair, one in recording.checked.items()}
     if not pairs:
@@ -83,7 +91,8 @@ def given_of(bot: TradingBot, recording: Recording, build: Build = build_strateg
 
     tapes = {}
     for pair, series in pairs.items():
-        told = [told_by(voter, recording, pair, strategy) for voter, strategy in strategies_of(bot, build)]
+        voters = strategies_of(bot, build) if strategy is None else [(voter, strategy) for voter in voters_of(bot)]
+        told = [told_by(voter, recording, pair, one) for voter, one in voters]
         tapes[pair] = Tape(series, np.searchsorted(times, series.open_time), told, agree)
     target = spec.risk.take_profit
     rules = BacktestRules(

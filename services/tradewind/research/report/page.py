@@ -52,14 +52,19 @@ def render(run: RunReport) -> str:
         _section("Trades", _trades(run)),
         _footer(run),
     )
+    return document(f"{run.bot}: report of a run", SHAPES, body)
+
+
+def document(title: str, *body: Markup) -> str:
+    """A whole page with its style, without anything from elsewhere."""
     head = element(
         "head",
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup('<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'),
-        element("title", f"{run.bot}: report of a run"),
+        element("title", title),
         Markup(f"<style>{files(__package__).joinpath('style.css').read_text('utf-8')}</style>"),
     )
-    return f"<!doctype html>\n{element('html', head, element('body', SHAPES, body), lang='en')}\n"
+    return f"<!doctype html>\n{element('html', head, element('body', *body), lang='en')}\n"
 
 
 def _header(run: RunReport) -> Markup:

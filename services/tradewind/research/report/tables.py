@@ -133,22 +133,22 @@ def summary_table(caption: str, run: RunReport, key: Callable[[ClosedTrade], str
     for trade in run.trades:
         groups[key(trade)].append(trade)
     ranked = sorted(groups.items(), key=lambda item: -sum(trade.profit for trade in item[1]))
-    head = _head(caption, "Trades", "Win rate", f"Profit, {run.currency}", "Average", f"Fees, {run.currency}")
+    head = table_head(caption, "Trades", "Win rate", f"Profit, {run.currency}", "Average", f"Fees, {run.currency}")
     body = [_summary_row(name or unnamed, trades, run.money_places) for name, trades in ranked]
     total = _summary_row("All", run.trades, run.money_places)
-    return _scrolling(element("table", head, element("tbody", *body), element("tfoot", total), class_="summary"))
+    return scrolling(element("table", head, element("tbody", *body), element("tfoot", total), class_="summary"))
 
 
 def trade_list(run: RunReport) -> Markup:
     """Every trade by time of closing, what matters first for narrow screens; folded where there are many."""
     rates = _places_by_pair(run.trades, lambda trade: trade.open_rate)
     amounts = _places_by_pair(run.trades, lambda trade: trade.amount)
-    head = _head(
+    head = table_head(
         "Closed", "Pair", "Profit", "%", "Exit reason", "Entry tag", "Opened", "Held", "Entry", "Exit", "Amount", "Fees"
     )
     ordered = sorted(run.trades, key=lambda trade: trade.close_time)
     body = [_trade_row(trade, rates[trade.pair], amounts[trade.pair], run.money_places) for trade in ordered]
-    table = _scrolling(element("table", head, element("tbody", *body), class_="trades"))
+    table = scrolling(element("table", head, element("tbody", *body), class_="trades"))
     if len(ordered) <= _MOST_OPEN:
         return table
     return element("details", element("summary", f"Show all {len(ordered)} trades"), table)
@@ -194,10 +194,11 @@ def _places_by_pair(trades: Sequence[ClosedTrade], value: Callable[[ClosedTrade]
     return {pair: places_for(numbers, 6) for pair, numbers in values.items()}
 
 
-def _head(*names: str) -> Markup:
+def table_head(*names: str) -> Markup:
+    """One row of headings."""
     return element("thead", element("tr", *(element("th", name, scope="col") for name in names)))
 
 
-def _scrolling(table: Markup) -> Markup:
+def scrolling(table: Markup) -> Markup:
     """A table wider than a phone scrolls by itself, by keyboard as well, and leaves the page still."""
     return element("div", joined([table]), class_="scroll", tabindex=0)

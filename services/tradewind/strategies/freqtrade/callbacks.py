@@ -23,6 +23,20 @@ def own_callbacks(strategy: IStrategy) -> set[str]:
     return own | {"custom_stoploss"} if strategy.use_custom_stoploss else own
 
 
+def check_native(strategy: IStrategy) -> None:
+    """Raises `ConfigError` for callbacks that would be asked by freqtrade's rules and are not by the native ones."""
+    idle = set()
+    if not strategy.use_custom_stoploss:
+        idle.add("custom_stoploss")
+    if not strategy.position_adjustment_enable:
+        idle.add("adjust_trade_position")
+    asked = sorted(own_callbacks(strategy) - idle)
+    if asked:
+        allowed = "a strategy of populate_* methods: native rules ask no others"
+        fix = "remove them, or have freqtrade's rules: tradewind backtest --strategy --data, without BOT"
+        raise ConfigError(type(strategy).__name__, ", ".join(asked), allowed, fix)
+
+
 def callbacks_of(strategy: IStrategy, session: Session) -> Callbacks:
     """What `strategy` has of its own. A callback that raises ends the run with its name, pair and candle."""
     calls = _Calls(strategy, session)

@@ -87,6 +87,17 @@ def make_strategy(
     return strategy
 
 
+def started(strategy: IStrategy) -> None:
+    """Let it begin, with all that it may ask for at hand. Raises `ConfigError` where it fails."""
+    try:
+        strategy.bot_start()
+    except ConfigError:
+        raise
+    except Exception as error:
+        field = f"{type(strategy).__name__}.bot_start"
+        raise ConfigError(field, _told(error), "a method that returns", "correct it") from error
+
+
 def _import(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"tradewind_strategy_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
@@ -103,7 +114,7 @@ def _import(path: Path) -> ModuleType:
         raise ConfigError("strategy", f"{path.name}: {error}", "imports that can be found", fix) from error
     except ConfigError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError("strategy", f"{path.name}: {_told(error)}", "a file that imports", "correct it") from error
     finally:
         sys.path.remove(str(path.parent))
@@ -216,5 +227,5 @@ def _set_attributes(strategy: IStrategy, params: Mapping[str, Any]) -> None:
             setattr(strategy, name, value)
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

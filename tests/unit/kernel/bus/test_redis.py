@@ -12,7 +12,7 @@ from tests.unit.kernel.bus.test_bus import BOT, QUICK, candle, report, settled, 
 
 from tradewind.kernel.bus.dead_letters import dead_letters, give_again
 from tradewind.kernel.bus.redis import RedisBus
-from tradewind.kernel.bus.redis_streams import Pace, Sender, adding, connection, letters_of, stream_of
+from tradewind.kernel.bus.redis_streams import Pace, Sender, adding, connection, letters_of, marker_of, stream_of
 from tradewind.kernel.resilience import Circuit, Dependencies
 from tradewind.kernel.telemetry.metrics import Metrics
 
@@ -378,6 +378,25 @@ async def test_an_instance_that_is_only_silent_loses_nothing_when_it_is_forgotte
         assert [m.sequence for m in got] == list(range(start, start + 20))
         mailbox.done(got)
     await until(lambda: _equals(pending(client), 0))
+
+
+async def test_nothing_of_a_bot_stays_for_ever(process, client):
+    """Every key ends by itself; processes that run move that end, and one that comes back goes on from nothing."""
+    pace = replace(QUICK, bot_forgotten=2.0, retention=2.0)
+    publisher, mailbox = await process(("portfolio", EVENTS), pace=pace)
+    await publisher.publish([report(1)])
+    mailbox.done(await take(mailbox, 1))
+    await client.hset(letters_of(BOT, "portfolio"), "a", "letter")
+    for _ in range(2):
+        await asyncio.sleep(1.2)
+        kept = {stream_of(BOT, EVENTS[0]), letters_of(BOT, "portfolio"), marker_of(BOT)}
+        assert kept <= {key.decode() for key in await client.keys()}, "the bot runs"
+    await publisher.close()
+    await until(lambda: _equals(client.keys(), []))
+
+    publisher, mailbox = await process(("portfolio", EVENTS), pace=pace)
+    await publisher.publish([report(2)])
+    assert [one.sequence for one in await take(mailbox, 1)] == [2]
 
 
 async def test_a_server_that_takes_no_scripts_is_no_trouble(process, client):

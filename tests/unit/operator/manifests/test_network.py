@@ -92,7 +92,7 @@ def test_exactly_the_questions_of_the_catalog_go_through(rendered, profile):
         for component in network.pods:
             services = [name for name, (home, _) in network.home.items() if home == component]
             services += ["execution"] if component == "release" else []
-            may = any(asked in catalog.service(name).calls for name in services)
+            may = any(asked in catalog.service(name).asks for name in services)
             if component != target:
                 assert network.reaches(component, asked) == may, (component, asked)
 

@@ -128,6 +128,21 @@ class TestLookahead:
         assert [2 * HOUR, HOUR, 0] == [fault.known - fault.candle for fault in bias.first]
         assert [None] * 3 == [fault.value for fault in bias.first]
 
+    @pytest.mark.parametrize(
+        ("entry", "said"),
+        [
+            ("dataframe['close'].shift(-1) > dataframe['close']", (0.0, 1.0)),
+            ("(dataframe['close'] < 99) & ~(dataframe['close'].shift(-1) < dataframe['close'])", (1.0, 0.0)),
+        ],
+        ids=["made by a peek", "filtered by a peek"],
+    )
+    def test_a_peek_of_the_signal_alone_is_caught(self, subject, entry, said):
+        """Where no indicator keeps it: at the signals that there are, and at those that there would have been."""
+        (bias,) = lookahead(subject(indicators("dataframe['x'] = 1", entry=entry)), 3).biases
+
+        assert ("enter_long", 1) == (bias.column, bias.ahead)
+        assert said == (bias.first[0].value, bias.first[0].later)
+
     def test_a_strategy_that_draws_lots_is_refused(self, subject):
         """Its columns change whether candles are cut away or not."""
         with pytest.raises(ConfigError, match="other values of x each time it is asked about BTC/EUR"):

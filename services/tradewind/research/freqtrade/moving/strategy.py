@@ -1,0 +1,30 @@
+"""What a strategy's class says of the settings that a configuration leaves to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tradewind.strategies.freqtrade.callbacks import check_native
+from tradewind.strategies.freqtrade.configuration import OVERRIDES
+from tradewind.strategies.freqtrade.imports import freqtrade_imports
+from tradewind.strategies.freqtrade.loading import load_strategy
+
+_PLACED = ("order_types", "order_time_in_force", "pairlists", "trading_mode", "freqai", "timeframe_detail")
+"""What is told or refused by the keys of the configuration themselves."""
+
+
+def settings_of_class(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """`config` with what the class of `path` sets and `config` does not, and with its name.
+
+    Raises `ConfigError` for a file that cannot be loaded, and for callbacks that no bot would ask.
+    """
+    shown = {name: value for name, value in config.items() if name not in _PLACED}
+    with freqtrade_imports():
+        strategy = load_strategy(path, shown)
+    check_native(strategy)
+    found = {name: shown[name] for name in OVERRIDES if name not in _PLACED and shown.get(name) is not None}
+    if found.get("max_open_trades") == float("inf"):
+        found["max_open_trades"] = -1
+    return {**config, **found, "strategy": type(strategy).__name__}
