@@ -171,9 +171,13 @@ def test_ctrl_c_leaves_what_is_finished_and_says_how_to_go_on(tmp_path):
         text=True,
         start_new_session=True,
     ) as process:
-        _wait_for_trials(place, process)
-        os.killpg(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=60)
+        try:
+            _wait_for_trials(place, process)
+            os.killpg(process.pid, signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     assert 130 == process.returncode, stderr
     finished = json.loads(stdout)["trials"]["finished"]

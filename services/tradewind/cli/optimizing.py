@@ -19,6 +19,7 @@ from tradewind.domain.candle_checks import iso_time
 from tradewind.domain.errors import ConfigError
 from tradewind.research.optimize.bench import Ending, Figures, Window
 from tradewind.research.optimize.crew import Alone, Crew, hired
+from tradewind.research.optimize.interruption import Interruption
 from tradewind.research.optimize.loss import Traded
 from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.search import Plan, search
@@ -113,7 +114,11 @@ def optimized(subject: Subject, wanted: Wanted) -> None:
 def _search(found: _Search) -> None:
     wanted, subject = found.wanted, found.subject
     total = wanted.plan.trials * max(len(found.folds), 1)
-    with Progress(subject.name, total, "trials", every=1) as progress, _crew(subject, wanted) as crew:
+    with (
+        Interruption() as interruption,
+        Progress(subject.name, total, "trials", every=1) as progress,
+        _crew(subject, wanted, interruption) as crew,
+    ):
 
         def shown(_study: Study) -> None:
             progress.reach(found.finished())
@@ -133,11 +138,11 @@ def _search(found: _Search) -> None:
 
 
 @contextmanager
-def _crew(subject: Subject, wanted: Wanted) -> Iterator[Crew]:
+def _crew(subject: Subject, wanted: Wanted, interruption: Interruption) -> Iterator[Crew]:
     if wanted.jobs == 1:
-        yield Alone(subject.bench)
+        yield Alone(subject.bench, interruption)
         return
-    with hired(subject.setup, wanted.jobs) as workers:
+    with hired(subject.setup, wanted.jobs, interruption) as workers:
         yield workers
 
 

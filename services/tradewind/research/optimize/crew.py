@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from tradewind.domain.errors import MachineError
 from tradewind.research.optimize.bench import Bench, Hear, Judge, Outcome, Setup, Window, judged
+from tradewind.research.optimize.interruption import Interruption
 from tradewind.research.optimize.space import Values
 
 
@@ -47,8 +48,8 @@ class Crew(Protocol):
 class Alone:
     """This process, on a bench that is open already."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
+    def __init__(self, bench: Bench, interruption: Interruption) -> None:
+        self._bench, self._interruption = bench, interruption
 
     def do(self, work: Work, judge: Judge, window: Window | None, *, hears: bool) -> None:
         """One after the other."""
@@ -59,7 +60,8 @@ class Alone:
                 return work.hear(task, part, loss)
 
             try:
-                outcome = judged(self._bench, judge, values, window, hear if hears else None)
+                with self._interruption.expected():
+                    outcome = judged(self._bench, judge, values, window, hear if hears else None)
             except BaseException:
                 work.drop(task)
                 raise
@@ -100,6 +102,7 @@ class _Failed:
 class Workers:
     """Processes of their own, until `hired` is left."""
 
+    _interruption: Interruption
     _workers: list[_Worker] = field(default_factory=list)
 
     def do(self, work: Work, judge: Judge, window: Window | None, *, hears: bool) -> None:
@@ -108,7 +111,9 @@ class Workers:
             for worker in self._workers:
                 self._give(worker, work, judge, window, hears=hears)
             while busy := {worker.connection: worker for worker in self._workers if worker.task is not None}:
-                for ready in wait(list(busy)):
+                with self._interruption.expected():
+                    found = wait(list(busy))
+                for ready in found:
                     worker = busy[ready]  # type: ignore[index]
                     if self._took(worker, work):
                         self._give(worker, work, judge, window, hears=hears)
@@ -144,10 +149,10 @@ class Workers:
 
 
 @contextmanager
-def hired(setup: Setup, count: int) -> Iterator[Workers]:
+def hired(setup: Setup, count: int, interruption: Interruption) -> Iterator[Workers]:
     """`count` workers; when this is left they are gone, whatever they were at."""
     context = multiprocessing.get_context("spawn")
-    workers = Workers()
+    workers = Workers(interruption)
     try:
         for _ in range(count):
             ours, theirs = context.Pipe()

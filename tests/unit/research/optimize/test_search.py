@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 from dataclasses import replace
 
@@ -11,6 +13,7 @@ from tests.unit.research.optimize.toy import SPACE, ToyBench, ToySetup
 from tradewind.domain.errors import ConfigError, MachineError
 from tradewind.research.optimize.bench import PARTS, Ending, Judge, Outcome
 from tradewind.research.optimize.crew import Alone, hired
+from tradewind.research.optimize.interruption import Interruption
 from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.search import Plan, search
 from tradewind.research.optimize.space import Choice, Span, Steps, numbered, size
@@ -41,7 +44,7 @@ def study_of(name="toy", space=SPACE, **changes):
 
 def searched(plan=PLAN, bench=None, **changes):
     study = study_of(**changes)
-    search(study, Alone(bench or ToyBench()), plan, None, lambda _study: None)
+    search(study, Alone(bench or ToyBench(), Interruption()), plan, None, lambda _study: None)
     return study
 
 
@@ -99,7 +102,7 @@ def test_values_that_were_traded_before_are_not_traded_again():
     """A small space is soon known."""
     space = {"size": Steps(SPACE["size"].low, SPACE["size"].step, 3), "flag": Choice((True, False))}
     study, bench = study_of(space=space), ToyBench()
-    search(study, Alone(bench), replace(PLAN, prune=False), None, lambda _study: None)
+    search(study, Alone(bench, Interruption()), replace(PLAN, prune=False), None, lambda _study: None)
 
     assert 30 == len(study.finished)
     assert len(bench.seen) <= 6
@@ -184,9 +187,9 @@ def test_a_study_has_whatever_values_there_are(tmp_path):
 def test_those_who_search_with_one_database_learn_from_each_other(postgres_url):
     """Each finds what the other has finished, and together they make as many trials as are wanted."""
     first, second = (study_of(storage=postgres_url, seed=seed) for seed in (1, 2))
-    search(first, Alone(ToyBench()), replace(PLAN, trials=4), None, lambda _study: None)
+    search(first, Alone(ToyBench(), Interruption()), replace(PLAN, trials=4), None, lambda _study: None)
     bench = ToyBench()
-    search(second, Alone(bench), replace(PLAN, trials=6), None, lambda _study: None)
+    search(second, Alone(bench, Interruption()), replace(PLAN, trials=6), None, lambda _study: None)
 
     assert told(first) == told(second)[:4]
     assert 2 >= len(bench.seen)
@@ -197,7 +200,7 @@ def test_those_who_search_with_one_database_learn_from_each_other(postgres_url):
 def test_processes_share_the_work_and_one_that_dies_is_told(tmp_path):
     """What was finished is kept."""
     ender = tmp_path / "end"
-    with hired(ToySetup(ender), 2) as workers:
+    with hired(ToySetup(ender), 2, Interruption()) as workers:
         study = study_of()
         search(study, workers, replace(PLAN, trials=25), None, lambda _study: None)
         assert 25 == len(study.finished)
@@ -218,3 +221,43 @@ def test_a_grid_needs_numbers_that_can_be_counted():
         Study("a", {"a": many}, {}, sampler=Sampler.GRID)
     assert [80, None] == [size(SPACE), size({"a": Span(0.0, 1.0)})]
     assert {"size": 2, "flag": False} == numbered(SPACE, 3)
+
+
+class _Press:
+    """Somebody presses Ctrl-C where a trial is kept, and where one is traded, in code that swallows what is raised."""
+
+    def __init__(self, bench, at):
+        self.bench, self.at, self.swallowed = bench, at, 0
+
+    def trade(self, values, window, watch=None):
+        if len(self.bench.seen) == self.at:
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                while True:
+                    pass
+            except KeyboardInterrupt:
+                self.swallowed += 1
+        return self.bench.trade(values, window, watch)
+
+
+def test_ctrl_c_is_not_lost_whatever_swallows_it():
+    """It is raised where a trial is traded; swallowed there, before the next; elsewhere it waits for such a place."""
+    study, bench = study_of(), _Press(ToyBench(), 5)
+    with Interruption() as interruption, pytest.raises(KeyboardInterrupt):
+        search(study, Alone(bench, interruption), PLAN, None, lambda _study: None)
+    assert 1 == bench.swallowed
+    assert 5 <= len(study.finished) <= 15
+
+    kept = study_of()
+    with Interruption() as interruption, pytest.raises(KeyboardInterrupt):
+        search(kept, Alone(ToyBench(), interruption), PLAN, None, lambda _study: os.kill(os.getpid(), signal.SIGINT))
+    assert 1 == len(kept.finished)
+
+
+def test_a_second_ctrl_c_ends_wherever_it_is():
+    """And after the search it is what it was."""
+    with Interruption():
+        os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)

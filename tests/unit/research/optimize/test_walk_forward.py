@@ -10,6 +10,7 @@ from tests.unit.research.optimize.toy import DAY, SPACE, ToyBench, traded
 from tradewind.domain.errors import ConfigError
 from tradewind.research.optimize.bench import Judge, Window
 from tradewind.research.optimize.crew import Alone
+from tradewind.research.optimize.interruption import Interruption
 from tradewind.research.optimize.search import Plan
 from tradewind.research.optimize.study import Study
 from tradewind.research.optimize.walk_forward import degradation, folds_of, walk, walk_document
@@ -45,7 +46,7 @@ def walked(folds, bench, **changes):
     walk(
         folds,
         study_of=lambda fold: Study(fold.name, SPACE, {}, seed=fold.number),
-        crew=Alone(bench),
+        crew=Alone(bench, Interruption()),
         bench=bench,
         plan=replace(PLAN, **changes),
         shown=lambda _study: None,

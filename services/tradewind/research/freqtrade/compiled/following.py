@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tradewind.domain.candle import Candle
 from tradewind.domain.freqtrade.market import rounded_price
 from tradewind.domain.freqtrade.roi import roi_price
 from tradewind.domain.freqtrade.stop import StopRules, stop_price, trail
 from tradewind.domain.freqtrade.trade import profit_ratio
+from tradewind.domain.series import Integers
 from tradewind.domain.timeframe import MINUTE
 from tradewind.research.freqtrade.compiled.compiling import compiled
 from tradewind.research.freqtrade.compiled.records import NOTHING, ROI, SIGNAL, STOP, TRAILING, Candles, Roi, Rules
@@ -22,17 +25,30 @@ MARGIN = 1e-7
 
 
 @compiled
-def follow(trade: Any, candles: Candles, roi: Roi, rules: Rules) -> int:
+def follow(trade: Any, candles: Candles, roi: Roi, rules: Rules) -> int:  # noqa: C901 - a call counts every array
     """The place at which its exit fills; after the end of the times where it never does."""
     # Once by name, for a look into a tuple counts a reference.
     times, opens, highs, lows, closes = candles.times, candles.open, candles.high, candles.low, candles.close
     enter, leave, minutes, ratios = candles.enter, candles.leave, roi.minutes, roi.ratios
     pair, first, last, step = trade.pair, trade.entered_at, candles.last[trade.pair], -1
     highest, lowest, left_at = trade.max_rate, trade.min_rate, len(times)
-    for place in range(first, last):
-        high, low = highs[pair, place], lows[pair, place]
+    place, earned_per_price = first, trade.earned_per_price
+    while place < last:
         while step + 1 < len(minutes) and times[place] - times[first] >= minutes[step + 1] * MINUTE:
             step += 1
+        if trade.waiting == NOTHING and not rules.stop.trailing_stop:
+            # Candles on which no rule can act, with what they look at in registers.
+            stop, enough = trade.stop_loss, ratios[step] - MARGIN if step >= 0 else np.inf
+            until = _due(times, first, last, minutes[step + 1]) if step + 1 < len(minutes) else last
+            while place < until:
+                high, low = highs[pair, place], lows[pair, place]
+                if stop >= low or leave[pair, place] or high * earned_per_price - 1 >= enough:
+                    break
+                highest, lowest = max(highest, high), min(lowest, low)
+                place += 1
+            if place == until:
+                continue
+        high, low = highs[pair, place], lows[pair, place]
         if trade.waiting != NOTHING and times[place] - times[trade.placed_at] >= rules.exit_timeout:
             trade.waiting = NOTHING
             trade.timedout += 1
@@ -52,8 +68,22 @@ def follow(trade: Any, candles: Candles, roi: Roi, rules: Rules) -> int:
         if trade.waiting != NOTHING and low <= trade.waiting <= high:
             left_at = place
             break
+        place += 1
     trade.max_rate, trade.min_rate = highest, lowest
     return left_at
+
+
+@compiled
+def _due(times: Integers, first: int, last: int, minutes: int) -> int:
+    """The place of the candle, from `first` on, that is so many minutes old; `last` where there is none."""
+    low, high, time = first, last, times[first] + minutes * MINUTE
+    while low < high:
+        middle = (low + high) // 2
+        if times[middle] < time:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
 
 @compiled
