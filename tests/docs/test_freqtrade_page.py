@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ LINES = [
 ]
 COMMANDS = [line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind ")]
 CONFIGURATION = "".join(re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
-FIRST, SECOND, MOVED, CASE, COMPILED = (words for words in COMMANDS if words[0] == "backtest")
+FIRST, SECOND, MOVED, CASE, COMPILED, DETAILED = (words for words in COMMANDS if words[0] == "backtest")
 (MOVE,) = (words for words in COMMANDS if words[0] == "import")
 (VALIDATE,) = (words for words in COMMANDS if words[0] == "config")
 (LOOKAHEAD,) = (words for words in COMMANDS if words[0] == "lookahead-analysis")
@@ -64,6 +65,20 @@ def test_the_case_is_as_expected(run, words):
 
     assert 0 == done.exit_code, done.output
     assert "as expected: 59 trades" in done.stderr
+
+
+def test_a_backtest_looks_inside_candles(run, tmp_path):
+    """With the candles that the page puts there; without details the same strategy leaves at other times."""
+    block = next(
+        block for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL) if "mkdir" in block
+    )
+    prepared = "".join(line for line in block.splitlines(keepends=True) if not line.startswith(".venv"))
+    subprocess.run(["sh", "-e", "-c", prepared], check=True, cwd=tmp_path)
+    inside, whole = run([*DETAILED, "--export", "inside.csv"]), run([*DETAILED[:-2], "--export", "whole.csv"])
+
+    assert [0, 0] == [inside.exit_code, whole.exit_code], inside.output
+    assert re.search(r"total_trades +[1-9]", inside.output)
+    assert (tmp_path / "inside.csv").read_text() != (tmp_path / "whole.csv").read_text()
 
 
 def test_its_configuration_becomes_a_bot_that_is_valid_and_trades(run, tmp_path):

@@ -32,6 +32,7 @@ def run(*words):
         ((QUICKSTART, "--strategy", "dip.py"), "strategy: received dip.py"),
         ((QUICKSTART, "--data", "candles"), "--data: received candles"),
         ((QUICKSTART, "--check"), "--check: received True"),
+        ((QUICKSTART, "--detail-timeframe", "5m"), "--detail-timeframe: received 5m, with BOT"),
         (("--report", "r.html", "--strategy", "dip.py"), "--report: received r.html"),
         (("--set", "spec.a=1"), "--set"),
         ((), "tradewind backtest: received nothing to run"),

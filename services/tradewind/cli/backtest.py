@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,6 +66,14 @@ def backtest(
         Engine,
         typer.Option(help="Of a freqtrade strategy: the compiled engine plays millions of candles, without callbacks."),
     ] = Engine.AUTO,
+    detail_timeframe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIMEFRAME",
+            help="Of a freqtrade strategy: look inside its candles with candles of a shorter timeframe, as 5m.",
+            show_default=False,
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with the case's expected.jsonl and summary.json; exit 1 if unlike.")
     ] = False,
@@ -85,6 +94,7 @@ def backtest(
         refuse_options("--strategy or --case in place of BOT", data=data, config=config, pair=pair)
         refuse_options("--case in place of BOT", case=case, check=check or None)
         refuse_options("--strategy or --case in place of BOT", engine=None if engine is Engine.AUTO else engine)
+        _refuse_details(detail_timeframe)
         native_backtest(
             bot,
             overrides or (),
@@ -108,10 +118,20 @@ def backtest(
         case,
         data_root,
         engine=engine,
+        detail_timeframe=detail_timeframe,
         export=export,
         check=check,
         output=output,
     )
+
+
+def _refuse_details(timeframe: str | None) -> None:
+    if timeframe is not None:
+        told = (
+            f"{timeframe}, with BOT: its backtest makes the trades of a paper run, which knows the bot's candles alone"
+        )
+        fix = f"remove it, or let the bot itself trade candles of {timeframe}"
+        raise ConfigError("--detail-timeframe", told, "only with --strategy or --case in place of BOT", fix)
 
 
 def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
@@ -125,6 +145,7 @@ def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
     data_root: Path,
     *,
     engine: Engine,
+    detail_timeframe: str | None,
     export: Path | None,
     check: bool,
     output: Output,
@@ -138,13 +159,24 @@ def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
 
     if case is not None:
         read = read_case(case, data_root)
+        if detail_timeframe is not None:
+            changed = {**read.given.config, "timeframe_detail": detail_timeframe}
+            read = replace(read, given=replace(read.given, config=changed))
     elif strategy is None or data is None:
         allowed = "BOT, or --case, or --strategy and --data"
         raise ConfigError("tradewind backtest", "nothing to run", allowed, "name what to run")
     elif check:
         raise ConfigError("--check", "no --case", "a case, which says what is expected", "remove --check")
     else:
-        given = given_by(strategy, data, config=config, pairs=pair or (), timerange=timerange, fee=fee)
+        given = given_by(
+            strategy,
+            data,
+            config=config,
+            pairs=pair or (),
+            timerange=timerange,
+            fee=fee,
+            detail_timeframe=detail_timeframe,
+        )
         read = Case(given, None, None)
     result = run(read.given, engine=engine)
     lines, found = trade_lines(result.result.closed), summary(result)

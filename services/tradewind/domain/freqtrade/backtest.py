@@ -57,13 +57,7 @@ class Backtest:
             self._balances.append((time, self._balance(time)))
             if self._callbacks.candle is not None:
                 self._callbacks.candle(time)
-            for pair in self._order():
-                row = self._row(pair, time)
-                if row is not None:
-                    self._next[pair] += 1
-                    if self._callbacks.pair is not None:
-                        self._callbacks.pair(pair, time)
-                    self._candle(pair, row)
+            self._trade(time)
             if progress is not None:
                 progress(time)
             time = close_time(self._settings.timeframe, time)
@@ -80,6 +74,22 @@ class Backtest:
             counts=book.counts,
             locks=book.locks.all,
         )
+
+    def _trade(self, time: int) -> None:
+        """Every pair that has a candle at `time`."""
+        for pair in self._order():
+            row = self._taken(pair, time)
+            if row is not None:
+                self._candle(pair, row, may_enter=time != self._end)
+
+    def _taken(self, pair: str, time: int) -> Row | None:
+        """The candle of `pair` at `time`, whose turn it is from now on."""
+        row = self._row(pair, time)
+        if row is not None:
+            self._next[pair] += 1
+            if self._callbacks.pair is not None:
+                self._callbacks.pair(pair, time)
+        return row
 
     def _order(self) -> list[str]:
         held = list(self._book.open)
@@ -100,12 +110,12 @@ class Backtest:
                 balance += trade.amount * row.candle.open
         return balance
 
-    def _candle(self, pair: str, row: Row) -> None:
+    def _candle(self, pair: str, row: Row, *, may_enter: bool) -> None:
         time = row.candle.open_time
         book = self._book
         if pair in book.open:
             self._drop_late_orders(book.open[pair], time)
-        if row.enter and not row.exit and pair not in book.open and time != self._end:
+        if may_enter and row.enter and not row.exit and pair not in book.open:
             self._entries.enter(self._pairs[pair], row)
         trade = book.open.get(pair)
         if trade is None:
@@ -206,7 +216,7 @@ class Backtest:
             if not trade.has_open_position:
                 del book.open[trade.pair]
                 continue
-            row = self._pairs[trade.pair].rows[self._next[trade.pair] - 1]
+            row = self._last_row(trade)
             trade.exit_reason = Reason.FORCE_EXIT
             order = self._book.place_exit(
                 trade,
@@ -217,6 +227,9 @@ class Backtest:
                 order_type=self._callbacks.order_type,
             )
             self._try_exit(trade, order, row)
+
+    def _last_row(self, trade: Trade) -> Row:
+        return self._pairs[trade.pair].rows[self._next[trade.pair] - 1]
 
 
 _PRICED_BY_STRATEGY = (Reason.EXIT_SIGNAL, Reason.CUSTOM_EXIT, Reason.PARTIAL_EXIT)

@@ -99,13 +99,15 @@ class Callbacks:
     """The methods that a strategy has of its own; None where it has not, and nothing is called.
 
     Times are milliseconds UTC. `trade_type` and `order_type` make the objects that strategies are given. `candle` is
-    told of each candle time, `pair` of each pair in it when its turn comes.
+    told of each candle time, `pair` of each pair in it when its turn comes, `moment` of each later candle of a detail
+    timeframe inside of it.
     """
 
     trade_type: type[Trade] = Trade
     order_type: type[Order] = Order
     candle: Callable[[int], None] | None = None
     pair: Callable[[str, int], None] | None = None
+    moment: Callable[[int], None] | None = None
     custom_stake_amount: Asked | None = None
     custom_entry_price: Asked | None = None
     custom_exit_price: Asked | None = None

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame, to_datetime
 
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.freqtrade.market import MonthlyTicks, decimals_shown
-from tradewind.domain.series import Floats, Integers
+from tradewind.domain.series import CandleSeries, Floats, Integers
 from tradewind.domain.timeframe import bucket_start, close_time
 from tradewind.market_data.adapters.files import read_raw
 from tradewind.research.timerange import Timerange
@@ -37,6 +38,16 @@ class CandleFrames:
 
     def load(self, pair: str, timeframe: str) -> DataFrame:
         """Raises `ConfigError` where there is no such file, or no candle in the timerange."""
+        return self._framed(pair, timeframe)[0]
+
+    def series(self, pair: str, timeframe: str) -> CandleSeries:
+        """The candles that there are: holes stay holes. Raises as `load`."""
+        frame, there = self._framed(pair, timeframe)
+        prices = (frame[name].to_numpy(dtype=float)[there] for name in (*PRICES, "volume"))
+        return CandleSeries(pair, timeframe, milliseconds(frame["date"])[there], *prices)
+
+    def _framed(self, pair: str, timeframe: str) -> tuple[DataFrame, NDArray[np.bool_]]:
+        """A frame without holes, and which of its rows the file has."""
         path = self._files.get((pair, timeframe))
         if path is None:
             have = ", ".join(f"{name} {length}" for name, length in sorted(self._files)) or "none"
@@ -55,10 +66,11 @@ class CandleFrames:
             raise ConfigError("timerange", _text(self._timerange), f"within {had} ({path.name})", "choose another")
         columns = dict(zip((*PRICES, "volume"), (column[wanted] for column in values), strict=True))
         frame = _without_holes(times[wanted], columns, timeframe)
-        if not np.isin(times[wanted], milliseconds(frame["date"])).all():
+        dates = milliseconds(frame["date"])
+        if not np.isin(times[wanted], dates).all():
             allowed, fix = f"candles of {timeframe}", "name the file by the timeframe of its candles"
             raise ConfigError("data", f"candles that are not {timeframe} apart: {path}", allowed, fix)
-        return frame
+        return frame, np.isin(dates, times[wanted])
 
 
 class KeptFrames(CandleFrames):

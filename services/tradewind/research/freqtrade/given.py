@@ -33,6 +33,7 @@ def given_by(
     pairs: Sequence[str] = (),
     timerange: str | None = None,
     fee: float | None = None,
+    detail_timeframe: str | None = None,
 ) -> BacktestInput:
     """What to run. What is given here wins over the configuration, and that over the defaults.
 
@@ -47,7 +48,8 @@ def given_by(
     settings["exchange"] = {"name": "", **exchange, "pair_whitelist": chosen}
     settings.setdefault("stake_currency", chosen[0].partition("/")[2])
     settings.setdefault("max_open_trades", len(chosen))
-    settings |= {name: value for name, value in {"timerange": timerange, "fee": fee}.items() if value is not None}
+    chosen_here = {"timerange": timerange, "fee": fee, "timeframe_detail": detail_timeframe}
+    settings |= {name: value for name, value in chosen_here.items() if value is not None}
     settings["strategy"] = own.get("strategy")
     known = (own.get("reference") or {}).get("markets") or {}
     markets = {pair: known.get(pair) or _market(pair) for pair in chosen}

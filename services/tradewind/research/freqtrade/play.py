@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from tradewind.domain.candle_checks import iso_time
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.freqtrade.backtest import run_backtest
+from tradewind.domain.freqtrade.details import Details, run_detailed_backtest
 from tradewind.domain.freqtrade.fills import Book
 from tradewind.domain.freqtrade.signals import Callbacks, PairColumns, Result, Settings
 from tradewind.research.freqtrade.engine import Engine
@@ -30,6 +31,7 @@ class Backtest:
     own: Collection[str]
     span: tuple[int, int]
     book: Book
+    details: Details | None = None
 
     def needs(self) -> list[str]:
         """What of it only the event engine honours."""
@@ -39,7 +41,8 @@ class Backtest:
             idle.add("adjust_trade_position")
         if not settings.stop.use_custom_stoploss:
             idle.add("custom_stoploss")
-        return sorted({*self.own} - idle) + ["protections"] * bool(settings.protections)
+        needed = sorted({*self.own} - idle) + ["protections"] * bool(settings.protections)
+        return needed if self.details is None else [*needed, f"a detail timeframe of {self.details.timeframe}"]
 
 
 def played(
@@ -64,15 +67,16 @@ def played(
         except ConfigError:  # an entry that has to wait, which shows only on the way
             pass
     rows = {pair: columns.rows() for pair, columns in backtest.columns.items()}
-    return run_backtest(
-        rows, backtest.settings, backtest.callbacks, backtest.span, book=backtest.book, progress=progress
-    )
+    given = rows, backtest.settings, backtest.callbacks, backtest.span
+    if backtest.details is not None:
+        return run_detailed_backtest(*given, backtest.details, book=backtest.book, progress=progress)
+    return run_backtest(*given, book=backtest.book, progress=progress)
 
 
 def _compiled(backtest: Backtest) -> Result:
     needs = backtest.needs()
     if needs:
-        allowed = "strategies without callbacks and protections"
+        allowed = "strategies without callbacks, protections and detail candles"
         raise ConfigError("--engine", f"compiled, with {', '.join(needs)}", allowed, "use --engine event, or auto")
     try:
         from tradewind.research.freqtrade.compiled import engine as compiled  # noqa: PLC0415 - numba is an extra

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from pandas import DataFrame
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.freqtrade.market import Market, MonthlyTicks
 from tradewind.domain.freqtrade.signals import PairColumns, Result, Settings
+from tradewind.research.freqtrade.detail import read_details
 from tradewind.research.freqtrade.engine import Engine
 from tradewind.research.freqtrade.frames import trimmed
 from tradewind.research.freqtrade.play import Backtest, played
@@ -35,9 +36,15 @@ class BacktestOutput:
 def backtest(
     given: BacktestInput, progress: Callable[[int], None] | None = None, *, engine: Engine = Engine.AUTO
 ) -> BacktestOutput:
-    """Run it. Raises `ConfigError` for what cannot be run, naming what is wrong."""
+    """Run it, with detail candles where its configuration has a `timeframe_detail`.
+
+    Raises `ConfigError` for what cannot be run, naming what is wrong.
+    """
+    detail = given.config.get("timeframe_detail")
+    # Whoever else stages a strategy has no use for it, and refuses it by its name.
+    given = replace(given, config={name: value for name, value in given.config.items() if name != "timeframe_detail"})
     with staged(given) as stage:
-        return run_stage(given, stage, engine, progress)
+        return run_stage(given, stage, engine, progress, detail=detail)
 
 
 def run_stage(
@@ -46,9 +53,12 @@ def run_stage(
     engine: Engine = Engine.AUTO,
     progress: Callable[[int], None] | None = None,
     worth: int | None = None,
+    *,
+    detail: str | None = None,
 ) -> BacktestOutput:
     """Run a strategy that is on stage; `worth` says from how many candles on compiling is. Raises as `backtest`."""
     strategy, settings = stage.strategy, stage.settings
+    details = detail and read_details(detail, settings.timeframe, stage.pairs, given.files, given.timerange)
     startup = int(strategy.startup_candle_count)
     kept: dict[str, DataFrame] = {}
     columns: dict[str, PairColumns] = {}
@@ -70,7 +80,8 @@ def run_stage(
     times = [milliseconds(frame["date"]) for frame in kept.values()]
     span = min(int(each[0]) for each in times), max(int(each[-1]) for each in times)
     callbacks, own = callbacks_of(strategy, stage.session), own_callbacks(strategy)
-    result = played(Backtest(columns, settings, callbacks, own, span, stage.book), engine, progress, worth)
+    whole = Backtest(columns, settings, callbacks, own, span, stage.book, details or None)
+    result = played(whole, engine, progress, worth)
     changes = [float(frame["close"].iloc[-1] / frame["close"].iloc[0] - 1) for frame in kept.values()]
     return BacktestOutput(settings, stage.pairs, result, sum(changes) / len(changes))
 

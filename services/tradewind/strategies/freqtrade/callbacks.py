@@ -44,6 +44,7 @@ def callbacks_of(strategy: IStrategy, session: Session) -> Callbacks:
         trade_type=Trade,
         order_type=Order,
         candle=calls.candle,
+        moment=calls.walk_to,
         pair=strategy.dp.walk_pair_to,
         stoploss_after_fill="after_fill" in inspect.signature(strategy.custom_stoploss).parameters,
         **{name: getattr(calls, name) for name in own_callbacks(strategy) if name != "bot_loop_start"},
@@ -83,10 +84,13 @@ class _Calls:
         return arguments if names is None else {key: value for key, value in arguments.items() if key in names}
 
     def candle(self, time: int) -> None:
-        self._session.time = time
-        self._strategy.dp.walk_to(time)
+        self.walk_to(time)
         if self._loop:
             self._ask(self._strategy.bot_loop_start, "", time)
+
+    def walk_to(self, time: int) -> None:
+        self._session.time = time
+        self._strategy.dp.walk_to(time)
 
     def custom_stake_amount(
         self, pair: str, time: int, rate: float, stake: float, least: float, most: float, tag: str

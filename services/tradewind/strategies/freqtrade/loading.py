@@ -153,7 +153,7 @@ def _refuse_settings(strategy: IStrategy, config: Mapping[str, Any]) -> None:
         "trading_mode": (config.get("trading_mode", "spot") != "spot", "spot", "backtest futures with freqtrade"),
         f"{name}.use_custom_roi": (strategy.use_custom_roi, "False", "use minimal_roi"),
         "freqai": ((config.get("freqai") or {}).get("enabled", False), "none", "FreqAI is not honoured: remove it"),
-        "timeframe_detail": (config.get("timeframe_detail"), "none", "remove it"),
+        "timeframe_detail": (config.get("timeframe_detail"), "none", "remove it: tradewind backtest alone honours it"),
         f"{name}.order_types": (
             "market" in (orders["entry"], orders["exit"]),
             'limit for "entry" and "exit"',
