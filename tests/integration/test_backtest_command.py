@@ -34,6 +34,8 @@ def run(*words):
         ((QUICKSTART, "--check"), "--check: received True"),
         ((QUICKSTART, "--detail-timeframe", "5m"), "--detail-timeframe: received 5m, with BOT"),
         (("--report", "r.html", "--strategy", "dip.py"), "--report: received r.html"),
+        (("--case", "cases/S1", "--fee", "0.1"), "--fee: received 0.1; allowed: only with --strategy"),
+        (("--case", "cases/S1", "--timerange", "20220101-"), "--timerange: received 20220101-"),
         (("--set", "spec.a=1"), "--set"),
         ((), "tradewind backtest: received nothing to run"),
         ((QUICKSTART, "--timerange", "soon"), "timerange: received soon"),

@@ -152,6 +152,8 @@ def _freqtrade_backtest(  # noqa: PLR0917 - as the command has them
     from tradewind.research.freqtrade.summary import summary  # noqa: PLC0415
 
     if case is not None:
+        refuse_options("--strategy: a case has its own", strategy=strategy, data=data, config=config, pair=pair)
+        refuse_options("--strategy: a case has its own", timerange=timerange, fee=fee)
         read = read_case(case, data_root)
         if detail_timeframe is not None:
             changed = {**read.given.config, "timeframe_detail": detail_timeframe}
