@@ -133,6 +133,10 @@ class Cluster:
             if one["regarding"].get("name") == name and one["regarding"].get("kind") == "TradingBot"
         ]
 
+    def wait_for_event(self, name: str, reason: str) -> None:
+        """Until there is one about a bot: it is told beside the status, and may come after it."""
+        self.wait(f"{name} has the Event {reason}", lambda: any(reason == one for _, one, _ in self.events(name)), 20)
+
     def wait(self, what: str, holds: Callable[[], bool], patience: float = 90.0) -> None:
         """Until it holds."""
         self.plane.wait_until(what, holds, patience)

@@ -38,6 +38,7 @@ def test_a_bot_with_its_volume_becomes_ready(cluster, operator):
     assert {one["name"]: (one["ready"], one["desired"]) for one in services} == dict.fromkeys(
         ("gateway", "engine", "market-data", "portfolio", "strategy", "execution", "monitoring"), (1, 1)
     )
+    cluster.wait_for_event("momentum", "Ready")
     assert ("Normal", "Ready", "all 1 workloads are ready") in cluster.events("momentum")
 
 
@@ -66,7 +67,7 @@ def test_a_spec_that_only_the_plan_can_refuse_keeps_the_last_good_state(cluster,
     message = cluster.condition("momentum", "Reconciled")["message"]
     assert "spec.strategies[0].kind" in message
     assert "Clairvoyance" in message
-    assert any(reason == "InvalidSpec" for _, reason, _ in cluster.events("momentum"))
+    cluster.wait_for_event("momentum", "InvalidSpec")
     assert cluster.get("Deployment", "momentum-bot")["metadata"]["generation"] == before
     cluster.apply(good)
     cluster.wait_for("momentum", "Reconciled", "True", "Applied")

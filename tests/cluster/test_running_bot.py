@@ -57,7 +57,7 @@ def test_the_emergency_stop_of_the_spec_reaches_the_running_bot_and_restarts_no_
     pods = {pod["metadata"]["uid"] for pod in cluster.pods("momentum")}
     cluster.patch("TradingBot", "momentum", {"spec": {"emergencyStop": True}})
     cluster.wait_for("momentum", "Trading", "False", "EmergencyStopped")
-    assert any(reason == "EmergencyStopped" for _, reason, _ in cluster.events("momentum"))
+    cluster.wait_for_event("momentum", "EmergencyStopped")
     assert {pod["metadata"]["uid"] for pod in cluster.pods("momentum")} == pods
     cluster.patch("TradingBot", "momentum", {"spec": {"emergencyStop": False}})
     cluster.wait_for("momentum", "Reconciled", "True")
@@ -72,6 +72,7 @@ def test_a_deleted_bot_cancels_its_orders_before_its_pods_go(cluster, operator, 
     cluster.delete("TradingBot", "momentum")
     cluster.wait("the bot is gone", lambda: cluster.get("TradingBot", "momentum") is None)
     assert asked(names, "/api/v1/trading/emergency-stop")
+    cluster.wait_for_event("momentum", "Released")
     assert [reason for _, reason, _ in cluster.events("momentum") if "elease" in reason] == ["Released"]
     assert cluster.get("Job", "momentum-release") is None
 
@@ -91,7 +92,7 @@ def test_execution_alone_is_enough_to_cancel(cluster, operator, run, names):
     cluster.delete("TradingBot", "momentum")
     cluster.wait("the bot is gone", lambda: cluster.get("TradingBot", "momentum") is None)
     assert ("momentum-execution", "DELETE", "/api/v1/orders") in names.asked
-    assert any(reason == "Released" for _, reason, _ in cluster.events("momentum"))
+    cluster.wait_for_event("momentum", "Released")
 
 
 def test_a_job_releases_a_bot_that_does_not_answer(cluster, operator):
@@ -101,7 +102,7 @@ def test_a_job_releases_a_bot_that_does_not_answer(cluster, operator):
     cluster.delete("TradingBot", "momentum")
     cluster.wait("the Job is there", lambda: cluster.get("Job", "momentum-release") is not None)
     cluster.wait("the bot is gone", lambda: cluster.get("TradingBot", "momentum") is None)
-    assert any(reason == "Released" for _, reason, _ in cluster.events("momentum"))
+    cluster.wait_for_event("momentum", "Released")
 
 
 def test_what_could_not_be_released_is_told_and_the_bot_goes_all_the_same(cluster, operator):
@@ -111,6 +112,7 @@ def test_what_could_not_be_released_is_told_and_the_bot_goes_all_the_same(cluste
     cluster.wait_for("momentum", "Reconciled", "True")
     cluster.delete("TradingBot", "momentum")
     cluster.wait("the bot is gone", lambda: cluster.get("TradingBot", "momentum") is None)
+    cluster.wait_for_event("momentum", "ReleaseIncomplete")
     notes = [note for _, reason, note in cluster.events("momentum") if reason == "ReleaseIncomplete"]
     assert len(notes) == 1
     assert "no pod answers" in notes[0] or "nobody answered" in notes[0]
@@ -131,8 +133,8 @@ def test_a_crash_loop_is_named_and_halts_entries(cluster, operator, run):
     assert "pod momentum-execution-" in message
     assert "exit code 3" in message
     cluster.wait_for("momentum", "Trading", "False", "Paused")
-    assert any(reason == "EntriesHalted" for _, reason, _ in cluster.events("momentum"))
-    assert any(reason == "CrashLoop" for _, reason, _ in cluster.events("momentum"))
+    cluster.wait_for_event("momentum", "EntriesHalted")
+    cluster.wait_for_event("momentum", "CrashLoop")
     rows = cluster.get("TradingBot", "momentum")["status"]["services"]
     assert next(row for row in rows if row["name"] == "execution")["restarts"] > 0
 
@@ -161,4 +163,4 @@ def test_a_bot_whose_spec_cannot_be_read_any_more_still_cancels_its_orders(clust
     cluster.delete("TradingBot", "momentum")
     cluster.wait("the bot is gone", lambda: cluster.get("TradingBot", "momentum") is None)
     assert asked(names, "/api/v1/trading/emergency-stop")
-    assert any(reason == "Released" for _, reason, _ in cluster.events("momentum"))
+    cluster.wait_for_event("momentum", "Released")
