@@ -65,7 +65,7 @@ def page():
     return blocks[:start], blocks[start:]
 
 
-def test_the_page_does_what_it_says(each_helm, chart_plane, programs, operator_of, tmp_path):
+def test_the_page_does_what_it_says(helm, chart_plane, programs, operator_of, tmp_path):
     """Every command of `docs/kubernetes.md`, in order; pods are played, all else is real."""
     installing, using = page()
     assert (len(installing), len(using)) >= (2, 7)
@@ -74,7 +74,7 @@ def test_the_page_does_what_it_says(each_helm, chart_plane, programs, operator_o
     folder = tmp_path / "programs"
     folder.mkdir()
     (folder / "kubectl").symlink_to(programs["kubectl"])
-    (folder / "helm").symlink_to(each_helm.program)
+    (folder / "helm").symlink_to(helm.program)
     environment = {
         "KUBECONFIG": str(chart_plane.kubeconfig),
         "PATH": f"{folder}:/usr/bin:/bin",

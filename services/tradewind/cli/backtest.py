@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradewind.cli.options import Output, OutputOption, Overrides
+from tradewind.cli.options import BotIfAny, Output, OutputOption, Overrides
 from tradewind.cli.strategy_input import (
     CandleFolder,
+    FeeOption,
     FreqtradeConfig,
     PairNames,
     StrategyFile,
@@ -26,18 +27,11 @@ if TYPE_CHECKING:
 
 
 def backtest(
-    bot: Annotated[
-        Path | None, typer.Argument(metavar="[BOT]", help="The TradingBot manifest, a YAML file.", show_default=False)
-    ] = None,
+    bot: BotIfAny = None,
     *,
     overrides: Overrides = None,
     timerange: TimerangeOption = None,
-    fee: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATIO", help="Per side, in place of the manifest's or configuration's.", show_default=False
-        ),
-    ] = None,
+    fee: FeeOption = None,
     export: Annotated[
         Path | None,
         typer.Option(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tradewind.cli.options import Output, OutputOption, Overrides
+from tradewind.cli.options import BotIfAny, Output, OutputOption, Overrides
 from tradewind.cli.strategy_input import CandleFolder, FreqtradeConfig, PairNames, StrategyFile, TimerangeOption
 
 if TYPE_CHECKING:
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def lookahead_analysis(
-    bot: Annotated[
-        Path | None, typer.Argument(metavar="[BOT]", help="The TradingBot manifest, a YAML file.", show_default=False)
-    ] = None,
+    bot: BotIfAny = None,
     *,
     overrides: Overrides = None,
     timerange: TimerangeOption = None,

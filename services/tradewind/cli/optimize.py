@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tradewind.cli.options import Output, OutputOption, Overrides
+from tradewind.cli.options import BotIfAny, Output, OutputOption, Overrides
 from tradewind.cli.strategy_input import (
     CandleFolder,
+    FeeOption,
     FreqtradeConfig,
     PairNames,
     StrategyFile,
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 
 def optimize(
-    bot: Annotated[
-        Path | None, typer.Argument(metavar="[BOT]", help="The TradingBot manifest, a YAML file.", show_default=False)
-    ] = None,
+    bot: BotIfAny = None,
     *,
     vary: Annotated[
         list[str] | None,
@@ -54,12 +53,7 @@ def optimize(
     pair: PairNames = None,
     engine: Annotated[Engine, typer.Option(help="Of a strategy; as in tradewind backtest.")] = Engine.AUTO,
     timerange: TimerangeOption = None,
-    fee: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATIO", help="Per side, in place of the manifest's or configuration's.", show_default=False
-        ),
-    ] = None,
+    fee: FeeOption = None,
     trials: Annotated[int, typer.Option(min=1, help="How many in all, those of a study before included.")] = 100,
     loss: Annotated[str, typer.Option(metavar="NAME", help="What is best: see docs/optimize.md.")] = "profit",
     min_trades: Annotated[int, typer.Option(min=0, help="Trials with fewer trades do not count.")] = 1,

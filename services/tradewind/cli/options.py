@@ -18,6 +18,9 @@ class Output(StrEnum):
 
 
 Bot = Annotated[Path, typer.Argument(metavar="BOT", help="The TradingBot manifest, a YAML file.", show_default=False)]
+BotIfAny = Annotated[
+    Path | None, typer.Argument(metavar="[BOT]", help="The TradingBot manifest, a YAML file.", show_default=False)
+]
 BotOrName = Annotated[
     str,
     typer.Argument(metavar="BOT", help="The TradingBot manifest, or the name of the bot.", show_default=False),

@@ -15,6 +15,10 @@ TimerangeOption = Annotated[
         metavar="START-STOP", help="As in 20220101-20220301; either side may be left out.", show_default=False
     ),
 ]
+FeeOption = Annotated[
+    float | None,
+    typer.Option(metavar="RATIO", help="Per side, in place of the manifest's or configuration's.", show_default=False),
+]
 StrategyFile = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="A strategy written for freqtrade, a Python file.", show_default=False),

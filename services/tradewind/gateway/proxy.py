@@ -16,6 +16,7 @@ import aiohttp
 from fastapi import Request, Response
 from yarl import URL
 
+from tradewind.domain.errors import TemporaryError
 from tradewind.gateway.routes import Route
 from tradewind.kernel.http.asking import is_silence
 from tradewind.kernel.http.middleware import REQUEST_ID
@@ -34,6 +35,20 @@ _LEFT_ALONE = 5.0
 
 _FORWARDED = ("accept", "content-type")
 _RETURNED = ("content-type", "retry-after", "allow")
+
+
+class BrokenOffError(aiohttp.ClientConnectionError):
+    """The connection broke off when the request was, or may have been, on its way."""
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """By itself the client sends a DELETE again where a connection breaks off, unless it does not know the failure."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise  # nothing was sent, and nothing is sent again
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise BrokenOffError(str(error)) from error
 
 
 class Proxy:
@@ -88,10 +103,18 @@ class Proxy:
             return await self._passed_on(route, URL(address + asked, encoded=True), headers, body)
         except aiohttp.ClientError:
             self._silent[address] = asyncio.get_running_loop().time() + _LEFT_ALONE
-            other = self._chosen(route.service)
-            if route.changes or other == address or not self._upstream(route.service).may_retry():
+            other = None if route.changes else self._another(route.service, address)
+            if other is None or not self._upstream(route.service).may_retry():
                 raise
         return await self._passed_on(route, URL(other + asked, encoded=True), headers, body)
+
+    def _another(self, service: str, silent: str) -> str | None:
+        """Whom to ask now that the one at `silent` did not answer; None where nobody knows of another one."""
+        try:
+            other = self._chosen(service)
+        except TemporaryError:
+            return None
+        return None if other == silent else other
 
     def _chosen(self, service: str) -> str:
         """The address whose turn it is, unless it was silent and another one was not."""
@@ -116,7 +139,12 @@ class Proxy:
             if calling.traceparent is not None:
                 headers["traceparent"] = calling.traceparent
             async with self.session().request(
-                route.method, url, headers=headers, data=body, allow_redirects=False
+                route.method,
+                url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                middlewares=(_once,) if route.changes else (),
             ) as answer:
                 calling.note("http.response.status_code", answer.status)
                 content = await answer.read()

@@ -267,3 +267,36 @@ async def test_no_more_is_tried_again_than_the_budget_allows(proxy, upstream, in
     with pytest.raises(ProblemError, match="execution does not answer"):
         await proxy.forward(READ, request(), ALICE)
     assert not upstream.asked
+
+
+@pytest.mark.parametrize("route", [CHANGE, READ], ids=["change", "question"])
+async def test_what_broke_off_is_told_also_where_nobody_knows_of_the_service_any_more(proxy, upstream, route):
+    """Else a caller reads that a change never went out, which may have been carried out."""
+
+    async def die(asked):
+        def gone(service):
+            raise TemporaryError(f"{service} is not registered")
+
+        proxy._context.peers = Peers(gone, TOKENS)
+        asked.transport.close()
+        return web.Response()
+
+    upstream.answer = die
+    with pytest.raises(ProblemError, match=f"{route.service} does not answer") as told:
+        await proxy.forward(route, request(), ALICE)
+    assert ("whether it was carried out is not known" in str(told.value.detail)) == route.changes
+
+
+async def test_a_delete_goes_out_once(proxy, upstream):
+    """HTTP calls it idempotent, and clients send it again by themselves; what it lifts may have been set between."""
+    delete = Route("DELETE", "/api/v1/trading/emergency-stop", "engine", Role.ADMIN)
+    assert (await proxy.forward(delete, request(), ALICE)).status_code == 201
+
+    async def cut(asked):
+        asked.transport.close()
+        return web.Response()
+
+    upstream.answer = cut
+    with pytest.raises(ProblemError, match="whether it was carried out is not known"):
+        await proxy.forward(delete, request(), ALICE)
+    assert len(upstream.asked) == 2

@@ -191,6 +191,8 @@ class RedisBus:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await self._housekeeping.leave()
         await self._sender.close()
         await self._client.aclose()
 

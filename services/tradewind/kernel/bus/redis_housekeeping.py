@@ -5,9 +5,10 @@ somebody says otherwise. Only one that holds nothing is forgotten, looked at and
 its consumer, what was given to it and is not done would be forgotten too. What an ended one still holds is claimed by
 another first (`redis_readers`). One that was only silent is made again by its next read.
 
-And keep what the bot has: all of it ends by itself when no process of the bot has said for a long time that it is still
-wanted. A bot that is deleted, or only stopped, leaves nothing for good. One that comes back later than that finds a
-Redis that was emptied: what is owed stands in the outbox, and goes out again.
+And keep what the bot has: who ends gives all of it an end, and who runs takes that away again. A bot that is deleted,
+or only stopped, leaves nothing for good. One that comes back later than that finds a Redis that was emptied: what is
+owed stands in the outbox, and goes out again. What a running bot has never has an end: a server that is short of
+memory may drop a key with one, and would not say so.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from tradewind import catalog
 from tradewind.contracts.messages import MESSAGES
-from tradewind.kernel.bus.redis_streams import Pace, letters_of, marker_of, place, stream_of, topic_of
+from tradewind.kernel.bus.redis_streams import PASSING, Pace, letters_of, marker_of, place, stream_of, topic_of
 from tradewind.kernel.telemetry.metrics import Metrics
 
 KEPT_EACH = 60.0
 """Seconds between two words that the bot's keys are wanted."""
+LEFT_WITHIN = 2.0
+"""Seconds for giving them an end; a server that is away keeps them until the bot runs again."""
 TOPICS = tuple(dict.fromkeys(kind.topic for kind in MESSAGES.values()))
 
 _FORGET = """
@@ -79,17 +82,25 @@ class Housekeeping:
         await self._client.set(marker, uuid.uuid4().hex, nx=True)
         return run, await self._client.get(marker) or b""
 
+    async def leave(self) -> None:
+        """Give all that is the bot's an end; other processes of it, where there are any, take that away in a minute."""
+        with contextlib.suppress(RedisError, *PASSING):
+            async with asyncio.timeout(LEFT_WITHIN):
+                await self._of_each_key("PEXPIRE", round(self._pace.bot_forgotten * 1000))
+
     async def _keep(self) -> None:
-        """Move the end of all that is the bot's; what has no end of its own gets one here."""
         if time.monotonic() < self._keep_at:
             return
+        await self._of_each_key("PERSIST")
+        self._keep_at = time.monotonic() + min(KEPT_EACH, self._pace.bot_forgotten / 4)
+
+    async def _of_each_key(self, command: str, *arguments: int) -> None:
         keys = [marker_of(self._bot), *(stream_of(self._bot, topic) for topic in TOPICS)]
         keys += [letters_of(self._bot, service) for service in catalog.by_name()]
         async with self._client.pipeline(transaction=False) as pipeline:
             for key in keys:
-                pipeline.pexpire(key, round(self._pace.bot_forgotten * 1000))
+                pipeline.execute_command(command, key, *arguments)
             await pipeline.execute()
-        self._keep_at = time.monotonic() + min(KEPT_EACH, self._pace.bot_forgotten / 4)
 
     async def _trim(self) -> None:
         seconds, _ = await self._client.time()

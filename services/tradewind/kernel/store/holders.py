@@ -27,7 +27,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.clock import Clock
-from tradewind.kernel.store.base import FencedError, Store, Write
+from tradewind.kernel.store.base import FencedError, Store, UnknownOutcomeError, Write
 from tradewind.kernel.store.metadata import METADATA
 
 BEAT = 2.0
@@ -92,12 +92,13 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Holding:
-    """What this process runs alone: `look` until it is ours, then `keep` beside the services, and `release`."""
+    """What this process runs alone: `take` it, signs of life follow by themselves, and `release` it."""
 
     def __init__(self, store: Store, bot: str, services: Sequence[str], clock: Clock, log: Any) -> None:
         self._store, self._bot, self._services, self._log = store, bot, tuple(services), log
         self._holder = Holder.here(clock)
         self._text = msgspec.json.encode(self._holder).decode()
+        self._in_doubt = False
         self._seen: dict[str, tuple[str, int]] = {}
         self._since: dict[str, float] = {}
         self._beats: dict[str, int] = {}
@@ -140,6 +141,9 @@ class Holding:
                     writes.append(Write(_INSERT, {"bot": self._bot, "service": name, **mine}))
             await self._store.commit(writes)
         except TemporaryError as error:
+            # Whoever holds them cannot give a sign either, so no time has gone by.
+            self._seen.clear()
+            self._in_doubt = isinstance(error, UnknownOutcomeError)
             return str(error)
         except (FencedError, IntegrityError):
             return "another process took them at the same moment"
@@ -156,10 +160,13 @@ class Holding:
         now = asyncio.get_running_loop().time()
         running: dict[str, list[str]] = {}
         for name, (text, beat) in rows.items():
+            if self._in_doubt and text == self._text:
+                continue  # the commit was true of which no answer came
             if self._seen.get(name) != (text, beat):
                 self._seen[name], self._since[name] = (text, beat), now
-            holder = msgspec.json.decode(text, type=Holder)
-            if beat != ENDED and not holder.has_ended(self._holder) and now - self._since[name] < ENDS_AFTER:
+            holder = _read(text)
+            gone = isinstance(holder, Holder) and holder.has_ended(self._holder)
+            if beat != ENDED and not gone and now - self._since[name] < ENDS_AFTER:
                 running.setdefault(str(holder), []).append(name)
         words = (f"{', '.join(sorted(names))} of {self._bot} in {holder}" for holder, names in running.items())
         return f"stands by for {'; '.join(words)}: goes on when that has ended" if running else ""
@@ -189,6 +196,14 @@ class Holding:
     def _move(self, name: str, beat: int) -> Write:
         keys = {"key_bot": self._bot, "key_service": name, "key_holder": self._text, "key_beat": self._beats[name]}
         return Write(_UPDATE, {**keys, "holder": self._text, "beat": beat}, 1)
+
+
+def _read(text: str) -> Holder | str:
+    """Who it is; as it stands where another version of the program has written it."""
+    try:
+        return msgspec.json.decode(text, type=Holder)
+    except msgspec.MsgspecError:
+        return text
 
 
 def _machine() -> str:

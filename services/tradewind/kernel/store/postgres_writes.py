@@ -55,8 +55,9 @@ async def execute_known(driver: asyncpg.Connection, steps: Sequence[Step], ask: 
     Raises `FencedError` when an expectation fails, and a failure as SQLAlchemy tells it. The connection is in no
     transaction afterwards, or closed, unless its state is not known: then who has it throws it away (`is_lost`).
     """
-    transaction = driver.transaction()
     with _told_as_sqlalchemy("BEGIN"):
+        # Here it is seen, too, that the server has closed this connection since it was used last.
+        transaction = driver.transaction()
         await transaction.start()
     try:
         for write, ready in steps:

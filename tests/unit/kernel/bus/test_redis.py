@@ -381,7 +381,7 @@ async def test_an_instance_that_is_only_silent_loses_nothing_when_it_is_forgotte
 
 
 async def test_nothing_of_a_bot_stays_for_ever(process, client):
-    """Every key ends by itself; processes that run move that end, and one that comes back goes on from nothing."""
+    """Who ends gives every key an end, who runs takes it away: a server short of memory drops keys that have one."""
     pace = replace(QUICK, bot_forgotten=2.0, retention=2.0)
     publisher, mailbox = await process(("portfolio", EVENTS), pace=pace)
     await publisher.publish([report(1)])
@@ -391,6 +391,11 @@ async def test_nothing_of_a_bot_stays_for_ever(process, client):
         await asyncio.sleep(1.2)
         kept = {stream_of(BOT, EVENTS[0]), letters_of(BOT, "portfolio"), marker_of(BOT)}
         assert kept <= {key.decode() for key in await client.keys()}, "the bot runs"
+        assert {await client.pttl(key) for key in kept} == {-1}
+    other, _ = await process(("portfolio", EVENTS), pace=pace)
+    await other.close()
+    assert all([await client.pttl(key) > 0 for key in kept]), "nobody knows whether it was the last"
+    await until(lambda: _equals(client.pttl(stream_of(BOT, EVENTS[0])), -1))
     await publisher.close()
     await until(lambda: _equals(client.keys(), []))
 

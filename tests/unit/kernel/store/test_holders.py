@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
+from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.store import holders
-from tradewind.kernel.store.base import Write
+from tradewind.kernel.store.base import UnknownOutcomeError, Write
 from tradewind.kernel.store.holders import Holder, Holding, service_holders
 from tradewind.kernel.store.metadata import METADATA
 
@@ -107,3 +108,63 @@ def test_of_a_process_elsewhere_nothing_is_certain(elsewhere):
     """Its number means nothing here."""
     here = Holder.here(CLOCK)
     assert not replace(here, process=2**30, started="1", **elsewhere).has_ended(here)
+
+
+class Away:
+    """A store that cannot be reached while it is `away`; with `silent` a commit is carried out and not answered."""
+
+    def __init__(self, store):
+        self._store, self.away, self.silent = store, False, False
+
+    async def read(self, query):
+        if self.away:
+            raise TemporaryError("store: away")
+        return await self._store.read(query)
+
+    async def commit(self, writes):
+        if self.away:
+            raise TemporaryError("store: away")
+        await self._store.commit(writes)
+        if self.silent:
+            self.silent = False
+            raise UnknownOutcomeError("store: no answer to a commit")
+
+
+async def test_an_outage_of_the_database_is_no_silence_of_a_holder(store):
+    """Neither could be heard, so nothing is known of whoever was there before."""
+    held, waits = Away(store), Away(store)
+    first, second = holding(held, "engine"), holding(waits, "engine")
+    second._text = second._text.replace(str(os.getpid()), "1")
+    await first.take(lambda _: None)
+    waiting = asyncio.create_task(second.take(lambda _: None))
+    await asyncio.sleep(0.1)
+    held.away = waits.away = True
+    await asyncio.sleep(0.7)
+    waits.away = False
+    await asyncio.sleep(0.2)
+    held.away = False
+    await asyncio.sleep(0.2)
+    assert not waiting.done()
+    waiting.cancel()
+    await first.release()
+
+
+async def test_who_has_taken_it_without_an_answer_does_not_wait_for_itself(store):
+    """Its own name stands there."""
+    doubtful = Away(store)
+    doubtful.silent = True
+    one, said = holding(doubtful, "engine"), []
+    async with asyncio.timeout(0.4):
+        await one.take(said.append)
+    assert said == ["store: no answer to a commit", ""]
+    await one.release()
+
+
+async def test_what_another_version_wrote_is_waited_for_and_no_failure(store):
+    """It may have other fields."""
+    row = {"bot": BOT, "service": "engine", "holder": '{"pod": "x"}', "beat": 3}
+    await store.commit([Write(service_holders.insert(), row)])
+    one, said = holding(store, "engine"), []
+    await one.take(said.append)
+    assert '{"pod": "x"}' in said[0]
+    await one.release()

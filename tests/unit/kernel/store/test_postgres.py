@@ -330,6 +330,19 @@ async def test_a_server_that_ends_in_the_middle_of_known_statements_is_tried_aga
     assert await noted(store) == [1, 2, 3, 4]
 
 
+async def test_connections_that_the_server_ended_while_nobody_used_them_are_no_failure(make):
+    """A restart, a failover, a proxy that tidies up: the first known statement on such a one does not pay for it."""
+    store, other, known = make(), make(), insert(NOTES)
+    for number in (1, 2):
+        await store.commit([Write(known, {"number": number, "writer": "test"})])
+    others = "FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+    end = text(f"SELECT pg_terminate_backend(pid) {others}")
+    await other.change(lambda connection: connection.execute(end))
+    await asyncio.sleep(0.1)
+    await store.commit([Write(known, {"number": 3, "writer": "test"})])
+    assert await noted(store) == [1, 2, 3]
+
+
 def _lingering(connection):
     query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
     return bool(connection.scalar(text(query)))
