@@ -35,6 +35,8 @@ $(STAMP): requirements.lock pyproject.toml
 lock: ## resolve pyproject.toml again into requirements.lock (hashes, no addresses)
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
 	  --extra parquet --extra freqtrade --extra compiled --extra optimize --group dev --python-version 3.11 pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 bench/other_libraries.in -o bench/other_libraries.txt
 
 # ---------------------------------------------------------------------------------------------------------- using it
 
@@ -151,7 +153,7 @@ bench-backtest: setup ## candles per second of the native backtest, beside a pla
 	$(BIN)/python -m bench.backtest
 
 .PHONY: bench-compiled
-bench-compiled: setup ## candles per second of the compiled engine, beside numba and Python loops of the same cross
+bench-compiled: setup ## candles per second of the compiled engine, beside loops and other libraries that trade the same cross
 	$(BIN)/python -m bench.compiled_backtest
 
 .PHONY: bench-messages bench-stores bench-gateway bench-telemetry bench-memory

@@ -12,7 +12,10 @@ is told. Its seconds are those of the clock; beside them stands the rate by seco
 do not slow. The rest is the time from a fresh process to the printed result of 10,000 candles, and what one trade costs
 that is made an object, as the command does.
 
-    python -m bench.compiled_backtest [--rounds 5] [--candles 1000000]
+Two libraries trade the same cross beside ours, vectorbt and backtesting.py (`bench.other_libraries`), unless they
+cannot be installed, or `--alone` is said. They have to make as many trades as ours, and its profit to a thousandth.
+
+    python -m bench.compiled_backtest [--rounds 5] [--candles 1000000] [--alone]
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from typing import Any
 import numba
 import numpy as np
 from bench.measured import Figure, in_turns, on_one_core, options, report
+from bench.other_libraries import LIBRARIES, Side, Skipped, environment, side
 from numpy.typing import NDArray
 
 from tradewind.domain.freqtrade.fills import Book
@@ -45,13 +49,13 @@ from tradewind.domain.freqtrade.wallet import StakeRules
 from tradewind.domain.series import Floats
 from tradewind.research.freqtrade.compiled.engine import Run, result_of, run_compiled
 
-FAST, SLOW, FEE, STAKE = 50, 200, 0.001, 1000.0
+FAST, SLOW, FEE, STAKE, BALANCE = 50, 200, 0.001, 1000.0, 1_000_000.0
 START, STEP = 1_514_764_800_000, 60_000
 RATE, RATIO, SWEEP, MEGABYTES, SECONDS = 60e6, 0.3, 100e6, 300, 2.0
 PAIRS, PAIR_CANDLES, AT_ONCE = 100, 100_000, 10
 SETTINGS = Settings(
     timeframe="1m",
-    stakes=StakeRules(stake_amount=STAKE, max_open_trades=1.0, dry_run_wallet=1_000_000.0),
+    stakes=StakeRules(stake_amount=STAKE, max_open_trades=1.0, dry_run_wallet=BALANCE),
     fee=FEE,
     stop=StopRules(stoploss=-0.99),
     roi=RoiTable({}, 1),
@@ -140,11 +144,15 @@ def bare(opened: Floats, close: Floats) -> tuple[int, float]:
     return trades, profit
 
 
-def agree(run: Run, told: tuple[int, float]) -> None:
-    """Stop where the sides did not do the same."""
-    trades, profit = len(run.desk.closed), float(run.desk.state[0]["profit"])
-    if trades != told[0] or not math.isclose(profit, told[1], rel_tol=1e-3):
-        sys.exit(f"error: the sides disagree: {trades} trades for {profit:.2f}, and {told[0]} for {told[1]:.2f}")
+def done(run: Run) -> tuple[int, float]:
+    """How many trades a run of ours made, and what they brought."""
+    return len(run.desk.closed), float(run.desk.state[0]["profit"])
+
+
+def agree(ours: tuple[int, float], told: tuple[int, float]) -> None:
+    """Stop where the sides did not do the same: as many trades, and profits within a thousandth of each other."""
+    if ours[0] != told[0] or not math.isclose(ours[1], told[1], rel_tol=1e-3):
+        sys.exit(f"error: the sides disagree: {ours[0]} trades for {ours[1]:.2f}, and {told[0]} for {told[1]:.2f}")
 
 
 async def loops(rounds: int, count: int) -> list[Figure]:
@@ -170,7 +178,7 @@ async def loops(rounds: int, count: int) -> list[Figure]:
 
     columns, run = ours(candles)
     for told in (bare_numba(candles[1], candles[4]), bare(*lists)):
-        agree(run, told)
+        agree(done(run), told)
     started = time.thread_time()
     result_of(run, columns, SETTINGS, Callbacks(), Book(SETTINGS))
     each = (time.thread_time() - started) / len(run.desk.closed)
@@ -190,6 +198,33 @@ async def loops(rounds: int, count: int) -> list[Figure]:
         Figure("trades", len(run.desk.closed)),
         Figure("a trade and its candles' balances as objects", each * 1e6, "us"),
     ]
+
+
+async def libraries(python: Path, rounds: int, count: int) -> list[Figure]:
+    """Ours beside each of the other libraries; the slow one in a single round."""
+    candles = candles_of(1, count)
+    prices = dict(zip(("open", "high", "low", "close"), candles[1:], strict=True))
+    made = done(ours(candles)[1])
+    figures = []
+    for library, name in LIBRARIES.items():
+        with side(python, library, **prices, fast=FAST, slow=SLOW, fee=FEE, stake=STAKE, balance=BALANCE) as other:
+
+            async def one() -> float:
+                started = time.thread_time()
+                ours(candles)
+                return count / (time.thread_time() - started)
+
+            async def theirs(other: Side = other) -> float:
+                told = other.once()
+                agree(made, (told.trades, told.profit))
+                return count / told.seconds
+
+            found = await in_turns(rounds if library == "vectorbt" else 1, one, theirs)
+        figures += [
+            Figure(f"{name} {other.version}", max(found.bare), "candles/s"),
+            Figure(f"ours beside {name}", found.ratio),
+        ]
+    return figures
 
 
 def sweep() -> None:
@@ -238,6 +273,7 @@ def main() -> int:
     parser = options(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--candles", type=int, default=1_000_000)
+    parser.add_argument("--alone", action="store_true", help="without the other libraries")
     parser.add_argument("--sweep", action="store_true", help="only this, and in this process")
     arguments = parser.parse_args()
     if arguments.sweep:
@@ -246,6 +282,11 @@ def main() -> int:
     figures = swept()
     on_one_core()
     figures = asyncio.run(loops(arguments.rounds, arguments.candles)) + figures
+    python = Skipped("--alone") if arguments.alone else environment()
+    if isinstance(python, Skipped):
+        print(python, file=sys.stderr)
+    else:
+        figures += asyncio.run(libraries(python, arguments.rounds, arguments.candles))
     seconds = min(fresh_process() for _ in range(3))
     figures.append(Figure("10,000 candles, fresh process", seconds, "s", SECONDS, at_most=True))
     return report("compiled backtest, and plain loops of the same cross", figures, arguments.output)
