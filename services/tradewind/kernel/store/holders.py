@@ -130,16 +130,7 @@ class Holding:
             rows = await self._store.read(self._read)
             if not by_force and (words := self._others(rows)):
                 return words
-            writes = []
-            for name in self._services:
-                mine = {"holder": self._text, "beat": 0}
-                if name in rows:
-                    holder, beat = rows[name]
-                    keys = {"key_bot": self._bot, "key_service": name, "key_holder": holder, "key_beat": beat}
-                    writes.append(Write(_UPDATE, {**keys, **mine}, 1))
-                else:
-                    writes.append(Write(_INSERT, {"bot": self._bot, "service": name, **mine}))
-            await self._store.commit(writes)
+            await self._store.commit([self._write(name, rows.get(name), 0) for name in self._services])
         except TemporaryError as error:
             # Whoever holds them cannot give a sign either, so no time has gone by.
             self._seen.clear()
@@ -194,8 +185,16 @@ class Holding:
         return len(self._beats) == len(self._services)
 
     def _move(self, name: str, beat: int) -> Write:
-        keys = {"key_bot": self._bot, "key_service": name, "key_holder": self._text, "key_beat": self._beats[name]}
-        return Write(_UPDATE, {**keys, "holder": self._text, "beat": beat}, 1)
+        return self._write(name, (self._text, self._beats[name]), beat)
+
+    def _write(self, name: str, before: tuple[str, int] | None, beat: int) -> Write:
+        """This process and `beat` in the row of a service, where that still says what it said `before`."""
+        mine = {"holder": self._text, "beat": beat}
+        if before is None:
+            return Write(_INSERT, {"bot": self._bot, "service": name, **mine})
+        holder, number = before
+        keys = {"key_bot": self._bot, "key_service": name, "key_holder": holder, "key_beat": number}
+        return Write(_UPDATE, {**keys, **mine}, 1)
 
 
 def _read(text: str) -> Holder | str:
