@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import gc
 import importlib
 import json
 import os
@@ -86,6 +87,8 @@ def main() -> None:
     """Import, then fork at each request, until nobody can ask any more."""
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # else each fork looks through all of it for garbage, and so copies it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
     while line := sys.stdin.buffer.readline():
         request = json.loads(line)

@@ -159,7 +159,13 @@ class PostgresServer(Server):
     """A PostgreSQL with an empty cluster; each test makes a database of its own in it."""
 
     name = "postgres"
-    settings = ("max_connections=60", "shared_buffers=32MB", "unix_socket_directories=", "log_min_messages=warning")
+    settings = (
+        "max_connections=60",
+        "shared_buffers=32MB",
+        "unix_socket_directories=",
+        "log_min_messages=warning",
+        "dynamic_shared_memory_type=mmap",  # among its data: elsewhere a server that is killed leaves some for ever
+    )
     initdb: tuple[str, ...] = ()
     """More words for `initdb`."""
 
