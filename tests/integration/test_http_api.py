@@ -33,7 +33,7 @@ from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
 QUICKSTART = Path(__file__).parents[2] / "manifests" / "samples" / "quickstart.yaml"
 # Both pairs hold a position at the end of this stretch.
 SPAN = ("spec.data.span.start=2022-03-01", "spec.data.span.end=2022-03-28")
-EXAMPLES = 10
+EXAMPLES = 6
 
 READS = [route for route in ROUTES if not route.changes]
 CHANGES = [route for route in ROUTES if route.changes]

@@ -21,12 +21,12 @@ from tests.simulation.schedule import play
 from tests.simulation.virtual_loop import Process, StalledError, VirtualLoop
 
 ROOT = Path(__file__).parents[2]
-SCHEDULES = 100
+SCHEDULES = 60
 
 ENOUGH = 300
 """Schedules within which every planted defect must be found."""
-LATE = {"signed when it is sent": 96, "sent again at once": 14}
-"""Where a defect that few schedules meet was found last: there it is looked for first."""
+FOUND = {"no inbox": 1, "the lease is not looked at": 5, "sent again at once": 14, "signed when it is sent": 96}
+"""Where a defect was found last that few schedules meet, or that takes long to play: there it is looked for first."""
 
 
 def test_no_order_is_lost_or_doubled():
@@ -57,7 +57,7 @@ def test_a_seed_plays_the_same_schedule_whatever_the_hashes_of_this_process_are(
 def test_a_planted_defect_is_found(defect):
     """A simulation that cannot fail would prove nothing."""
     with DEFECTS[defect]():
-        seeds = [LATE.get(defect, 0), *range(ENOUGH)]
+        seeds = [FOUND.get(defect, 0), *range(ENOUGH)]
         assert any(play(seed).violations for seed in seeds)
 
 

@@ -28,7 +28,7 @@ from tradewind.sim_exchange.wire.admin import ADMIN_ROUTES
 from tradewind.sim_exchange.wire.call import Security
 from tradewind.sim_exchange.wire.routes import ROUTES
 
-EXAMPLES = 10
+EXAMPLES = 6
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 AT_THE_DOOR = {-1021, -1022, -2014, -2015}
 """What is said to who is not let in."""

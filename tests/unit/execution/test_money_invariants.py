@@ -212,7 +212,7 @@ def test_money_is_where_the_fills_say(world_class, remote):
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=EXAMPLES or 60,
+            max_examples=EXAMPLES or 40,
             stateful_step_count=30,
             deadline=None,
             derandomize=not EXAMPLES,

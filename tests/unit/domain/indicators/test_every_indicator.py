@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.domain import indicators
@@ -53,6 +53,8 @@ CASES = {
     "donchian": Case(lambda c: indicators.donchian(c.high, c.low, 5), 5, True),
 }
 EVERY = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+FEWER = settings(max_examples=50)
+"""Of each indicator; all of them together see some six hundred."""
 WINDOWED = {name: case for name, case in CASES.items() if case.windowed}
 
 # A few round prices make ties and standstill likely; the others make rounding likely.
@@ -75,6 +77,7 @@ def standing(length: int, price: float) -> Columns:
 
 
 @EVERY
+@FEWER
 @given(columns=candle_columns, data=st.data())
 def test_a_later_candle_changes_nothing(case: Case, columns: Columns, data: st.DataObject) -> None:
     """The values of a prefix are a prefix of the values, bit for bit: nothing looks into the future."""
@@ -85,6 +88,7 @@ def test_a_later_candle_changes_nothing(case: Case, columns: Columns, data: st.D
 
 
 @pytest.mark.parametrize("case", WINDOWED.values(), ids=WINDOWED.keys())
+@FEWER
 @given(columns=candle_columns, data=st.data())
 def test_a_windowed_indicator_forgets_what_left_its_window(case: Case, columns: Columns, data: st.DataObject) -> None:
     """A live window and a backtest of years agree bit for bit where the definition only looks back so far."""
@@ -105,6 +109,7 @@ def test_the_first_value_comes_when_the_warm_up_is_over(case: Case) -> None:
 
 
 @EVERY
+@FEWER
 @given(columns=candle_columns)
 def test_every_value_after_the_warm_up_is_a_number(case: Case, columns: Columns) -> None:
     """Standstill, no volume and equal highs and lows never divide by zero."""
