@@ -69,6 +69,12 @@ spec:
 """
 
 
+class SharedPostgres(PostgresServer):
+    """As many connections as the chart's database takes: each of the thirty processes may hold eight."""
+
+    settings = (*PostgresServer.settings, "max_connections=300")
+
+
 @dataclass
 class Running:
     """One bot: its supervisor and where that writes."""
@@ -190,7 +196,7 @@ def errors_of(bots: list[Running]) -> list[str]:
 def soak(count: int, minutes: float, folder: Path) -> Found:
     """Run the bots and look at them; ends them all."""
     found, bots = Found(), []
-    with RedisServer(redis_program()) as broker, PostgresServer(postgres_programs()) as database:
+    with RedisServer(redis_program()) as broker, SharedPostgres(postgres_programs()) as database:
         environment = {
             **os.environ,
             "TRADEWIND_BUS_URL": broker.url,
