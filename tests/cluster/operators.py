@@ -104,11 +104,10 @@ class Cluster:
     def children(self, instance: str | None = None) -> dict[tuple[str, str], dict[str, Any]]:
         """Everything in the namespace that is labelled as the operator's, by kind and name; of one bot, or of all."""
         found = {}
+        selector = OURS if instance is None else f"{OURS},app.kubernetes.io/instance%3D{instance}"
         for kind, path in KINDS.items():
-            _, answer = self.plane.request("GET", f"{path.format(self.namespace)}?{OURS}")
-            for item in answer["items"] or ():
-                if instance in (None, item["metadata"]["labels"]["app.kubernetes.io/instance"]):
-                    found[(kind, item["metadata"]["name"])] = item
+            _, answer = self.plane.request("GET", f"{path.format(self.namespace)}?{selector}")
+            found |= {(kind, item["metadata"]["name"]): item for item in answer["items"] or ()}
         return found
 
     def pods(self, instance: str) -> list[dict[str, Any]]:

@@ -58,21 +58,22 @@ def is_write(method: str, path: str) -> bool:
     return method in ("POST", "PUT", "PATCH", "DELETE") and "/leases" not in path
 
 
-def states(cluster: Cluster) -> dict[str, dict[str, Any]]:
-    """What there is of each bot: its children, its pods by component, its status."""
+def states(cluster: Cluster, bot: str | None = None) -> dict[str, dict[str, Any]]:
+    """What there is of one bot, or of each: its children, its pods by component, its status."""
     found: dict[str, dict[str, Any]] = defaultdict(dict)
-    for (kind, name), child in cluster.children().items():
+    for (kind, name), child in cluster.children(bot).items():
         found[child["metadata"]["labels"][INSTANCE]][f"{kind}/{name}"] = _child(child)
-    for pod in _items(cluster, "/api/v1/namespaces/{}/pods"):
+    for pod in _items(cluster, "/api/v1/namespaces/{}/pods") if bot is None else cluster.pods(bot):
         if "deletionTimestamp" not in pod["metadata"]:
             labels = pod["metadata"]["labels"]
             pods = f"pods of {labels['app.kubernetes.io/component']}"
             found[labels[INSTANCE]][pods] = found[labels[INSTANCE]].get(pods, 0) + 1
     for resource in _items(cluster, RESOURCE):
-        found[resource["metadata"]["name"]] |= {
-            "status": _status(resource),
-            "finalizers": resource["metadata"].get("finalizers"),
-        }
+        if bot in (None, resource["metadata"]["name"]):
+            found[resource["metadata"]["name"]] |= {
+                "status": _status(resource),
+                "finalizers": resource["metadata"].get("finalizers"),
+            }
     return dict(found)
 
 

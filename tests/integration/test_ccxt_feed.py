@@ -72,6 +72,10 @@ class Venue:
         await self._runner.cleanup()
 
     async def cut(self):
+        """The first candles may have come over HTTP, before there is anything to cut."""
+        async with asyncio.timeout(60):
+            while not self.sockets:  # noqa: ASYNC110 - aiohttp has no event for it
+                await asyncio.sleep(0.01)
         sockets, self.sockets = self.sockets, []
         for socket in sockets:
             await socket.close()
