@@ -257,18 +257,26 @@ async def test_what_is_trimmed_and_comes_again_changes_nothing(split, expected, 
 # Both at once is for `make outages`: with both gone for good orders are canceled in test_stop_without_servers.py.
 @pytest.mark.parametrize("server", ["redis", "postgres", *(["both"] if "TRADEWIND_AWAY" in os.environ else [])])
 async def test_servers_may_be_killed_and_be_away(split, expected, server, servers):
-    """Twice, for seconds or (TRADEWIND_AWAY) longer: no process ends, nothing is lost or done twice, all goes on."""
-    servers = [one for name, one in servers.items() if server in {name, "both"}]
+    """Twice, for seconds or (TRADEWIND_AWAY) longer: no process ends, nothing is lost or done twice, all goes on.
+
+    Meanwhile nothing is decided, and whoever asks the engine whether it is ready is told what it lacks.
+    """
+    servers = {name: one for name, one in servers.items() if server in {name, "both"}}
+    lacking = {{"redis": "bus", "postgres": "store"}[name] for name in servers}
     async with asyncio.timeout(240 + 4 * AWAY):
         await asyncio.gather(*(split.begin(name) for name in TRADING))
         async with halfway_points(await split.begin("monitoring")) as points:
             for _ in range(2):
                 await anext(points)
-                await asyncio.gather(*(asyncio.to_thread(one.kill) for one in servers))
+                await asyncio.gather(*(asyncio.to_thread(one.kill) for one in servers.values()))
                 await asyncio.sleep(AWAY)
+                engine = split.processes["engine"].runners["engine"]
+                async with asyncio.timeout(30):
+                    while not lacking <= engine.unready().keys():  # noqa: ASYNC110 - it tells nobody
+                        await asyncio.sleep(0.1)
                 if server != "postgres":
                     assert "closed" not in await circuits(split.processes["monitoring"], "redis")
-                await asyncio.gather(*(asyncio.to_thread(one.start) for one in servers))
+                await asyncio.gather(*(asyncio.to_thread(one.start) for one in servers.values()))
             await until_ended(split.processes["engine"])
         for dependency in ("redis", "postgresql"):
             # After a long outage services are found, and so asked, again a moment later than the bot trades.
