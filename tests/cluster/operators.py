@@ -65,6 +65,11 @@ def bot(name: str, namespace: str, profile: str = "Minimal", **spec: Any) -> dic
     return document
 
 
+def _of(instance: str) -> str:
+    """The selector of what belongs to a bot, as a URL has it."""
+    return f"app.kubernetes.io/instance%3D{instance}"
+
+
 @dataclass
 class Cluster:
     """The control plane, as somebody sees it who has bots in `namespace`."""
@@ -104,7 +109,7 @@ class Cluster:
     def children(self, instance: str | None = None) -> dict[tuple[str, str], dict[str, Any]]:
         """Everything in the namespace that is labelled as the operator's, by kind and name; of one bot, or of all."""
         found = {}
-        selector = OURS if instance is None else f"{OURS},app.kubernetes.io/instance%3D{instance}"
+        selector = OURS if instance is None else f"{OURS},{_of(instance)}"
         for kind, path in KINDS.items():
             _, answer = self.plane.request("GET", f"{path.format(self.namespace)}?{selector}")
             found |= {(kind, item["metadata"]["name"]): item for item in answer["items"] or ()}
@@ -112,8 +117,8 @@ class Cluster:
 
     def pods(self, instance: str) -> list[dict[str, Any]]:
         """The pods of a bot."""
-        selector = f"app.kubernetes.io/instance%3D{instance}"
-        _, answer = self.plane.request("GET", f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={selector}")
+        path = f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={_of(instance)}"
+        _, answer = self.plane.request("GET", path)
         return list(answer["items"] or ())
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
