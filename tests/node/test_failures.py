@@ -49,7 +49,7 @@ def test_an_update_of_execution_amid_orders_on_their_way_loses_and_doubles_none(
             node.kubectl("patch", "tb", bot.name, "--type=merge", "-p", json.dumps({"spec": {"services": changed}}))
             on_their_way |= bot.read(submitted(bot))
 
-            bot.wait_until("updated", lambda former=former: is_another(bot.pod("execution"), former))
+            bot.wait_until("updated", lambda former=former: has_another(bot, "execution", former))
             bot.wait_until_ready()
             sent = orders_agree(bot, more_than=sent)
         assert len(on_their_way) >= UPDATES / 2
@@ -64,11 +64,16 @@ def submitted(bot):
     return lambda connection: set(connection.execute(wanted).scalars())
 
 
-def is_another(pod, former):
-    """Whether a pod is not that of before, and ready."""
-    conditions = pod["status"].get("conditions", ())
-    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return ready and pod["metadata"]["uid"] != former
+def has_another(bot, component, former):
+    """Whether a pod of a workload is ready that is not the former one; for a moment there is none at all."""
+    return any(
+        one["type"] == "Ready" and one["status"] == "True"
+        for pod in bot.pods()
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        and pod["metadata"]["uid"] != former
+        and "deletionTimestamp" not in pod["metadata"]
+        for one in pod["status"].get("conditions", ())
+    )
 
 
 @pytest.mark.parametrize("store", STORES)
