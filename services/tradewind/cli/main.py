@@ -83,8 +83,8 @@ app.add_typer(operator.app, name="operator")
 INTERRUPTED = 130
 
 _UNCOLLECTED = 20_000
-"""Objects that may be made before the collector looks for cycles among them. By Python's own number, 700, it looks through
-all that is imported again and again, at every start."""
+"""Objects that may be made before the collector looks for cycles among them. By Python's own number, 700, it looks
+through all that is imported again and again, at every start."""
 _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (KeyboardInterrupt, INTERRUPTED),
     (MachineError, 1),
