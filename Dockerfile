@@ -34,6 +34,7 @@ RUN /uv/bin/uv build --quiet --wheel --require-hashes --build-constraints requir
  && /uv/bin/uv pip install --quiet --python /opt/tradewind --no-deps /wheel/*.whl \
  && rm -f /opt/tradewind/bin/kubectl-tradewind \
  && find /opt/tradewind/lib -name uv_cache.json -delete \
+ && find /opt/tradewind/lib -name RECORD -exec sed -i '/uv_cache.json/d' {} + \
  && /opt/tradewind/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/tradewind/lib
 
 FROM ${BASE}

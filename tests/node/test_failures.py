@@ -36,24 +36,24 @@ SLOW = {"kind": "DelayBeyondTimeout", "seconds": "2", "count": 1_000_000}
 UPDATES = 4
 
 
-def test_an_update_of_execution_amid_orders_on_their_way_loses_and_doubles_none(node):
+def test_an_update_of_execution_amid_orders_on_their_way_loses_and_doubles_none(node, terminal):
     """Its template changes while the exchange has yet to answer for an order, again and again."""
     exchange = [{"name": "sim", "venue": "Simulated", "faults": [SLOW]}]
     with Bot(node, Path(__file__).parent / "churning.yaml", "updated", {"exchanges": exchange}) as bot:
         bot.wait_until_ready()
-        sent, on_their_way = 0, set()
+        on_their_way = set()
         for turn in range(UPDATES):
             former = bot.pod("execution")["metadata"]["uid"]
             bot.wait_until("sending an order", lambda: bool(bot.read(submitted(bot))))
             changed = [{"name": "execution", "env": [{"name": "TURN", "value": str(turn)}]}]
             node.kubectl("patch", "tb", bot.name, "--type=merge", "-p", json.dumps({"spec": {"services": changed}}))
             on_their_way |= bot.read(submitted(bot))
-
             bot.wait_until("updated", lambda former=former: has_another(bot, "execution", former))
             bot.wait_until_ready()
-            sent = orders_agree(bot, more_than=sent)
         assert len(on_their_way) >= UPDATES / 2
-        assert on_their_way <= {one.client_order_id for one in bot.books().orders}
+        # While it trades, some order is always on its way, and this exchange tells of its books as slowly.
+        terminal(f"kubectl tradewind stop {bot.name} --reason audit")
+        assert orders_agree(bot) >= UPDATES
 
 
 def submitted(bot):
