@@ -21,7 +21,8 @@ from tests.topology.test_live_market import PAIRS, ticks
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import ConfigError, TradewindError
-from tradewind.research.native.given import given_by
+from tradewind.market_data.recording import load_candles
+from tradewind.research.native.given import classes_of, given_by
 
 split, expected = test_split.split, test_split.expected
 script, live = test_live_market.script, test_live_market.live
@@ -37,6 +38,7 @@ class Dips(IStrategy):
     minimal_roi = {"0": 0.06}
     trailing_stop = True
 
+    @informative("2h", "AAA/{stake}")
     @informative("4h")
     def populate_indicators_4h(self, dataframe, metadata):
         dataframe["average"] = ta.SMA(dataframe, timeperiod=3)
@@ -48,7 +50,9 @@ class Dips(IStrategy):
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
-        dataframe.loc[(dataframe["rsi"] < 50) & (dataframe["close"] > 0.97 * dataframe["average_4h"]), "enter_long"] = 1
+        dip = (dataframe["rsi"] < 50) & (dataframe["close"] > 0.97 * dataframe["average_4h"])
+        rising = dataframe["aaa_eur_close_2h"] > 0.99 * dataframe["aaa_eur_average_2h"]
+        dataframe.loc[dip & rising, "enter_long"] = 1
         return dataframe
 
     def populate_exit_trend(self, dataframe, metadata):
@@ -85,6 +89,20 @@ async def test_a_class_trades_on_paper_as_in_a_backtest(embedded, manifest):
     assert len(paper["trades"]) > 10
     assert {"stop_loss", "exit_signal", "trailing_stop_loss"} <= {trade["exit_reason"] for trade in paper["trades"]}
     assert paper == backtested(manifest)
+
+
+def test_a_bot_that_knows_no_later_candle_says_the_same(manifest):
+    """Of a pair and of the other one that it looks at: what a bot on an exchange says on each candle."""
+    bot = load_bot(manifest)
+    recording = load_candles(bot)
+    (dips,) = classes_of(bot, recording).values()
+
+    for pair in recording.checked:
+        series = recording.series[pair, "1h"]
+        whole = dips.stances(series)
+        for length in range(12, len(series), 5):
+            grown = dips.stances(series.slice(0, length))
+            assert (whole.side[length - 1], whole.confidence[length - 1]) == (grown.side[-1], grown.confidence[-1])
 
 
 def test_killed_half_way_and_begun_again_it_decides_the_same(manifest, tmp_path):
@@ -163,8 +181,8 @@ def _live(parameters):
         ("return dataframe\n\n    def populate_ind", "return dataframe[1:]\n\n    def populate_ind", "14 rows for 15"),
         ("stoploss = -0.04", "stoploss = -0.04\n    exit_profit_only = True", "Dips.exit_profit_only: received True"),
         ("stoploss = -0.04", "stoploss = -0.04\n    startup_candle_count = 401", "write 401"),
-        ('informative("4h")', 'informative("4h", "BTC/{stake}")', "Dips.informative: received candles of another pair"),
-        ('informative("4h")', 'informative("30m")', "Dips.informative: received candles of 30m"),
+        ('informative("4h")', 'informative("4h", "BTC/{stake}")', "spec.pairs: received no candles of BTC/EUR 4h;"),
+        ('informative("4h")', 'informative("30m")', "spec.pairs: received no candles of CCC/EUR 30m;"),
         ('dataframe["rsi"] =', 'self.wallets.get_free("EUR")\n        dataframe["rsi"] =', "Dips.wallets.get_free"),
         (
             'dataframe["rsi"] =',

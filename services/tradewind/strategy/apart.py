@@ -29,6 +29,7 @@ from tradewind.strategies.freqtrade.questions import (
     Question,
     Refused,
     Said,
+    Wanted,
     error_of,
     framed,
     look,
@@ -50,7 +51,8 @@ class ApartStrategy:
 
     def __init__(self, context: Context, name: str, named: NamedClass, time_limit: float) -> None:
         self.name, self.warm_up, self._class_name = name, 0, ""
-        self._named, self._time_limit = named, time_limit
+        self._context, self._named, self._time_limit = context, named, time_limit
+        self._wanted: dict[str, None] = {}
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         metrics, key = context.metrics, context.key
@@ -71,8 +73,13 @@ class ApartStrategy:
 
     async def stances(self, candles: CandleSeries) -> Stances:
         """One stance per candle. Raises `ConfigError` for a method that fails, `TradewindError` without an answer."""
-        began = time.perf_counter()
-        answer = await self._ask(look(candles), self._time_limit)
+        while True:
+            others = [await self._series(pair) for pair in self._wanted if pair != candles.pair]
+            began = time.perf_counter()
+            answer = await self._ask(look(candles, others), self._time_limit)
+            if not isinstance(answer, Wanted):
+                break
+            self._wanted[answer.pair] = None
         self._seconds.observe(time.perf_counter() - began)
         assert isinstance(answer, Said)
         return stances_of(answer)
@@ -80,6 +87,12 @@ class ApartStrategy:
     def reasons(self, _candles: CandleSeries, _index: int) -> tuple[str, ...]:
         """Its name: a class of somebody's tells no more."""
         return (self._class_name,)
+
+    async def _series(self, pair: str) -> CandleSeries:
+        """All candles of another pair: market-data has those of a tick before it tells of any of them."""
+        timeframe = self._context.bot.spec.timeframe
+        series: CandleSeries = await self._context.ask("market-data", "series", pair=pair, timeframe=timeframe)
+        return series
 
     async def stop(self) -> None:
         """End the process, whatever it does."""
@@ -122,7 +135,8 @@ class ApartStrategy:
         if isinstance(question, Load):
             told = f"its file {self._named.path} was not loaded within {limit:g} seconds"
             return f"strategy {self.name}: {told}; fix: do less when it is imported and in bot_start"
-        told = f"{self._class_name} did not answer for {question.pair} {question.timeframe} within {limit:g} seconds"
+        pair, timeframe = question.candles.pair, question.candles.timeframe
+        told = f"{self._class_name} did not answer for {pair} {timeframe} within {limit:g} seconds"
         fix = f"make its populate_* methods faster, or raise {self._named.field}.timeLimit"
         return f"strategy {self.name}: {told}, and nothing is decided; fix: {fix}"
 

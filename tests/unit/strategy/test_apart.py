@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from types import SimpleNamespace
 
 import pytest
@@ -65,7 +64,7 @@ class Apart:
         self.bot = parse_bot({**BOT, "spec": {**BOT["spec"], "strategies": [strategy]}}, "the manifest")
         self.named = named_class(self.bot, 0, ["AAA/EUR"])
         self.metrics = Metrics()
-        context = SimpleNamespace(metrics=self.metrics, key=self.bot.key, log=logging.getLogger())
+        context = SimpleNamespace(bot=self.bot, metrics=self.metrics, key=self.bot.key)
         self.strategy = ApartStrategy(context, "odd", self.named, limit)
 
     def failures(self, reason):
@@ -92,7 +91,7 @@ async def test_it_says_what_the_class_says_here_and_may_fail_and_go_on(begin, mo
     monkeypatch.setenv("TRADEWIND_DATABASE_URL", "postgresql://user:password@host/database")
     odd = begin(CLASS)
     await odd.strategy.start()
-    here, there = FileStrategy(odd.named).stances(SERIES), await odd.strategy.stances(SERIES)
+    here, there = FileStrategy(odd.named, None).stances(SERIES), await odd.strategy.stances(SERIES)
 
     assert here.side.tolist() == there.side.tolist()
     assert here.confidence.tolist() == there.confidence.tolist()

@@ -6,7 +6,7 @@ to evaluating the window up to each candle. What a backtest cannot honour is ref
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -87,7 +87,7 @@ def given_of(
     def agree(votes: Sequence[Vote]) -> Consensus:
         return answer_of(votes, decision)
 
-    tapes, classes = {}, classes_of(bot, pairs)
+    tapes, classes = {}, classes_of(bot, recording)
     for pair, series in pairs.items():
         told = [told_by(voter, recording, pair, one) for voter, one in strategies_of(bot, classes, build)]
         tapes[pair] = Tape(series, np.searchsorted(times, series.open_time), told, agree)
@@ -104,8 +104,8 @@ def given_of(
     return Given(bot, recording, rules, times, tapes)
 
 
-def classes_of(bot: TradingBot, pairs: Iterable[str]) -> dict[str, VectorisedStrategy]:
-    """The classes of the user's files, by the name of the strategy: one for all `pairs`, as in the running bot.
+def classes_of(bot: TradingBot, recording: Recording) -> dict[str, VectorisedStrategy]:
+    """The classes of the user's files, by the name of the strategy: one for all pairs, as in the running bot.
 
     Raises `ConfigError` for a class that cannot be used, or where the extra is missing that it needs.
     """
@@ -115,7 +115,9 @@ def classes_of(bot: TradingBot, pairs: Iterable[str]) -> dict[str, VectorisedStr
             check_installed(f"spec.strategies[{row}].kind")
             from tradewind.strategies.freqtrade.voting import FileStrategy  # noqa: PLC0415 - pandas is an extra
 
-            found[one.name] = FileStrategy(named_class(bot, row, pairs))
+            found[one.name] = FileStrategy(
+                named_class(bot, row, recording.checked), lambda pair: recording.series[pair, recording.timeframe]
+            )
     return found
 
 

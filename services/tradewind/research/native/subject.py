@@ -58,7 +58,7 @@ class BotSubject:
 
     def _strategies(self) -> list[tuple[Voter, VectorisedStrategy]]:
         """Made anew for every question: what a class keeps must not answer the next one."""
-        return strategies_of(self._bot, classes_of(self._bot, self._recording.checked))
+        return strategies_of(self._bot, classes_of(self._bot, self._recording))
 
 
 def _candles_in(timeframe: str, base: str) -> int:

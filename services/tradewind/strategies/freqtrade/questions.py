@@ -5,6 +5,7 @@ Arrays go as the bytes of their numbers. Neither side runs anything that the oth
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -25,13 +26,20 @@ class Load(msgspec.Struct, frozen=True, tag=True):
     named: NamedClass
 
 
-class Look(msgspec.Struct, frozen=True, tag=True):
-    """Say a stance for every candle: `times` are milliseconds UTC, `columns` open, high, low, close and volume."""
+class Candles(msgspec.Struct, frozen=True):
+    """A series: `times` are milliseconds UTC, `columns` open, high, low, close and volume."""
 
     pair: str
     timeframe: str
     times: bytes
     columns: tuple[bytes, ...]
+
+
+class Look(msgspec.Struct, frozen=True, tag=True):
+    """Say a stance for every candle; `others` are of pairs that the class has asked for before."""
+
+    candles: Candles
+    others: tuple[Candles, ...]
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
@@ -48,6 +56,12 @@ class Said(msgspec.Struct, frozen=True, tag=True):
     confidence: bytes
 
 
+class Wanted(msgspec.Struct, frozen=True, tag=True):
+    """The class asks for the candles of another pair; ask again, with these."""
+
+    pair: str
+
+
 class Refused(msgspec.Struct, frozen=True, tag=True):
     """What the user must mend, see `ConfigError`."""
 
@@ -58,7 +72,7 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
 
 
 Question = Load | Look
-Answer = Loaded | Said | Refused
+Answer = Loaded | Said | Wanted | Refused
 
 _encode = msgspec.msgpack.Encoder().encode
 read_question = msgspec.msgpack.Decoder(Question).decode
@@ -71,16 +85,20 @@ def framed(message: Question | Answer) -> bytes:
     return len(body).to_bytes(LENGTH, "big") + body
 
 
-def look(candles: CandleSeries) -> Look:
+def look(candles: CandleSeries, others: Iterable[CandleSeries]) -> Look:
     """The question about `candles`."""
+    return Look(_packed(candles), tuple(map(_packed, others)))
+
+
+def unpacked(candles: Candles) -> CandleSeries:
+    """The series of a question; nobody may write to it."""
+    columns = (np.frombuffer(column, np.float64) for column in candles.columns)
+    return CandleSeries(candles.pair, candles.timeframe, np.frombuffer(candles.times, np.int64), *columns)
+
+
+def _packed(candles: CandleSeries) -> Candles:
     columns = tuple(_bytes(getattr(candles, name), np.float64) for name in _COLUMNS)
-    return Look(candles.pair, candles.timeframe, _bytes(candles.open_time, np.int64), columns)
-
-
-def candles_of(question: Look) -> CandleSeries:
-    """The candles that a question is about; nobody may write to them."""
-    columns = (np.frombuffer(column, np.float64) for column in question.columns)
-    return CandleSeries(question.pair, question.timeframe, np.frombuffer(question.times, np.int64), *columns)
+    return Candles(candles.pair, candles.timeframe, _bytes(candles.open_time, np.int64), columns)
 
 
 def said(stances: Stances) -> Said:

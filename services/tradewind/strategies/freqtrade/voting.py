@@ -10,19 +10,19 @@ The running bot asks the class in a process of its own (`worker`), a backtest in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pandas import DataFrame, to_datetime
 
-from tradewind.domain.candle_checks import resample
+from tradewind.domain.candle_checks import close_times, resample
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
-from tradewind.domain.timeframe import TIMEFRAMES, is_multiple
+from tradewind.domain.timeframe import TIMEFRAMES, close_time, is_multiple
 from tradewind.strategies.base import Stances, carried
-from tradewind.strategies.freqtrade.analysis import analyzed
+from tradewind.strategies.freqtrade.analysis import analyzed, other_pair
 from tradewind.strategies.freqtrade.callbacks import check_native
 from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
@@ -33,6 +33,9 @@ from tradewind.strategies.freqtrade.loading import StrategyFile, make_strategy, 
 from tradewind.strategies.freqtrade.named import NamedClass, check_file
 from tradewind.strategies.freqtrade.session import without_account
 
+Others = Callable[[str], CandleSeries]
+"""All known candles of another pair of the bot, in the bot's timeframe or the strategy's."""
+
 
 class FileStrategy:
     """The class of a file as a strategy of a bot, see `strategies.base.VectorisedStrategy`.
@@ -42,9 +45,13 @@ class FileStrategy:
 
     kind = "Freqtrade"
 
-    def __init__(self, named: NamedClass) -> None:
-        """Raises `ConfigError` for a file, a class or a setting of it that cannot be used."""
-        self._named, self._made = named, dict[str, tuple[IStrategy, ClosedCandles]]()
+    def __init__(self, named: NamedClass, others: Others) -> None:
+        """`others` gives candles of pairs beside the one that is looked at.
+
+        Raises `ConfigError` for a file, a class or a setting of it that cannot be used.
+        """
+        self._named, self._others = named, others
+        self._made = dict[str, tuple[IStrategy, ClosedCandles]]()
         check_file(named)
         with freqtrade_imports():
             self._file = _read(named)
@@ -84,9 +91,10 @@ class FileStrategy:
             strategy = make_strategy(self._file, config)
             check_native(strategy)
             _check_told(strategy, named)
-            provider = ClosedCandles(strategy, timeframe, named.pairs, mode)
+            provider = ClosedCandles(type(strategy).__name__, timeframe, named.pairs, self._others)
+            provider.runmode = mode
             strategy.dp, strategy.wallets = provider, _NoWallets(self.class_name)
-            _check_candles(strategy, timeframe, named)
+            _check_informative(strategy, timeframe, named)
             started(strategy)
         return strategy, provider
 
@@ -103,20 +111,19 @@ def stances_of(strategy: IStrategy, frame: DataFrame) -> Stances:
 
 
 class ClosedCandles(DataProvider):
-    """`self.dp` under native rules: closed candles of the pair that is looked at, of its timeframe and longer ones.
+    """`self.dp` under native rules: the bot's pairs, in the strategy's timeframe and longer ones, as far as closed.
 
-    Other pairs close at the same moment, in no order that a running bot could promise; what only a venue knows is not
-    in a recording. Both are refused, so that a backtest never says what the bot would not.
+    Of every pair it shows what had closed when the last candle closed that the strategy is asked about: so a bot that
+    knows no more says the same as a backtest. What only a venue knows is in no recording, and refused.
     """
 
-    def __init__(self, strategy: IStrategy, timeframe: str, pairs: tuple[str, ...], mode: RunMode) -> None:
+    def __init__(self, name: str, timeframe: str, pairs: tuple[str, ...], others: Others) -> None:
         super().__init__(timeframe, pairs, self._longer, {})
-        self.runmode = mode
-        self._name, self._base = f"{type(strategy).__name__}.dp", timeframe
+        self._name, self._base, self._others = f"{name}.dp", timeframe, others
         self._candles: CandleSeries | None = None
 
     def stand_at(self, candles: CandleSeries) -> None:
-        """Show these candles and those made of them, until the next call."""
+        """Show these candles, and of others what had closed with them, until the next call."""
         self._candles = candles
         self._frames.clear()
 
@@ -144,15 +151,22 @@ class ClosedCandles(DataProvider):
         candles = self._candles
         if candles is None:
             raise self._refusal(f"candles of {pair} {timeframe}, in bot_start")
-        if pair != candles.pair or timeframe not in TIMEFRAMES or not is_multiple(timeframe, self._base):
-            raise self._refusal(f"candles of {pair} {timeframe}, for {candles.pair}")
-        return frame_of(resample(candles, timeframe))
+        check_candles(pair, timeframe, self._whitelist, self._base)
+        moment = close_time(candles.timeframe, int(candles.open_time[-1])) if len(candles) else 0
+        known = candles if pair == candles.pair else self._others(pair)
+        closed = int(np.searchsorted(close_times(known.timeframe, known.open_time), moment, side="right"))
+        return frame_of(resample(known.slice(0, closed), timeframe, moment))
 
     def _refusal(self, asked: str) -> ConfigError:
-        return ConfigError(self._name, asked, _CANDLES.format(self._base), "remove it, or ask for those")
+        allowed = "closed candles: under native rules a strategy sees nothing else"
+        return ConfigError(self._name, asked, allowed, "remove it")
 
 
-_CANDLES = "closed candles of the strategy's own pair, in multiples of {}: a bot has no others under native rules"
+def check_candles(pair: str, timeframe: str, pairs: Sequence[str], base: str) -> None:
+    """Raises `ConfigError` for candles that no bot of `pairs` has whose strategy looks at `base`."""
+    if pair not in pairs or timeframe not in TIMEFRAMES or not is_multiple(timeframe, base):
+        have = f"pairs of the bot ({', '.join(pairs)}) in multiples of {base}"
+        raise ConfigError("spec.pairs", f"no candles of {pair} {timeframe}", have, "add the pair, or ask for others")
 
 
 class _NoWallets:
@@ -215,30 +229,18 @@ def _check_told(strategy: IStrategy, named: NamedClass) -> None:
         raise ConfigError(f"{named.field}.startupCandles", told, f"{needed} or more", f"write {needed}")
 
 
-def _check_candles(strategy: IStrategy, timeframe: str, named: NamedClass) -> None:
+def _check_informative(strategy: IStrategy, timeframe: str, named: NamedClass) -> None:
     """Refuse at load what the decorator and `informative_pairs` ask for and nobody will have."""
     name = type(strategy).__name__
-    asked = [("informative", one.timeframe, _own_pairs(one.asset, named)) for one, _ in informative_methods(strategy)]
     try:
-        pairs = [(str(one[0]), str(one[1])) for one in strategy.informative_pairs()]
+        asked = [(str(one[0]), str(one[1])) for one in strategy.informative_pairs()]
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
         raise ConfigError(f"{name}.informative_pairs", told, "pairs with timeframes", "correct it") from error
-    asked += [("informative_pairs", length, pair in named.pairs) for pair, length in pairs]
-    for place, length, own in asked:
-        if not own or length not in TIMEFRAMES or not is_multiple(length, timeframe):
-            told = f"candles of {length}" if own else "candles of another pair"
-            raise ConfigError(f"{name}.{place}", told, _CANDLES.format(timeframe), "remove it, or ask for those")
-
-
-def _own_pairs(asset: str, named: NamedClass) -> bool:
-    """Whether `asset` of a decorator is, of each pair, that pair."""
-    for pair in named.pairs if asset else ():
-        base, _, quote = pair.partition("/")
-        words = {"stake": named.currency, "base": base, "quote": quote, "BASE": base.upper(), "QUOTE": quote.upper()}
-        if asset.format(**words) != pair:
-            return False
-    return True
+    for one, _ in informative_methods(strategy):
+        asked += [(other_pair(one.asset, pair, named.currency), one.timeframe) for pair in named.pairs]
+    for pair, length in asked:
+        check_candles(pair, length, named.pairs, timeframe)
 
 
 def _said(frame: DataFrame, name: str) -> np.ndarray:

@@ -13,6 +13,7 @@ import threading
 from typing import BinaryIO
 
 from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import CandleSeries
 from tradewind.strategies.base import VectorisedStrategy
 from tradewind.strategies.freqtrade.installed import check_installed
 from tradewind.strategies.freqtrade.named import NamedClass, check_file
@@ -23,11 +24,12 @@ from tradewind.strategies.freqtrade.questions import (
     Loaded,
     Look,
     Question,
-    candles_of,
+    Wanted,
     framed,
     read_question,
     refused,
     said,
+    unpacked,
 )
 
 
@@ -44,11 +46,19 @@ def main() -> None:
         answers.flush()
 
 
+class _WantedSignal(BaseException):
+    """Candles are not here; no error, so that no class takes it for one of its own."""
+
+    def __init__(self, pair: str) -> None:
+        self.pair = pair
+
+
 class _Office:
     """Holds the class once it is loaded."""
 
     def __init__(self) -> None:
         self._strategy: VectorisedStrategy | None = None
+        self._others: dict[str, CandleSeries] = {}
 
     def answer(self, question: Question) -> Answer:
         """What the class says, or what the user must mend."""
@@ -56,6 +66,8 @@ class _Office:
             if isinstance(question, Load):
                 return self._load(question.named)
             return self._look(question)
+        except _WantedSignal as wanted:
+            return Wanted(wanted.pair)
         except ConfigError as error:
             return refused(error)
 
@@ -64,12 +76,18 @@ class _Office:
         check_installed(f"{named.field.removesuffix('.parameters')}.kind")
         from tradewind.strategies.freqtrade.voting import FileStrategy  # noqa: PLC0415 - pandas is an extra
 
-        strategy = self._strategy = FileStrategy(named)
+        strategy = self._strategy = FileStrategy(named, self._other)
         return Loaded(strategy.class_name, strategy.warm_up)
 
     def _look(self, question: Look) -> Answer:
         assert self._strategy is not None, "a class is loaded before it is asked"
-        return said(self._strategy.stances(candles_of(question)))
+        self._others = {one.pair: unpacked(one) for one in question.others}
+        return said(self._strategy.stances(unpacked(question.candles)))
+
+    def _other(self, pair: str) -> CandleSeries:
+        if pair not in self._others:
+            raise _WantedSignal(pair)
+        return self._others[pair]
 
 
 def _listen(questions: BinaryIO, asked: queue.SimpleQueue[Question]) -> None:
