@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -144,3 +146,12 @@ async def test_without_the_extra_it_says_what_to_install(begin, monkeypatch, tmp
         "spec.strategies[0].kind: received no pandas; allowed: the extra freqtrade; fix: pip install"
         " 'tradewind[freqtrade]', or build the image with --build-arg EXTRAS=freqtrade"
     )
+
+
+def test_a_bot_without_such_a_class_loads_nothing_of_it():
+    """Neither the service nor who reads the manifest has pandas in its memory."""
+    probe = (
+        "import sys, tradewind.strategy.service, tradewind.market_data.service, tradewind.engine.service;"
+        "sys.exit(bool({'pandas', 'talib'} & set(sys.modules)))"
+    )
+    assert 0 == subprocess.run([sys.executable, "-c", probe], check=False).returncode
