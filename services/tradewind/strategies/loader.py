@@ -28,8 +28,7 @@ def build_strategy(kind: str, parameters: BaseModel) -> VectorisedStrategy:
     Raises `ConfigError` for an unknown kind, or one that is not built in, and `TypeError` for parameters of another.
     """
     if kind == FREQTRADE:
-        fix = "tradewind optimize --strategy FILE, or --set another kind"
-        raise ConfigError("kind", kind, ", ".join(sorted(BUILDERS)), fix)
+        raise ConfigError("kind", kind, ", ".join(sorted(BUILDERS)), "choose one that is built in")
     if kind not in BUILDERS:
         raise unknown_kind("kind", kind)
     expected = STRATEGY_KINDS[kind].parameters

@@ -62,7 +62,7 @@ def test_an_unknown_kind_is_the_users_to_mend() -> None:
 def test_a_class_of_the_users_is_not_built_in() -> None:
     """Where only built-in ones are of use; how many candles it needs the manifest says, and no file is read."""
     named = FreqtradeParameters(file="nowhere.py", startup_candles=321)
-    with pytest.raises(ConfigError, match="optimize --strategy FILE"):
+    with pytest.raises(ConfigError, match="choose one that is built in"):
         build_strategy(FREQTRADE, named)
     assert warm_up_of(FREQTRADE, named) == 321
     assert warm_up_of("EmaCross", EmaCrossParameters(slow=50)) == 49
