@@ -2,6 +2,7 @@
 #
 #   docker build -t tradewind:0.1.0 .
 #   docker build -t tradewind:0.1.0-parquet --build-arg EXTRAS=parquet .
+#   docker build -t tradewind:0.1.0-freqtrade --build-arg EXTRAS=freqtrade .    (pandas and TA-Lib for kind Freqtrade)
 #
 # It runs as nobody in particular (user 10001) on a root file system that cannot be written; what it writes goes to
 # TRADEWIND_STATE_DIRECTORY and /tmp.
