@@ -92,11 +92,13 @@ test-cluster: setup tools ## tests on a real Kubernetes control plane, run as pl
 tools: setup ## the programs of that control plane and of the chart: found, or built into ~/.cache (once, about 14 minutes)
 	$(BIN)/python -m tests.cluster.toolchain
 
-.PHONY: e2e images
+.PHONY: e2e images images-twice
 e2e: setup ## images, a real node, bots on it, all of it hurt (root; 25 minutes cold); writes docs/footprint.md
 	$(BIN)/python -m tests.node
 images: setup ## only the images, as archives in ~/.cache
 	$(BIN)/python -m tests.node.image_building
+images-twice: setup ## Tradewind's image, made twice from nothing: the same bytes? (two minutes)
+	$(BIN)/python -m tests.node.image_building --twice
 
 SCHEDULES ?= 10000
 SEED ?= 0

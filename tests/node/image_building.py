@@ -5,7 +5,8 @@ changed line of the sources makes Tradewind's image again and no other. buildah 
 namespace of its own, so that nothing that it mounts outlives it, and with its store in the cache, so that the layers
 with what others have written are made again only when the lock changes.
 
-    python -m tests.node.image_building      makes what is missing and prints where each archive is
+    python -m tests.node.image_building            makes what is missing and prints where each archive is
+    python -m tests.node.image_building --twice    makes Tradewind's twice from nothing: are they the same bytes?
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from tests.cluster.cache import locked, made_whole
 from tests.cluster.pins import Progress
 from tests.cluster.toolchain import find_programs
-from tests.node.images import BASE, IMAGES, RECIPES, Image
+from tests.node.images import BASE, CHECKOUT, IMAGES, RECIPES, Image
 
 PACKAGES = ("python3", "python3-venv", "ca-certificates")
 """What the base has besides Debian's smallest set."""
@@ -160,11 +161,33 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
+def made_twice(progress: Progress) -> list[str]:
+    """The digests of two images of this checkout, each made without what the builder keeps."""
+    cache, digests = image_cache(), []
+    with locked(cache / "images.lock", "images", progress), tempfile.TemporaryDirectory(dir=cache) as scratch:
+        _base(cache, progress)
+        for number in range(2):
+            name, archive = "localhost/twice", Path(scratch) / f"{number}.tar"
+            build_image(name, CHECKOUT, "--no-cache")
+            _run(_buildah("push", name, f"docker-archive:{archive}:twice"))
+            _run(_buildah("rmi", name))
+            with archive.open("rb") as content:
+                digests.append(hashlib.file_digest(content, "sha256").hexdigest())
+            progress(f"image {number + 1}: {digests[-1]}")
+    return digests
+
+
 def main() -> int:
-    """Makes what is missing, prints a line `IMAGE SIZE ARCHIVE` for each."""
-    for name, archive in built_images(lambda line: sys.stderr.write(f"images: {line}\n")).items():
+    """Makes what is missing, prints a line `IMAGE SIZE ARCHIVE` for each; with --twice 1 where two images differ."""
+    if sys.argv[1:] == ["--twice"]:
+        return int(len(set(made_twice(_say))) != 1)
+    for name, archive in built_images(_say).items():
         sys.stdout.write(f"{name:<42} {archive.stat().st_size / 1e6:4.0f} MB  {archive}\n")
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"images: {line}\n")
 
 
 if __name__ == "__main__":
