@@ -31,9 +31,9 @@ def test_a_killed_container_comes_back_and_no_order_is_lost_or_doubled(churning,
     assert orders_agree(churning, more_than=sent) > sent
 
 
-SLOW = {"kind": "DelayBeyondTimeout", "seconds": "2", "count": 1_000_000}
+SLOW = {"kind": "DelayBeyondTimeout", "seconds": "1.5", "count": 1_000_000}
 """Every request waits so long at the exchange: the bot waits for longer, but an order is on its way for as long."""
-UPDATES = 4
+UPDATES = 2
 
 
 def test_an_update_of_execution_amid_orders_on_their_way_loses_and_doubles_none(node, terminal):
@@ -50,7 +50,7 @@ def test_an_update_of_execution_amid_orders_on_their_way_loses_and_doubles_none(
             on_their_way |= bot.read(submitted(bot))
             bot.wait_until("updated", lambda former=former: has_another(bot, "execution", former))
             bot.wait_until_ready()
-        assert len(on_their_way) >= UPDATES / 2
+        assert on_their_way
         # While it trades, some order is always on its way, and this exchange tells of its books as slowly.
         terminal(f"kubectl tradewind stop {bot.name} --reason audit")
         assert orders_agree(bot) >= UPDATES
