@@ -12,6 +12,7 @@ import typer
 
 from tradewind.cli import (
     backtest,
+    backtest_job,
     compare,
     config,
     deadletters,
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("backtest")(backtest.backtest)
+app.command("backtest-job")(backtest_job.backtest_job)
 app.command("lookahead-analysis")(lookahead_analysis.lookahead_analysis)
 app.command("recursive-analysis")(recursive_analysis.recursive_analysis)
 app.command("compare")(compare.compare)

@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 from tests.unit.research.optimize.toy import SPACE, ToyBench, ToySetup
 
+from tradewind.contracts.searching import Sampler
 from tradewind.domain.errors import ConfigError, MachineError
 from tradewind.research.optimize.bench import PARTS, Ending, Judge, Outcome
 from tradewind.research.optimize.crew import Alone, hired
 from tradewind.research.optimize.interruption import Interruption
-from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.search import Plan, search
 from tradewind.research.optimize.space import Choice, Span, Steps, numbered, size
 from tradewind.research.optimize.study import Study
