@@ -18,13 +18,14 @@ from tests.cluster.clients import KubectlError
 from tests.cluster.operators import ACCOUNT, KINDS, ROOT, Cluster, Operator, bot, volumes
 from tests.contract import install as granting
 from tests.contract.install import IMAGE
+from tests.contract.renders import BOTS
 
 from tradewind.contracts.api.document import load_bot
 
 HOME = "tradewind-system"
 USER = f"system:serviceaccount:{HOME}:{ACCOUNT}"
 GOLDEN = Path(__file__).parent / "golden" / "rights.json"
-SAMPLES = sorted((ROOT / "manifests" / "samples").glob("*.yaml"))
+SAMPLES = [ROOT / "manifests" / "samples" / f"{name}.yaml" for name in BOTS]
 STORAGE = {"database-url": "postgresql://site", "bus-url": "redis://site"}
 
 
@@ -210,6 +211,9 @@ def test_each_right_is_needed_and_seen_in_use(installed, at_work, proxy, tmp_pat
     got = ("tradingbots.tradewind.dev", "get")
     cluster.wait("the bot is read", lambda: got in {(one.resource, one.verb) for one in installed.requests_of(USER)})
     second.stop()
+    installed.kubectl("apply", "--server-side", "-n", "default", "-f", "manifests/samples/backtest.yaml")
+    installed.kubectl("wait", "-n", "default", "--for=condition=Reconciled", "bt/crossing", "--timeout=60s")
+    installed.kubectl("delete", "-n", "default", "bt", "crossing")
     used = set()
     for request in installed.requests_of(USER):
         used.add((request.resource, request.verb))
@@ -226,6 +230,7 @@ def test_each_right_is_needed_and_seen_in_use(installed, at_work, proxy, tmp_pat
     # Asked of the account by the API server where an owner reference is written, and never done.
     guarded = {
         ("tradingbots.tradewind.dev/finalizers", "update"),
+        ("backtests.tradewind.dev/finalizers", "update"),
         ("persistentvolumeclaims", "delete"),
         ("secrets", "delete"),
     }
@@ -267,7 +272,7 @@ def test_without_the_right_to_hold_a_bot_up_nothing_can_be_made(installed, tmp_p
     child = {"metadata": {"name": "any", "ownerReferences": [owner]}}
     role = yaml.safe_load(installed.kubectl("get", "clusterrole", "tradewind-operator", "-o", "yaml"))
     name = "without-finalizers"
-    rules = [rule for rule in role["rules"] if rule["resources"] != ["tradingbots/finalizers"]]
+    rules = [rule for rule in role["rules"] if "tradingbots/finalizers" not in rule["resources"]]
     installed.kubectl("create", "serviceaccount", name)
     less = {"apiVersion": role["apiVersion"], "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules}
     installed.kubectl("apply", "-f", "-", stdin=json.dumps(less))
