@@ -141,7 +141,10 @@ def test_what_is_refused_is_one_clear_sentence(tmp_path):
     future = {**SAMPLE["spec"]["data"], "span": {"start": "2031-01-01", "end": "2032-01-01"}}
     for number, (spec, told) in enumerate(
         [
-            ({"data": {"source": "Replay", "path": "/nowhere"}}, "spec.data.path: received no file or folder: /nowhere"),
+            (
+                {"data": {"source": "Replay", "path": "/nowhere"}},
+                "spec.data.path: received no file or folder",
+            ),
             ({"data": future}, "spec.data.span"),
             ({"pairs": {"include": ["DOGE/EUR"]}}, "DOGE/EUR"),
         ]
