@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import shlex
 
 import pytest
 import yaml
 from tests.cluster.operators import APPLY, KINDS, MERGE, ROOT, bot
 from tests.cluster.scenes import is_write, operator_behind
+
+from tradewind.gateway.routes import ROUTES
 
 PATH = "/apis/tradewind.dev/v1alpha1/namespaces/{}/backtests"
 SAMPLE = yaml.safe_load((ROOT / "manifests" / "samples" / "backtest.yaml").read_text())
@@ -260,6 +264,32 @@ def test_a_bot_and_a_backtest_of_one_name_do_not_know_each_other(backtests, oper
     assert backtests.cluster.get("Deployment", "momentum-bot") is not None
     backtests.end(pod, {"results": [RESULT]})
     backtests.wait_for("Complete", "True", "Finished", "momentum")
+
+
+def test_the_page_does_what_it_says(backtests, operator):
+    """Every command of `docs/cluster-backtests.md`, in order; the pod is played. It knows routes and reasons."""
+    page = (ROOT / "docs" / "cluster-backtests.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    apply, look, delete = ([shlex.split(line)[1:] for line in block.splitlines()] for block in blocks)
+
+    def run(commands):
+        return [backtests.plane.kubectl("-n", backtests.namespace, *words) for words in commands]
+
+    run(apply)
+    backtests.end(backtests.wait_for_pods(1)[0], {"results": [RESULT]})
+    _, table, profit = run(look)
+    assert table.split()[:7] == ["NAME", "COMPLETE", "REASON", "STRATEGIES", "TRADES", "PROFIT", "DRAWDOWN"]
+    assert profit == RESULT["profit"]
+    run(delete)
+    assert backtests.get() is None
+    known = {route.path.replace("{name}", "crossing") for route in ROUTES}
+    assert set(re.findall(r"8000(/[\w/]+)", page)) <= known
+    code = "".join(
+        (ROOT / "operator" / "tradewind_operator" / f"backtest{name}.py").read_text() for name in ("s", "_status")
+    )
+    reasons = set(re.findall(r'(?:Standing|refused)\("(\w+)"', code)) | {"Refused", "Applied"}
+    assert len(reasons) > 6
+    assert [] == sorted(reason for reason in reasons if f"`{reason}`" not in page)
 
 
 def test_a_deleted_backtest_takes_everything_with_it(backtests, operator):
