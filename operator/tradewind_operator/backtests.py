@@ -45,6 +45,8 @@ from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.reconciler import EARLY, NAMESPACE_ENDING, STATUS_MANAGER
 from tradewind_operator.workqueue import WorkQueue
 
+AGAIN = 30.0
+"""Seconds after which what somebody else has to mend is looked at again."""
 _NOT_YET = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -127,8 +129,14 @@ class Backtests:
         try:
             job = await self._made(one, backtest, site)
         except ChildConflictError as error:
-            self._queue.add_after(one.key, 30.0)
+            self._queue.add_after(one.key, AGAIN)
             return refused("ChildConflict", str(error))
+        except ApiError as error:
+            if self._is_passing(one.key, error):
+                raise
+            # A quota, or an admission that somebody has to change: worth a word to whoever made the Backtest.
+            self._queue.add_after(one.key, AGAIN)
+            return refused("ApplyFailed", str(error))
         if job is None or not (job.succeeded or job.failed):
             return running(job)
         return finished(job, told_by(await self._pods(one, backtest)))

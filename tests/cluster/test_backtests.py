@@ -13,7 +13,7 @@ import shlex
 
 import pytest
 import yaml
-from tests.cluster.operators import APPLY, KINDS, MERGE, ROOT, bot
+from tests.cluster.operators import APPLY, KINDS, MERGE, ROOT, bot, define
 from tests.cluster.scenes import is_write, operator_behind
 
 from tradewind.gateway.routes import ROUTES
@@ -223,6 +223,32 @@ def test_a_strategy_that_nobody_knows_needs_no_pod_to_be_refused(backtests, oper
     assert not backtests.children()
 
 
+def test_what_the_api_server_refuses_is_told_and_tried_again(backtests, operator):
+    """A quota that lets no Job in, until somebody lifts it; an object of somebody else is left as it is."""
+    quota = {"metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "0"}}}
+    backtests.plane.create(f"/api/v1/namespaces/{backtests.namespace}/resourcequotas", quota)
+    path = f"/api/v1/namespaces/{backtests.namespace}/resourcequotas/none"
+    hard = "count/jobs.batch"
+    backtests.cluster.wait(
+        "the quota is counted",
+        lambda: hard in backtests.plane.request("GET", path)[1].get("status", {}).get("hard", {}),
+    )
+    backtests.apply()
+    backtests.wait_for("Reconciled", "False", "ApplyFailed")
+    assert "exceeded quota" in backtests.condition("Complete")["message"]
+    theirs = {"metadata": {"name": "other-backtest"}, "data": {"theirs": "yes"}}
+    backtests.plane.create(f"/api/v1/namespaces/{backtests.namespace}/configmaps", theirs)
+    backtests.apply("other")
+    backtests.wait_for("Reconciled", "False", "ChildConflict", "other")
+    assert backtests.cluster.get("ConfigMap", "other-backtest")["data"] == {"theirs": "yes"}
+    backtests.plane.request("DELETE", path)
+    # Whoever does not want to wait half a minute says so.
+    note = {"metadata": {"annotations": {"again": "now"}}}
+    backtests.plane.request("PATCH", f"{backtests.path}/crossing", note, MERGE)
+    backtests.wait_for_pods(1)
+    backtests.wait_for("Reconciled", "True", "Applied")
+
+
 def test_a_spec_never_changes(backtests):
     backtests.apply()
     status, answer = backtests.send(timeframe="4h")
@@ -305,7 +331,22 @@ def test_a_deleted_backtest_takes_everything_with_it(backtests, operator):
     backtests.wait_for("Complete", "True", "Finished")
 
 
-@pytest.mark.parametrize(("writes", "answered"), [(1, False), (2, True), (4, False), (4, True), (5, True)])
+def test_where_the_definition_is_missing_bots_are_served_all_the_same(backtests, operators):
+    """An operator that was upgraded alone; Backtests begin when somebody brings their definition."""
+    plane = backtests.plane
+    plane.kubectl("delete", "crd", "backtests.tradewind.dev", "--timeout=60s")
+    try:
+        operators().lead()
+        backtests.cluster.apply(bot("momentum", backtests.namespace))
+        backtests.cluster.wait_for("momentum", "Reconciled", "True", "Applied")
+    finally:
+        define(plane)
+    backtests.apply()
+    backtests.end(backtests.wait_for_pods(1)[0], {"results": [RESULT]})
+    backtests.wait_for("Complete", "True", "Finished")
+
+
+@pytest.mark.parametrize(("writes", "answered"), [(1, False), (4, False), (4, True)])
 def test_an_operator_that_is_killed_anywhere_makes_no_second_job(backtests, proxy, tmp_path, writes, answered):
     """After each number of writes, the last of which is answered or not; the next operator ends what was begun."""
     jobs = set()
