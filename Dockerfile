@@ -2,6 +2,7 @@
 #
 #   docker build -t tradewind:0.1.0 .
 #   docker build -t tradewind:0.1.0-parquet --build-arg EXTRAS=parquet .
+#   docker build -t tradewind:0.1.0-freqtrade --build-arg EXTRAS=freqtrade .    (pandas and TA-Lib for kind Freqtrade)
 #
 # It runs as nobody in particular (user 10001) on a root file system that cannot be written; what it writes goes to
 # TRADEWIND_STATE_DIRECTORY and /tmp.
@@ -34,6 +35,7 @@ RUN /uv/bin/uv build --quiet --wheel --require-hashes --build-constraints requir
  && /uv/bin/uv pip install --quiet --python /opt/tradewind --no-deps /wheel/*.whl \
  && rm -f /opt/tradewind/bin/kubectl-tradewind \
  && find /opt/tradewind/lib -name uv_cache.json -delete \
+ && find /opt/tradewind/lib -name RECORD -exec sed -i '/uv_cache.json/d' {} + \
  && /opt/tradewind/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/tradewind/lib
 
 FROM ${BASE}

@@ -94,16 +94,12 @@ def candles_of(seed: int, count: int) -> tuple[Any, ...]:
 def signals(close: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """When to enter and to leave: above and below. The signal of a candle is followed at the open of the next."""
     enter, leave = np.zeros(len(close), np.bool_), np.zeros(len(close), np.bool_)
-    fast = slow = 0.0
-    for index in range(len(close) - 1):
-        cents = round(close[index] * 100)
-        fast += cents
-        slow += cents
-        if index >= FAST:
-            fast -= round(close[index - FAST] * 100)
-        if index >= SLOW:
-            slow -= round(close[index - SLOW] * 100)
-            enter[index + 1], leave[index + 1] = fast * SLOW > slow * FAST, fast * SLOW < slow * FAST
+    cents = np.rint(close * 100)
+    fast, slow = cents[SLOW - FAST : SLOW].sum(), cents[:SLOW].sum()
+    for index in range(SLOW, len(close) - 1):
+        fast += cents[index] - cents[index - FAST]
+        slow += cents[index] - cents[index - SLOW]
+        enter[index + 1], leave[index + 1] = fast * SLOW > slow * FAST, fast * SLOW < slow * FAST
     return enter, leave
 
 
@@ -118,19 +114,18 @@ def ours(candles: tuple[Any, ...]) -> tuple[dict[str, PairColumns], Run]:
     return columns, run_compiled(columns, SETTINGS, (START, int(times[-1])))
 
 
-def bare(opened: Floats, close: Floats) -> tuple[int, float]:
-    """How many trades the cross makes, and what they bring."""
+def bare(opened: Floats, cents: Floats) -> tuple[int, float]:
+    """How many trades the cross makes, and what they bring; `cents` are the closes, whole."""
     fast = slow = profit = amount = paid = 0.0
-    trades, last = 0, len(close) - 1
+    trades, last = 0, len(cents) - 1
     for index in range(last):
-        cents = round(close[index] * 100)
-        fast += cents
-        slow += cents
+        fast += cents[index]
+        slow += cents[index]
         if index >= FAST:
-            fast -= round(close[index - FAST] * 100)
+            fast -= cents[index - FAST]
         if index < SLOW:
             continue
-        slow -= round(close[index - SLOW] * 100)
+        slow -= cents[index - SLOW]
         if amount:
             if fast * SLOW < slow * FAST:
                 profit += amount * opened[index + 1] * (1 - FEE) - paid
@@ -159,7 +154,7 @@ async def loops(rounds: int, count: int) -> list[Figure]:
     """Ours beside both loops."""
     candles = candles_of(1, count)
     bare_numba = numba.njit(bare)
-    lists = candles[1].tolist(), candles[4].tolist()
+    opened, close = candles[1].tolist(), candles[4].tolist()
 
     async def one() -> float:
         started = time.thread_time()
@@ -168,16 +163,17 @@ async def loops(rounds: int, count: int) -> list[Figure]:
 
     async def with_numba() -> float:
         started = time.thread_time()
-        bare_numba(candles[1], candles[4])
+        bare_numba(candles[1], np.rint(candles[4] * 100))
         return count / (time.thread_time() - started)
 
     async def plain() -> float:
         started = time.thread_time()
-        bare(*lists)
+        bare(opened, [float(round(price * 100)) for price in close])
         return count / (time.thread_time() - started)
 
     columns, run = ours(candles)
-    for told in (bare_numba(candles[1], candles[4]), bare(*lists)):
+    cents = np.rint(candles[4] * 100)
+    for told in (bare_numba(candles[1], cents), bare(opened, cents.tolist())):
         agree(done(run), told)
     started = time.thread_time()
     result_of(run, columns, SETTINGS, Callbacks(), Book(SETTINGS))
@@ -231,15 +227,22 @@ def sweep() -> None:
     """Print candles a second and the most memory, in MB, of this process."""
     ours(candles_of(0, 1_000))
     seconds, processor, trades = 0.0, 0.0, 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    cores = sorted(os.sched_getaffinity(0))
+    free = iter(cores)
+
+    def take_a_core() -> None:
+        """Woken for a few milliseconds at a time, threads would else share one core until somebody notices."""
+        os.sched_setaffinity(0, {next(free)})
+
+    with ThreadPoolExecutor(len(cores), initializer=take_a_core) as pool:
         for first in range(0, PAIRS, AT_ONCE):
             pairs = [candles_of(seed, PAIR_CANDLES) for seed in range(first, first + AT_ONCE)]
             started, used = time.perf_counter(), time.process_time()
             trades += sum(pool.map(lambda candles: len(ours(candles)[1].desk.closed), pairs))
             seconds, processor = seconds + time.perf_counter() - started, processor + time.process_time() - used
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    candles, cores = PAIRS * PAIR_CANDLES, os.cpu_count() or 1
-    rates = {"rate": candles / seconds, "free_rate": candles * cores / processor}
+    candles = PAIRS * PAIR_CANDLES
+    rates = {"rate": candles / seconds, "free_rate": candles * len(cores) / processor}
     print(json.dumps({**rates, "megabytes": most, "trades": trades}))
 
 

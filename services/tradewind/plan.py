@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tradewind.catalog import CATALOG, Resources, Scaling, ServiceSpec
-from tradewind.contracts.api.v1alpha1 import Mode, Profile, TradingBot, Venue
-from tradewind.contracts.strategies import parse_parameters
+from tradewind.contracts.api.v1alpha1 import ConsensusRule, Mode, Profile, TradingBot, Venue
+from tradewind.contracts.strategies import FREQTRADE, parse_parameters
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
 
@@ -47,7 +47,7 @@ def plan(bot: TradingBot) -> tuple[Workload, ...]:
                 groups.setdefault(spec.group.value, []).append(spec)
         case Profile.FULL:
             groups = {spec.name: [spec] for spec in used}
-    return tuple(_workload(name, specs) for name, specs in groups.items())
+    return tuple(_workload(bot, name, specs) for name, specs in groups.items())
 
 
 def check(bot: TradingBot) -> None:
@@ -60,8 +60,16 @@ def check(bot: TradingBot) -> None:
             errors.extend(error.errors)
         except ConfigError as error:
             errors.append(error)
+    if not errors and has_class(bot) and bot.spec.decision.consensus is not ConsensusRule.WEIGHTED:
+        allowed, fix = f"Weighted beside kind {FREQTRADE}: its signals count by confidence", "write Weighted"
+        errors.append(ConfigError("spec.decision.consensus", bot.spec.decision.consensus.value, allowed, fix))
     if errors:
         raise ConfigErrors(errors)
+
+
+def has_class(bot: TradingBot) -> bool:
+    """Whether a strategy of `bot` is a class of the user's, which runs in a process of its own beside strategy."""
+    return any(one.kind == FREQTRADE for one in bot.spec.strategies)
 
 
 def check_live(bot: TradingBot, *, live: bool) -> None:
@@ -71,7 +79,17 @@ def check_live(bot: TradingBot, *, live: bool) -> None:
         raise ConfigError("--live", "nothing", allowed, "add --live, or set mode: Paper")
 
 
-def _workload(name: str, specs: Iterable[ServiceSpec]) -> Workload:
+def config_maps(bot: TradingBot) -> tuple[str, ...]:
+    """The ConfigMaps that have the files of strategies, each once, in the order of the strategies."""
+    named = (one.parameters.get("configMap") for one in bot.spec.strategies if one.kind == FREQTRADE)
+    return tuple(dict.fromkeys(str(name) for name in named if name is not None))
+
+
+_WITH_CLASSES = Resources(memory_request="256Mi", memory_limit="1Gi")
+"""What strategy takes where classes of the user's run beside it, each in a process with pandas."""
+
+
+def _workload(bot: TradingBot, name: str, specs: Iterable[ServiceSpec]) -> Workload:
     rows = tuple(specs)
     scalable = all(spec.scaling is Scaling.REPLICAS for spec in rows)
     return Workload(
@@ -81,5 +99,7 @@ def _workload(name: str, specs: Iterable[ServiceSpec]) -> Workload:
         replicas=1,
         scalable=scalable,
         recreate=not scalable,
-        resources=tuple(spec.resources for spec in rows),
+        resources=tuple(
+            _WITH_CLASSES if spec.name == "strategy" and has_class(bot) else spec.resources for spec in rows
+        ),
     )

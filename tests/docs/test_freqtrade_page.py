@@ -8,9 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from tradewind.cli.main import app
+from tradewind.contracts.api.document import load_bot
+from tradewind.contracts.api.v1alpha1 import Strategy
+from tradewind.plan import check
 from tradewind.strategies.freqtrade.interface import CALLBACKS
 from tradewind.strategies.freqtrade.loading import METHODS_REFUSED
 
@@ -23,6 +27,7 @@ LINES = [
 COMMANDS = [line.split()[1:] for line in LINES if line.startswith(".venv/bin/tradewind ")]
 CONFIGURATION = "".join(re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 FIRST, SECOND, MOVED, CASE, COMPILED, DETAILED = (words for words in COMMANDS if words[0] == "backtest")
+(RUN,) = (words for words in COMMANDS if words[0] == "run")
 (MOVE,) = (words for words in COMMANDS if words[0] == "import")
 (VALIDATE,) = (words for words in COMMANDS if words[0] == "config")
 (LOOKAHEAD,) = (words for words in COMMANDS if words[0] == "lookahead-analysis")
@@ -81,15 +86,30 @@ def test_a_backtest_looks_inside_candles(run, tmp_path):
     assert (tmp_path / "inside.csv").read_text() != (tmp_path / "whole.csv").read_text()
 
 
-def test_its_configuration_becomes_a_bot_that_is_valid_and_trades(run, tmp_path):
-    """With what a manifest cannot say in its head, and nothing secret."""
+def test_its_configuration_becomes_a_bot_that_is_valid_and_trades(run, tmp_path, monkeypatch):
+    """With what a manifest cannot say in its head, and nothing secret; on paper it makes the trades of its backtest."""
+    monkeypatch.setenv("TRADEWIND_STATE_DIRECTORY", str(tmp_path / "state"))
     done, valid, traded = run(MOVE), run(VALIDATE), run(MOVED)
+    played, short = run([*RUN, "-o", "json"]), run(["backtest", *RUN[1:], "-o", "json"])
 
-    assert [0, 0, 0] == [each.exit_code for each in (done, valid, traded)], done.output + valid.output + traded.output
+    everything = (done, valid, traded, played, short)
+    assert [0] * 5 == [each.exit_code for each in everything], [each.output for each in everything]
+    assert json.loads(short.stdout)["trades"] == json.loads(played.stdout)["trades"] != []
+    named = yaml.safe_load("strategies:" + PAGE.partition("```yaml\nstrategies:")[2].partition("```")[0])
+    bot = load_bot(tmp_path / "bot.yaml")
+    bot = bot.model_copy(update={"spec": bot.spec.model_copy(update={"strategies": named_strategies(named)})})
+    check(bot)
+    assert bot.spec.strategies[0].parameters == load_bot(tmp_path / "bot.yaml").spec.strategies[0].parameters | {
+        "timeLimit": 30
+    }
     assert "note: unfilledtimeout: market orders do not wait" in done.stderr
     assert "secret: exchange.key, exchange.secret: not in the manifest" in done.stderr
     assert "key:" not in (tmp_path / "bot.yaml").read_text()
     assert re.search(r"trades +[1-9]", traded.stdout)
+
+
+def named_strategies(document):
+    return tuple(Strategy.model_validate(one) for one in document["strategies"])
 
 
 def test_its_strategy_looks_at_the_past_alone(run):

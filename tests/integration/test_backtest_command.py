@@ -29,7 +29,7 @@ def run(*words):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((QUICKSTART, "--strategy", "dip.py"), "strategy: received dip.py"),
+        ((QUICKSTART, "--strategy", "dip.py"), "parameters.file: received dip.py"),
         ((QUICKSTART, "--data", "candles"), "--data: received candles"),
         ((QUICKSTART, "--check"), "--check: received True"),
         ((QUICKSTART, "--detail-timeframe", "5m"), "--detail-timeframe: received 5m, with BOT"),

@@ -245,8 +245,53 @@ def test_a_bot_that_was_moved_is_backtested_with_its_strategy(moved, tmp_path):
     found = json.loads(traded.stdout)
     assert len(found["trades"]) > 5
     assert {"exit_signal", "stop_loss"} <= {trade["exitReason"] for trade in found["trades"]}
-    alone = CliRunner().invoke(app, ["backtest", str(target)])
-    assert "spec.suspended" in str(alone.exception)
+    alone = CliRunner().invoke(app, ["backtest", str(target), *words[4:]])
+    untagged = [
+        [{**one, "entryTag": ""} for one in told] for told in (found["trades"], json.loads(alone.stdout)["trades"])
+    ]
+    assert untagged[0] == untagged[1]
+
+
+def test_a_bot_that_was_moved_with_its_class_trades_by_it(moved, tmp_path):
+    """Wherever the manifest is written, the file is beside it; it warms up for as long as the class says."""
+    strategy, target = tmp_path / "strategies" / "mine.py", tmp_path / "bots" / "bot.yaml"
+    strategy.parent.mkdir()
+    target.parent.mkdir()
+    strategy.write_text(STRATEGY.replace("    stoploss", "    startup_candle_count = 777\n    stoploss"))
+    done = moved("--strategy", strategy, "--data", CANDLES, "-o", target)
+
+    assert 0 == done.exit_code, done.output
+    spec = yaml.safe_load(target.read_text())["spec"]
+    assert "suspended" not in spec
+    expected = {"file": "../strategies/mine.py", "className": "Mine", "configMap": "mine", "startupCandles": 777}
+    assert [{"name": "mine", "kind": "Freqtrade", "parameters": expected}] == spec["strategies"]
+    assert "kubectl create configmap mine --from-file=../strategies/mine.py" in done.stderr
+    peeks = CliRunner().invoke(app, ["lookahead-analysis", str(target), "--timerange", "20220101-20220301"])
+    assert 0 == peeks.exit_code, peeks.output
+    strategy.write_text(strategy.read_text().replace('["rsi"] < 30', '["close"].shift(-1) > dataframe["close"]'))
+    peeks = CliRunner().invoke(app, ["lookahead-analysis", str(target), "--timerange", "20220101-20220301"])
+    assert 1 == peeks.exit_code, peeks.output
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("stoploss =", "protections = [{'method': 'CooldownPeriod'}]\n    stoploss =", "Mine.protections: received"),
+        ('{"0": 0.03, "720": 0.01}', '{"720": 0.01}', "spec.risk.takeProfit: received nothing, while Mine.minimal_roi"),
+        ("stoploss =", "leverage = lambda self, **kwargs: 2.0\n    stoploss =", "Mine.leverage: received a method"),
+    ],
+)
+def test_a_class_that_no_bot_honours_becomes_none(moved, tmp_path, old, new, told):
+    """Nothing is written, and what is in the way is told by its name."""
+    strategy, target = tmp_path / "mine.py", tmp_path / "bot.yaml"
+    assert old in STRATEGY
+    strategy.write_text(STRATEGY.replace(old, new, 1))
+    text = json.dumps({name: value for name, value in CONFIG.items() if name != "minimal_roi"})
+    done = moved("--strategy", strategy, "-o", target, text=text)
+
+    assert 3 == exit_code(done.exception), done.output
+    assert str(done.exception).startswith(told)
+    assert not target.exists()
 
 
 @pytest.mark.parametrize(
@@ -270,7 +315,7 @@ def test_a_bot_that_was_moved_is_backtested_with_its_strategy(moved, tmp_path):
 def test_a_class_that_native_rules_cannot_honour_is_refused_by_name(moved, tmp_path, body, told):
     strategy, target = tmp_path / "mine.py", tmp_path / "bot.yaml"
     strategy.write_text(STRATEGY + "\n" + body)
-    assert 0 == moved("--data", CANDLES, "-o", target).exit_code
+    assert 0 == moved("--data", CANDLES, "-o", target, trailing_stop=True).exit_code
 
     done = CliRunner().invoke(app, ["backtest", str(target), "--strategy", str(strategy)])
 

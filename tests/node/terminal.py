@@ -24,7 +24,7 @@ def quick_start() -> list[str]:
 
 
 class Terminal:
-    """`helm` (Helm 4), `kubectl` and `kubectl tradewind`, with the node as their cluster.
+    """`helm` (Helm 4), `helm3`, `kubectl` and `kubectl tradewind`, with the node as their cluster.
 
     Args:
         node: it runs.
@@ -36,7 +36,12 @@ class Terminal:
         links = directory / "programs"
         links.mkdir()
         plugin = Path(sys.executable).parent / "kubectl-tradewind"
-        found = {"helm": programs["helm4"], "kubectl": programs["kubectl"], plugin.name: plugin}
+        found = {
+            "helm": programs["helm4"],
+            "helm3": programs["helm"],
+            "kubectl": programs["kubectl"],
+            plugin.name: plugin,
+        }
         for name, file in found.items():
             (links / name).symlink_to(file)
         self._environment = {

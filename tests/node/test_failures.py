@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from sqlalchemy import select
 from tests.node.audit import orders_agree
+from tests.node.bots import NAMESPACE, Bot
 from tests.node.installing import HOME, POSTGRES, REDIS
+
+from tradewind.domain.order import OrderState
+from tradewind.execution.tables import orders
 
 WORKLOADS = ("door", "trading", "market-data", "execution", "operations", "sim-exchange")
 STORES = (POSTGRES, REDIS)
@@ -21,6 +29,51 @@ def test_a_killed_container_comes_back_and_no_order_is_lost_or_doubled(churning,
 
     churning.wait_until_ready()
     assert orders_agree(churning, more_than=sent) > sent
+
+
+SLOW = {"kind": "DelayBeyondTimeout", "seconds": "2", "count": 1_000_000}
+"""Every request waits so long at the exchange: the bot waits for longer, but an order is on its way for as long."""
+UPDATES = 4
+
+
+def test_an_update_of_execution_amid_orders_on_their_way_loses_and_doubles_none(node, terminal):
+    """Its template changes while the exchange has yet to answer for an order, again and again."""
+    exchange = [{"name": "sim", "venue": "Simulated", "faults": [SLOW]}]
+    with Bot(node, Path(__file__).parent / "churning.yaml", "updated", {"exchanges": exchange}) as bot:
+        bot.wait_until_ready()
+        on_their_way = set()
+        for turn in range(UPDATES):
+            former = bot.pod("execution")["metadata"]["uid"]
+            bot.wait_until("sending an order", lambda: bool(bot.read(submitted(bot))))
+            changed = [{"name": "execution", "env": [{"name": "TURN", "value": str(turn)}]}]
+            node.kubectl("patch", "tb", bot.name, "--type=merge", "-p", json.dumps({"spec": {"services": changed}}))
+            on_their_way |= bot.read(submitted(bot))
+            bot.wait_until("updated", lambda former=former: has_another(bot, "execution", former))
+            bot.wait_until_ready()
+        assert len(on_their_way) >= UPDATES / 2
+        # While it trades, some order is always on its way, and this exchange tells of its books as slowly.
+        terminal(f"kubectl tradewind stop {bot.name} --reason audit")
+        assert orders_agree(bot) >= UPDATES
+
+
+def submitted(bot):
+    """A query: the orders that were sent and not answered for yet."""
+    wanted = select(orders.c.client_order_id).where(
+        orders.c.bot == f"{NAMESPACE}/{bot.name}", orders.c.state == OrderState.SUBMITTED
+    )
+    return lambda connection: set(connection.execute(wanted).scalars())
+
+
+def has_another(bot, component, former):
+    """Whether a pod of a workload is ready that is not the former one; for a moment there is none at all."""
+    return any(
+        one["type"] == "Ready" and one["status"] == "True"
+        for pod in bot.pods()
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        and pod["metadata"]["uid"] != former
+        and "deletionTimestamp" not in pod["metadata"]
+        for one in pod["status"].get("conditions", ())
+    )
 
 
 @pytest.mark.parametrize("store", STORES)

@@ -61,12 +61,17 @@ def test_an_upgrade_leaves_the_pods_of_bots_alone(node, terminal, churning, next
     assert bot.items() <= pods(node, NAMESPACE).items()
 
 
-def test_uninstalling_keeps_bots_and_what_they_know(node, terminal, churning):
-    """The definition, the bot and its pods, volumes and passwords: installed again, it goes on with its orders."""
+@pytest.mark.parametrize("helms", [("helm", "helm3"), ("helm3", "helm")], ids=["3 after 4", "4 after 3"])
+def test_uninstalling_keeps_bots_and_what_they_know(node, terminal, churning, next_chart, helms):
+    """The definition, the bot and its pods, volumes and passwords: installed again, it goes on with its orders.
+
+    By Helm 3 what Helm 4 has left, and the other way round; each tests and upgrades what it has installed.
+    """
+    leaving, coming = helms
     churning.wait_until_ready()
     sent, kept, bot = orders_agree(churning), storage(node), pods(node, NAMESPACE)
 
-    terminal(f"helm uninstall tradewind {ON}")
+    terminal(f"{leaving} uninstall tradewind {ON}")
 
     node.wait_until("the pods of the release are gone", lambda: not pods(node, HOME))
     assert churning.resource()["metadata"]["name"] == churning.name
@@ -74,10 +79,18 @@ def test_uninstalling_keeps_bots_and_what_they_know(node, terminal, churning):
     assert storage(node) == kept
     assert set(re.findall(r"data-\S+", node.kubectl("get", "pvc", "-n", HOME))) == CLAIMS
 
-    terminal(f"helm install tradewind {CHART} {ON}")
+    terminal(f"{coming} install tradewind {CHART} {ON}")
 
     wait_until_installed(node)
     assert storage(node) == kept
+    churning.wait_until_ready()
+    sent = orders_agree(churning, more_than=sent)
+    assert "Succeeded" in terminal(f"{coming} test tradewind --namespace {HOME}")
+
+    terminal(f"{coming} upgrade tradewind {next_chart} {ON} --set operator.logLevel=debug")
+
+    wait_until_installed(node)
+    assert "tradewind-0.2.0" in terminal(f"{coming} list --namespace {HOME}")
     churning.wait_until_ready()
     assert bot.items() <= pods(node, NAMESPACE).items()
     assert orders_agree(churning, more_than=sent) > sent

@@ -32,7 +32,9 @@ from tradewind_operator.manifests.volumes import (
     KEY_DIRECTORY,
     MANIFEST_DIRECTORY,
     MANIFEST_FILE,
+    STRATEGY_DIRECTORY,
     credentials_environment,
+    strategies_of,
     volumes_of,
 )
 
@@ -113,6 +115,8 @@ def environment(bot: TradingBot, site: Site, workload: Workload) -> list[Manifes
         variables["TRADEWIND_PEER_ADDRESS"] = f"http://{bot.metadata.name}-{{service}}:{{port}}"
     if "gateway" in workload.services:
         variables["TRADEWIND_GATEWAY__API_KEY_FILE"] = f"{KEY_DIRECTORY}/{API_KEY_FILE}"
+    if strategies_of(bot, workload):
+        variables["TRADEWIND_STRATEGY_DIRECTORY"] = STRATEGY_DIRECTORY
     variables |= credentials_environment(bot, workload)
     variables |= storage_environment(storage_use(bot, workload))
     plain = [{"name": name, "value": value} for name, value in variables.items()]

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 from tradewind import catalog
 from tradewind.contracts.api.document import brief_document
-from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.api.v1alpha1 import Profile, TradingBot
+from tradewind.contracts.strategies import FREQTRADE
 from tradewind.domain.errors import ConfigError, ConfigErrors
-from tradewind.plan import Workload, plan
+from tradewind.plan import Workload, has_class, plan
 from tradewind_operator.manifests.names import WHOLE, metadata, selector
 from tradewind_operator.manifests.network import ASKED_BY_OPERATOR, network_policies
 from tradewind_operator.manifests.site import Manifest, Site
@@ -28,6 +29,7 @@ def render(bot: TradingBot, site: Site) -> tuple[Manifest, ...]:
     _check_live(bot, site)
     order, planned = catalog.start_order(), plan(bot)
     _check_services(bot, planned)
+    _check_classes(bot)
     workloads = sorted(planned, key=lambda one: max(order.index(name) for name in one.services))
     children = [_account(bot, site), _bot_file(bot, site)]
     if any(storage_use(bot, one).volume for one in workloads):
@@ -44,6 +46,22 @@ def _check_live(bot: TradingBot, site: Site) -> None:
         allowed = "Paper: this installation does not trade with real money"
         fix = "leave it at Paper, or let whoever installed the operator set allowLive"
         raise ConfigErrors([ConfigError("spec.mode", "Live", allowed, fix)])
+
+
+def _check_classes(bot: TradingBot) -> None:
+    """A class of the user's comes out of a ConfigMap, and never into a pod that holds the keys of an account."""
+    errors = []
+    for row, one in enumerate(bot.spec.strategies):
+        if one.kind == FREQTRADE and one.parameters.get("configMap") is None:
+            fix = f"kubectl create configmap {one.name} --from-file={one.parameters['file']}, and name it here"
+            allowed = "on a cluster, the ConfigMap that has the file"
+            errors.append(ConfigError(f"spec.strategies[{row}].parameters.configMap", "nothing", allowed, fix))
+    keys = [one.name for one in bot.spec.exchanges if one.credentials_secret_ref is not None]
+    if has_class(bot) and keys and bot.spec.profile is Profile.MINIMAL:
+        allowed = f"Standard or Full beside kind {FREQTRADE}: the one pod of Minimal has the keys of {', '.join(keys)}"
+        errors.append(ConfigError("spec.profile", bot.spec.profile.value, allowed, "write Standard or Full"))
+    if errors:
+        raise ConfigErrors(errors)
 
 
 def _check_services(bot: TradingBot, workloads: Sequence[Workload]) -> None:

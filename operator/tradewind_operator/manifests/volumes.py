@@ -1,14 +1,15 @@
-"""What a pod can read: the manifest, keys, and for who talks to exchanges the keys of accounts there.
+"""What a pod can read: the manifest, keys, for who talks to exchanges the keys of accounts there, files of strategies.
 
 A pod sees what its services need and nothing else: the key that signs service tokens goes to every pod, the gateway's
-API key to the gateway's, the keys of an account at an exchange to execution and market-data.
+API key to the gateway's, the keys of an account at an exchange to execution and market-data, classes of the user's to
+strategy's.
 """
 
 from __future__ import annotations
 
 from tradewind.contracts.api.v1alpha1 import TradingBot, Venue
 from tradewind.kernel.security import SERVICE_KEY_FILE, SIMULATED_VENUE_KEY_FILE
-from tradewind.plan import Workload
+from tradewind.plan import Workload, config_maps
 from tradewind_operator.manifests.names import child_name
 from tradewind_operator.manifests.secrets import API_KEY_FILE, KEYS
 from tradewind_operator.manifests.site import Manifest
@@ -19,11 +20,13 @@ MANIFEST_FILE = "bot.yaml"
 MANIFEST_DIRECTORY = "/etc/tradewind"
 KEY_DIRECTORY = "/run/tradewind/keys"
 CREDENTIALS_DIRECTORY = "/run/tradewind/credentials"
+STRATEGY_DIRECTORY = "/run/tradewind/strategies"
 FILE_MODE = 0o440
 _CREDENTIALS = "credentials-"
 
 SEE_CREDENTIALS = ("execution", "market-data")
 SEE_VENUE_KEY = ("execution", "market-data", "sim-exchange")
+SEES_STRATEGIES = "strategy"
 
 
 def credentials_environment(bot: TradingBot, workload: Workload) -> dict[str, str]:
@@ -45,6 +48,7 @@ def volumes_of(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, Mani
         ),
         ({"name": KEYS, "secret": _key_source(bot, workload)}, KEY_DIRECTORY),
         *credentials_of(bot, workload),
+        *strategies_of(bot, workload),
     ]
     read = [(volume, {"name": volume["name"], "mountPath": path, "readOnly": True}) for volume, path in fixed]
     scratch: tuple[Manifest, Manifest] = (
@@ -82,4 +86,20 @@ def credentials_of(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, 
         )
         for exchange in bot.spec.exchanges
         if exchange.credentials_secret_ref is not None
+    ]
+
+
+def strategies_of(bot: TradingBot, workload: Workload) -> list[tuple[Manifest, str]]:
+    """The ConfigMaps that have the files of strategies, each with its folder, for strategy.
+
+    One that is not there keeps no pod from starting: the pod says by itself what it lacks, and Kubernetes would not.
+    """
+    if SEES_STRATEGIES not in workload.services:
+        return []
+    return [
+        (
+            {"name": f"strategies-{number}", "configMap": {"name": name, "defaultMode": 0o444, "optional": True}},
+            f"{STRATEGY_DIRECTORY}/{name}",
+        )
+        for number, name in enumerate(config_maps(bot))
     ]

@@ -40,13 +40,14 @@ def subjects_of(
 
 def _of_bot(path: Path, overrides: Sequence[str], timerange: str | None) -> list[Subject]:
     from tradewind.cli.native_backtest import as_overrides  # noqa: PLC0415
+    from tradewind.cli.place import with_files  # noqa: PLC0415
     from tradewind.contracts.api.document import load_bot  # noqa: PLC0415
     from tradewind.market_data.recording import load_candles  # noqa: PLC0415
     from tradewind.plan import check  # noqa: PLC0415
     from tradewind.research.native.given import check_backtest  # noqa: PLC0415
     from tradewind.research.native.subject import BotSubject  # noqa: PLC0415
 
-    bot = load_bot(path, [*overrides, *as_overrides(timerange)])
+    bot = with_files(load_bot(path, [*overrides, *as_overrides(timerange)]), path)
     check(bot)
     check_backtest(bot)
     recording = load_candles(bot)

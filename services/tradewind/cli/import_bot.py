@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,8 +43,8 @@ def import_freqtrade(
 ) -> None:
     """Make a TradingBot manifest of a configuration of freqtrade; what it cannot say is told on stderr, or refused.
 
-    With --strategy, what the class sets and the configuration does not (timeframe, stop, targets) is taken from it.
-    Secrets never go into the manifest.
+    With --strategy the bot trades by that class, and what it sets and the configuration does not (timeframe, stop,
+    targets) is taken from it. Secrets never go into the manifest.
     """
     from tradewind.research.freqtrade.configuration_file import read_configuration  # noqa: PLC0415
     from tradewind.research.freqtrade.moving.manifest import moved  # noqa: PLC0415
@@ -53,7 +54,10 @@ def import_freqtrade(
     given = read_configuration(config)
     if strategy is not None:
         given = _with_strategy(given, strategy)
-    found = moved(given, name=config.stem, data=None if data is None else str(data), kind=kind)
+    file = None if strategy is None else _beside(strategy, target)
+    found = moved(given, name=config.stem, data=None if data is None else str(data), kind=kind, strategy_file=file)
+    if strategy is not None and kind is None:
+        _check_class(found, strategy)
     text = _text(found, config.name)
     if target is None:
         sys.stdout.write(text)
@@ -67,6 +71,17 @@ def _with_strategy(config: dict[str, Any], path: Path) -> dict[str, Any]:
     from tradewind.research.freqtrade.moving.strategy import settings_of_class  # noqa: PLC0415
 
     return settings_of_class(config, path)
+
+
+def _beside(strategy: Path, target: Path | None) -> str:
+    """The path of the strategy as the manifest says it; without a file of its own it is for the present folder."""
+    return os.path.relpath(strategy, Path() if target is None else target.parent)
+
+
+def _check_class(found: Moved, path: Path) -> None:
+    from tradewind.research.freqtrade.moving.strategy import check_class  # noqa: PLC0415
+
+    check_class(found.bot, path)
 
 
 def _text(found: Moved, origin: str) -> str:

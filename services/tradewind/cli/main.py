@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 invalid manifest or unreadable file, 4
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -82,6 +83,10 @@ app.add_typer(import_bot.app, name="import")
 app.add_typer(operator.app, name="operator")
 
 INTERRUPTED = 130
+
+_UNCOLLECTED = 20_000
+"""Objects that may be made before the collector looks for cycles among them. By Python's own number, 700, it looks
+through all that is imported again and again, at every start."""
 _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (KeyboardInterrupt, INTERRUPTED),
     (MachineError, 1),
@@ -105,6 +110,7 @@ def main() -> None:
 
 def run_app(commands: typer.Typer) -> None:
     """Run `commands`; a known error is a line on stderr, an unknown one a traceback."""
+    gc.set_threshold(_UNCOLLECTED)
     try:
         commands(standalone_mode=True)
     except (TradewindError, KeyboardInterrupt) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from tradewind.cli.options import Output
-from tradewind.cli.place import check_place
+from tradewind.cli.place import check_place, with_files
 from tradewind.cli.progress import Progress
 from tradewind.cli.results import print_result, write_run_report
 from tradewind.cli.strategy_input import check_freqtrade_extra
@@ -19,10 +19,12 @@ from tradewind.contracts.api.document import load_bot
 from tradewind.domain.candle_checks import iso_time
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.money import decimal_of, plain
+from tradewind.plan import check
 from tradewind.research.export import export_trades
 from tradewind.research.freqtrade.moving.manifest import STRATEGY
 from tradewind.research.native.given import Given, given_by
 from tradewind.research.native.run import backtest, result_of_backtest
+from tradewind.research.native.strategy_file import with_class
 from tradewind.research.result import as_document
 from tradewind.research.timerange import Timerange
 
@@ -64,16 +66,17 @@ def native_backtest(
 
 def _given(path: Path, overrides: Sequence[str], strategy: Path | None) -> Given:
     if strategy is None:
-        bot = load_bot(path, overrides)
+        bot = with_files(load_bot(path, overrides), path)
         check_place(bot)
+        check(bot)
         return given_by(bot)
     check_freqtrade_extra("tradewind backtest")
-    from tradewind.research.native.strategy_file import given_by_file  # noqa: PLC0415 - pandas is an extra
-
     # A manifest that was moved from freqtrade is suspended until its strategy is known, as it is here.
     bot = load_bot(path, [*overrides, "spec.suspended=false"])
+    bot = with_class(bot, strategy, bot.metadata.annotations.get(STRATEGY))
     check_place(bot)
-    return given_by_file(bot, strategy, bot.metadata.annotations.get(STRATEGY))
+    check(bot)
+    return given_by(bot)
 
 
 def as_overrides(timerange: str | None, fee: float | None = None) -> list[str]:

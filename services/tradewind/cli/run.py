@@ -35,6 +35,7 @@ def run(
     """
     import asyncio  # noqa: PLC0415
 
+    from tradewind.cli.place import with_files  # noqa: PLC0415
     from tradewind.contracts.api.document import load_bot  # noqa: PLC0415
     from tradewind.kernel.settings import Settings  # noqa: PLC0415
     from tradewind.kernel.telemetry.logging import configure_logging  # noqa: PLC0415
@@ -42,7 +43,7 @@ def run(
     del until_end
     settings = Settings()
     configure_logging(settings.log_level or "warning", settings.log_style)
-    model = load_bot(bot, overrides or ())
+    model = with_files(load_bot(bot, overrides or ()), bot)
     asyncio.run(_run(model, settings, resume, output, live=live))
 
 

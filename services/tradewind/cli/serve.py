@@ -38,6 +38,7 @@ def serve(  # noqa: PLR0917 - options of a command, which are given by name
 
         # Before all that takes its time: a process that is still starting shall end, too.
         end_with_supervisor(supervised)
+    from tradewind.cli.place import with_files  # noqa: PLC0415
     from tradewind.contracts.api.document import load_bot  # noqa: PLC0415
     from tradewind.kernel.settings import Settings  # noqa: PLC0415
     from tradewind.kernel.telemetry.logging import configure_logging  # noqa: PLC0415
@@ -45,7 +46,8 @@ def serve(  # noqa: PLR0917 - options of a command, which are given by name
     settings = Settings()
     configure_logging(settings.log_level or "info", settings.log_style)
     names = _known([name.strip() for name in services.split(",")]) if services is not None else None
-    asyncio.run(_serve(load_bot(bot, overrides or ()), settings, names, _name(name, names), live=live))
+    model = with_files(load_bot(bot, overrides or ()), bot)
+    asyncio.run(_serve(model, settings, names, _name(name, names), live=live))
 
 
 def _name(given: str | None, names: list[str] | None) -> str:

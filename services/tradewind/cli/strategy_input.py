@@ -47,9 +47,6 @@ def refuse_options(needs: str, **given: Any) -> None:
 
 def check_freqtrade_extra(command: str) -> None:
     """Say what to install before a traceback would."""
-    try:
-        import pandas  # noqa: F401, ICN001, PLC0415
-        import talib  # noqa: F401, PLC0415
-    except ImportError as error:
-        fix = "pip install 'tradewind[freqtrade]'"
-        raise ConfigError(command, f"no {error.name}", "the extra freqtrade", fix) from error
+    from tradewind.strategies.freqtrade.installed import check_installed  # noqa: PLC0415
+
+    check_installed(command)

@@ -35,13 +35,14 @@ def up(
     They share the PostgreSQL of TRADEWIND_DATABASE_URL and the Redis of TRADEWIND_BUS_URL. `tradewind status`, `logs`,
     `restart` and `stop` work on them from another terminal.
     """
+    from tradewind.cli.place import with_files  # noqa: PLC0415
     from tradewind.contracts.api.document import load_bot  # noqa: PLC0415
     from tradewind.kernel.settings import Settings  # noqa: PLC0415
     from tradewind.topology.processes import SERVERS, ServersMissingError  # noqa: PLC0415
 
     settings = Settings()
     try:
-        code = _up(load_bot(bot, overrides or ()), settings, replicas or [], live=live)
+        code = _up(with_files(load_bot(bot, overrides or ()), bot), settings, replicas or [], live=live)
     except ServersMissingError:
         print(SERVERS, file=sys.stderr)
         raise

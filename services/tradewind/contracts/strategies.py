@@ -1,8 +1,8 @@
 """The table of strategy kinds: what a manifest may name, and the parameters of each, with their limits.
 
 The one list of kinds. The manifest is checked against it, the custom resource's schema and the reference pages are
-made from it, and `strategies.loader` has the code of every kind in it. It needs nothing but pydantic, so that reading
-a manifest stays quick.
+made from it, and `strategies.loader` has the code of every kind in it that is built in; `Freqtrade` names a file of the
+user's. It needs nothing but pydantic, so that reading a manifest stays quick.
 
 Parameters are camelCase on the wire (`entryBelow`) and snake_case in Python (`entry_below`); both are understood.
 """
@@ -14,10 +14,19 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from tradewind.contracts.api.text import SecretName, Text
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
 if TYPE_CHECKING:
@@ -31,6 +40,10 @@ def _no_flag(value: object) -> object:
     return value
 
 
+PythonFile = Annotated[
+    str, Text("the path of a Python file on one line", "dip.py", "[^\\r\\n\\t]*[^/\\r\\n\\t]\\.py", 1024)
+]
+ClassName = Annotated[str, Text("the name of a Python class", "Dip", "[A-Za-z_][A-Za-z0-9_]*", 128)]
 Count = Annotated[int, BeforeValidator(_no_flag)]
 Level = Annotated[float, BeforeValidator(_no_flag)]
 
@@ -112,6 +125,39 @@ class DonchianBreakoutParameters(StrategyParameters):
     )
 
 
+FREQTRADE = "Freqtrade"
+"""The kind of a class that somebody wrote for freqtrade: its code is in a file of the user's, and none is here."""
+
+
+class FreqtradeParameters(StrategyParameters):
+    """Where the class is, and what it is given: candles to warm up, and time to answer."""
+
+    file: PythonFile = Field(
+        description="The Python file with the class: a path beside the manifest, on a cluster a key of `configMap`.",
+    )
+    class_name: ClassName | None = Field(
+        default=None,
+        description="The name of the class; without it the file holds one.",
+    )
+    config_map: SecretName | None = Field(
+        default=None,
+        description="The ConfigMap that has the file on a cluster, and its parameter file, as keys; unused elsewhere.",
+    )
+    startup_candles: Count = Field(
+        default=400,
+        ge=0,
+        le=10_000,
+        description="Candles that an exchange is asked for before the first decision, 0 to 10000; at least the class's"
+        " `startup_candle_count`.",
+    )
+    time_limit: Level = Field(
+        default=30.0,
+        ge=0.1,
+        le=600.0,
+        description="Seconds within which the class answers for a pair, 0.1 to 600; after that nothing is decided.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class StrategyKind:
     """One row of the table: `name` as it stands in `kind`, a `summary` of one sentence, the model of `parameters`."""
@@ -138,6 +184,11 @@ STRATEGY_KINDS: dict[str, StrategyKind] = {
             "DonchianBreakout",
             "Long from a close above the highest high of earlier candles, Short from one below their lowest low.",
             DonchianBreakoutParameters,
+        ),
+        StrategyKind(
+            FREQTRADE,
+            "Long from a signal to enter of a class written for freqtrade until its signal to exit; never Short.",
+            FreqtradeParameters,
         ),
     )
 }
@@ -183,6 +234,8 @@ class _Schema:
     def explain(self, field: str, detail: ErrorDetails) -> ConfigError:
         given = str(detail["loc"][0])
         name = self.wire_names.get(given, given)
+        for problem in detail.get("ctx", {}).get("problems", ()):
+            return ConfigError(f"{field}.{name}", problem.received, problem.allowed, problem.fix)
         received = "nothing" if detail["type"] == "missing" else detail["input"]
         allowed, fix = self._remedy(name, detail)
         return ConfigError(f"{field}.{name}", received, allowed, fix)
@@ -202,6 +255,9 @@ class _Schema:
 
     def _limits(self, name: str) -> str:
         schema = self.fields[name]
+        for form in (schema, *schema.get("anyOf", ())):
+            if "x-words" in form:
+                return str(form["x-words"])
         words = "a whole number" if schema.get("type") == "integer" else f"a {schema.get('type', 'value')}"
         if "minimum" in schema and "maximum" in schema:
             words += f" from {schema['minimum']} to {schema['maximum']}"

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import re
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +82,7 @@ def make_client(settings: ClientSettings) -> Any:
         }
     )
     client.has["fetchCurrencies"] = False
+    client.ssl_context = _authorities(client.cafile)
     _load_only_spot(client)
     if settings.sandbox:
         if not client.urls.get("test"):
@@ -87,6 +90,12 @@ def make_client(settings: ClientSettings) -> Any:
         client.set_sandbox_mode(True)
     move_client(client, settings.rest_url, settings.websocket_url)
     return client
+
+
+@functools.cache
+def _authorities(file: str) -> ssl.SSLContext:
+    """What a client checks certificates with, read once for all of them; ccxt would read them for each."""
+    return ssl.create_default_context(cafile=file)
 
 
 def move_client(client: Any, rest_url: str | None, websocket_url: str | None = None) -> None:

@@ -1,8 +1,8 @@
-"""Keys that a platform gives as files, and may change while a process runs.
+"""Keys and strategies that a platform gives as files, and may change while a process runs.
 
-Kubernetes puts the new content of a Secret into the files of a pod that runs. What was read at the start rests on the
-old one, so the process ends, in order, and the platform starts it again with the new. Nobody else has to read the
-Secret for that. Whoever sets no key directory (a laptop) is not watched: nothing would start the bot again.
+Kubernetes puts the new content of a Secret or ConfigMap into the files of a pod that runs. What was read at the start
+rests on the old one, so the process ends, in order, and the platform starts it again with the new. Nobody else has to
+read the Secret for that. Whoever sets no key directory (a laptop) is not watched: nothing would start the bot again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ def given_files(settings: Settings) -> tuple[Path, ...]:
     named = [one for pair in settings.credentials.values() for one in (pair.api_key_file, pair.secret_file)]
     given = [settings.database_url_file, settings.bus_url_file, settings.gateway.api_key_file, *named]
     keys = sorted(path for path in settings.key_directory.iterdir() if path.is_file())
-    return tuple(dict.fromkeys([*keys, *(path for path in given if path is not None)]))
+    strategies: list[Path] = []
+    if settings.strategy_directory is not None and settings.strategy_directory.is_dir():
+        strategies = sorted(path for path in settings.strategy_directory.glob("*/*") if path.is_file())
+    return tuple(dict.fromkeys([*keys, *(path for path in given if path is not None), *strategies]))
 
 
 async def until_changed(files: Sequence[Path], every: float = LOOK_EVERY) -> Path:

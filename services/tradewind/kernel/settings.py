@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     """The settings of one process; `Settings()` reads the environment and raises `VariablesError` for what is wrong.
 
     `key_directory` has the keys that the services of a bot share, where they are given and not made beside its state.
+    `strategy_directory` has a folder for each ConfigMap with files of strategies, where a platform mounts them.
     `peer_address` is where the services of other processes are, with `{service}` and `{port}` in it.
     `advertised_host` is the address at which other processes reach this one, where `host` is every address of a pod.
     `outgoing_address` names the address by which exchanges see this process: processes of one name share what it is
@@ -124,6 +125,7 @@ class Settings(BaseSettings):
 
     state_directory: Path = Field(default_factory=state_home)
     key_directory: Path | None = None
+    strategy_directory: Path | None = None
     database_url: SecretStr | None = None
     database_url_file: Path | None = None
     bus_url: SecretStr | None = None

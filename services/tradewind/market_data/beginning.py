@@ -30,7 +30,7 @@ from tradewind.market_data.gathering import GRACE
 from tradewind.market_data.growing import recording_since
 from tradewind.market_data.ports import Feed
 from tradewind.market_data.recording import Recording, timeframes_of
-from tradewind.strategies.loader import build_strategy
+from tradewind.strategies.loader import warm_up_of
 
 HISTORY = 500
 """Candles of the bot's timeframe that are known before the first tick, at least."""
@@ -112,7 +112,7 @@ def history_since(spec: Spec, now: int) -> int:
     since = [bucket_start(spec.timeframe, now) - HISTORY * _span(spec.timeframe)]
     for row, strategy in enumerate(spec.strategies):
         parameters = parse_parameters(f"spec.strategies[{row}]", strategy.kind, strategy.parameters)
-        needed = build_strategy(strategy.kind, parameters).warm_up + 1
+        needed = warm_up_of(strategy.kind, parameters) + 1
         since += [
             bucket_start(timeframe, bucket_start(timeframe, now) - needed * _span(timeframe))
             for timeframe in strategy.timeframes or (spec.timeframe,)

@@ -2,10 +2,14 @@
 
 A recording is known whole. The candles of an exchange are not: each new one is appended, and the stance after it is
 computed over the series that begins where it began, so that recursive indicators say what they say in a replay.
+
+What is built in is computed here and now. A class of the user's is asked in a process of its own, and the event loop
+goes on meanwhile: one evaluator is asked by one at a time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from array import array
 from bisect import bisect_left
@@ -22,7 +26,8 @@ from tradewind.domain.timeframe import bucket_start, close_time
 from tradewind.kernel.service import Context
 from tradewind.kernel.telemetry.tracing import under
 from tradewind.kernel.unit import UnitOfWork
-from tradewind.strategies.base import StanceName, VectorisedStrategy, stance_name
+from tradewind.strategies.base import StanceName, Stances, VectorisedStrategy, stance_name
+from tradewind.strategy.apart import ApartStrategy
 
 
 class Evaluator:
@@ -31,16 +36,18 @@ class Evaluator:
     What was computed is kept as packed numbers: a year of minutes is half a million candles, of each pair.
     """
 
-    def __init__(self, name: str, strategy: VectorisedStrategy, series: CandleSeries) -> None:
+    def __init__(self, name: str, strategy: VectorisedStrategy | ApartStrategy, series: CandleSeries) -> None:
         self.name, self.strategy, self.series = name, strategy, series
+        self.turn = asyncio.Lock()
         self._times, self._since = array("q"), array("q")
         self._sides, self._confidences = array("b"), array("d")
         self._reasons: tuple[int, tuple[str, ...]] = (-1, ())
 
-    def compute(self) -> None:
-        """Evaluate every candle of the series."""
-        stances = self.strategy.stances(self.series)
-        self._times = _packed("q", self.series.open_time)
+    async def compute(self, series: CandleSeries) -> None:
+        """Evaluate every candle of `series`, which takes the place of what was known."""
+        stances = await self._stances(series)
+        self.series = series
+        self._times = _packed("q", series.open_time)
         self._sides = _packed("b", stances.side)
         self._confidences = _packed("d", stances.confidence)
         self._since = _packed("q", stances.since)
@@ -56,20 +63,29 @@ class Evaluator:
         """Whether the candle opened then is known, or a later one is."""
         return bool(len(self.series)) and int(self.series.open_time[-1]) >= open_time
 
-    def see(self, candle: Candle) -> None:
+    def knows(self, candle: Candle) -> bool:
+        """Whether a candle is of the series."""
+        return self._position(candle.open_time) is not None
+
+    async def see(self, candle: Candle) -> None:
         """Know of a closed candle; one of the series changes nothing, one before its end is a `ValueError`.
 
         What was said of the candles before it stands: a stance depends on no later candle.
         """
-        if self._position(candle.open_time) is not None:
+        if self.knows(candle):
             return
-        self.series = self.series.extended([candle])
-        stances = self.strategy.stances(self.series)
+        series = self.series.extended([candle])
+        stances = await self._stances(series)
+        self.series = series
         position = len(stances) - 1
         self._times.append(candle.open_time)
         self._sides.append(int(stances.side[position]))
         self._confidences.append(float(stances.confidence[position]))
         self._since.append(int(stances.since[position]))
+
+    async def _stances(self, series: CandleSeries) -> Stances:
+        strategy = self.strategy
+        return await strategy.stances(series) if isinstance(strategy, ApartStrategy) else strategy.stances(series)
 
     def evaluation(self, candle_time: int, tick: int) -> StrategyEvaluated:
         """The stance after the candle opened at `candle_time`; its reasons are those with which it began."""
@@ -129,7 +145,8 @@ class Evaluations:
             last = _last_open(timeframe, moment)
             for evaluator in evaluators:
                 if not evaluator.reaches(last):
-                    await self._catch_up(evaluator, pair, timeframe)
+                    async with evaluator.turn:
+                        await self._catch_up(evaluator, pair, timeframe)
                 if (evaluation := evaluator.latest(last, tick)) is not None:
                     found.append(evaluation)
         return found
@@ -139,12 +156,14 @@ class Evaluations:
         tracer = self._context.tracer
         for evaluator in self.evaluators.get((message.pair, message.timeframe), ()):
             reserved, began = None, None
-            if not evaluator.follows(message.candle):
-                # Another instance of this service has had the candles before it, or there are none.
-                reserved, began = tracer.reserve("evaluation", message.traceparent), time.time()
-                with under(reserved):
-                    await self._catch_up(evaluator, message.pair, message.timeframe)
-            evaluator.see(message.candle)
+            if not evaluator.knows(message.candle):
+                async with evaluator.turn:
+                    if not evaluator.follows(message.candle):
+                        # Another instance of this service has had the candles before it, or there are none.
+                        reserved, began = tracer.reserve("evaluation", message.traceparent), time.time()
+                        with under(reserved):
+                            await self._catch_up(evaluator, message.pair, message.timeframe)
+                    await evaluator.see(message.candle)
             evaluation = evaluator.evaluation(message.candle.open_time, message.time)
             facts = {"strategy": evaluator.name, "stance": evaluation.stance}
             span = tracer.span("evaluation", message.traceparent, facts, start=began, reserved=reserved)
@@ -153,8 +172,7 @@ class Evaluations:
             unit.publish(evaluation)
 
     async def _catch_up(self, evaluator: Evaluator, pair: str, timeframe: str) -> None:
-        evaluator.series = await self._context.ask("market-data", "series", pair=pair, timeframe=timeframe)
-        evaluator.compute()
+        await evaluator.compute(await self._context.ask("market-data", "series", pair=pair, timeframe=timeframe))
 
     def _count(self, strategy: str, stance: StanceName) -> None:
         counter = self._counters.get((strategy, stance))

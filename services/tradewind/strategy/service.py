@@ -9,8 +9,8 @@ from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
 from tradewind.contracts.strategies import STRATEGY_KINDS, parse_parameters
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context, Service
-from tradewind.strategies.loader import build_strategy
-from tradewind.strategy.evaluation import Evaluations, Evaluator
+from tradewind.strategy.evaluation import Evaluations
+from tradewind.strategy.loading import Strategies
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -19,20 +19,10 @@ if TYPE_CHECKING:
 def build(context: Context) -> Service:
     """The strategies of one bot."""
     spec = context.bot.spec
-    evaluations = Evaluations(context)
+    evaluations, begun = Evaluations(context), Strategies(context)
 
     async def load() -> None:
-        instruments = await context.ask("market-data", "instruments")
-        found: dict[tuple[str, str], list[Evaluator]] = {}
-        for row, strategy in enumerate(spec.strategies):
-            parameters = parse_parameters(f"spec.strategies[{row}]", strategy.kind, strategy.parameters)
-            for timeframe in strategy.timeframes or (spec.timeframe,):
-                for pair in instruments:
-                    series = await context.ask("market-data", "series", pair=pair, timeframe=timeframe)
-                    evaluator = Evaluator(strategy.name, build_strategy(strategy.kind, parameters), series)
-                    evaluator.compute()
-                    found.setdefault((pair, timeframe), []).append(evaluator)
-        evaluations.evaluators = found
+        evaluations.evaluators = await begun.begin()
 
     async def stances(time: int) -> list[StrategyEvaluated]:
         """The stance of every voter at the close of the tick `time`: of its last candle that is complete by then."""
@@ -66,6 +56,7 @@ def build(context: Context) -> Service:
         name="strategy",
         handlers={CandleClosed: evaluations.on_candle},
         load=load,
+        close=begun.stop,
         answers={"stances": stances, "strategies": strategies, "signals": signals},
         router=routes,
     )

@@ -63,8 +63,8 @@ def test_an_unknown_kind_names_the_allowed_ones_and_the_closest() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_parameters(FIELD, "ema-cross", {})
     assert str(caught.value) == (
-        "spec.strategies[0].kind: received ema-cross; allowed: DonchianBreakout, EmaCross, RsiMeanReversion; "
-        "fix: did you mean EmaCross?"
+        "spec.strategies[0].kind: received ema-cross; allowed: DonchianBreakout, EmaCross, Freqtrade, "
+        "RsiMeanReversion; fix: did you mean EmaCross?"
     )
 
 
@@ -148,7 +148,12 @@ def test_every_parameter_says_what_it_is_and_has_limits(kind: StrategyKind) -> N
     schema = kind.parameters.model_json_schema(by_alias=True)
     assert schema["additionalProperties"] is False
     for name, parameter in schema["properties"].items():
-        assert {"description", "minimum", "maximum", "default"} <= parameter.keys(), name
+        forms = [parameter, *parameter.get("anyOf", ())]
+        bounded = any(
+            {"minimum", "maximum"} <= form.keys() or {"pattern", "maxLength"} <= form.keys() for form in forms
+        )
+        assert bounded, name
+        assert "default" in parameter or name in schema["required"], name
         assert parameter["description"].endswith("."), name
         assert "_" not in name
 

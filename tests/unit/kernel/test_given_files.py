@@ -28,6 +28,19 @@ def test_a_pod_rests_on_its_keys_and_on_the_credentials_of_its_exchanges(tmp_pat
     assert given_files(settings) == expected
 
 
+def test_a_pod_rests_on_the_files_of_its_strategies(tmp_path):
+    """As the kubelet lays a ConfigMap out: links to a folder that is swapped whole."""
+    keys, folder = tmp_path / "keys", tmp_path / "strategies" / "dip"
+    keys.mkdir()
+    (folder / "..1").mkdir(parents=True)
+    (folder / "..1" / "dip.py").write_text("class Dip: ...")
+    (folder / "..data").symlink_to("..1")
+    (folder / "dip.py").symlink_to("..data/dip.py")
+    found = given_files(Settings(key_directory=keys, strategy_directory=folder.parent))
+    assert found == (folder / "dip.py",)
+    assert given_files(Settings(key_directory=keys, strategy_directory=tmp_path / "nowhere")) == ()
+
+
 async def test_a_change_is_seen_also_where_the_kubelet_swaps_a_link_and_a_gap_is_none(tmp_path):
     for version in ("1", "2"):
         (tmp_path / version).mkdir()

@@ -9,16 +9,18 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from tradewind.contracts.strategies import (
+    FREQTRADE,
     STRATEGY_KINDS,
     DonchianBreakoutParameters,
     EmaCrossParameters,
+    FreqtradeParameters,
     RsiMeanReversionParameters,
     parse_parameters,
 )
 from tradewind.domain.candle import Candle
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
-from tradewind.strategies.loader import BUILDERS, build_strategy
+from tradewind.strategies.loader import BUILDERS, build_strategy, warm_up_of
 
 # Short periods, so that a few dozen candles hold many turns.
 QUICK: dict[str, BaseModel] = {
@@ -39,9 +41,9 @@ candle_series = st.lists(st.tuples(prices, prices, prices).map(sorted), max_size
 
 
 def test_the_table_of_kinds_and_the_code_agree() -> None:
-    """What a manifest may name can be built, and is what it was called."""
-    assert STRATEGY_KINDS.keys() == BUILDERS.keys() == QUICK.keys()
-    for kind in STRATEGY_KINDS:
+    """What a manifest may name can be built, and is what it was called; the code of one kind is the user's."""
+    assert STRATEGY_KINDS.keys() - {FREQTRADE} == BUILDERS.keys() == QUICK.keys()
+    for kind in BUILDERS:
         assert build_strategy(kind, parse_parameters("spec.strategies[0]", kind, {})).kind == kind
 
 
@@ -55,6 +57,15 @@ def test_an_unknown_kind_is_the_users_to_mend() -> None:
     """The same error as in the manifest."""
     with pytest.raises(ConfigError, match="did you mean DonchianBreakout"):
         build_strategy("Donchian", DonchianBreakoutParameters())
+
+
+def test_a_class_of_the_users_is_not_built_in() -> None:
+    """Where only built-in ones are of use; how many candles it needs the manifest says, and no file is read."""
+    named = FreqtradeParameters(file="nowhere.py", startup_candles=321)
+    with pytest.raises(ConfigError, match="choose one that is built in"):
+        build_strategy(FREQTRADE, named)
+    assert warm_up_of(FREQTRADE, named) == 321
+    assert warm_up_of("EmaCross", EmaCrossParameters(slow=50)) == 49
 
 
 @EVERY

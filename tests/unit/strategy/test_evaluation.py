@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import pairwise
 
 import pytest
@@ -10,19 +11,23 @@ from hypothesis import strategies as st
 
 from tradewind.contracts.strategies import STRATEGY_KINDS
 from tradewind.market_data.adapters.synthetic import synthetic_series
-from tradewind.strategies.loader import build_strategy
+from tradewind.strategies.loader import BUILDERS, build_strategy
 from tradewind.strategy.evaluation import Evaluations, Evaluator
 
 SERIES = synthetic_series("BTC/EUR", "1h", seed=3, candles=400, start_price=100.0, volatility=0.02)
 
 
-def evaluator(kind, series):
+async def begun(kind, series):
     found = Evaluator("s", build_strategy(kind, STRATEGY_KINDS[kind].parameters()), series)
-    found.compute()
+    await found.compute(series)
     return found
 
 
-@pytest.mark.parametrize("kind", sorted(STRATEGY_KINDS))
+def evaluator(kind, series):
+    return asyncio.run(begun(kind, series))
+
+
+@pytest.mark.parametrize("kind", sorted(BUILDERS))
 def test_the_window_says_the_same(kind):
     """Stance, confidence, since and reasons from all candles at once equal those from the candles so far."""
     whole = evaluator(kind, SERIES)
@@ -33,7 +38,7 @@ def test_the_window_says_the_same(kind):
         assert window.evaluation(time, time) == whole.evaluation(time, time)
 
 
-@pytest.mark.parametrize("kind", sorted(STRATEGY_KINDS))
+@pytest.mark.parametrize("kind", sorted(BUILDERS))
 def test_a_stance_says_since_when_and_why(kind):
     """`since` is the candle at which the stance began; its reasons are those of that candle, on every candle of it."""
     whole = evaluator(kind, SERIES)
@@ -55,16 +60,20 @@ def test_latest_is_the_last_complete_candle():
     assert whole.latest(int(SERIES.open_time[0]) - 1, time) is None
 
 
-@given(seed=st.integers(0, 1000), known=st.integers(0, 150), kind=st.sampled_from(sorted(STRATEGY_KINDS)))
+@given(seed=st.integers(0, 1000), known=st.integers(0, 150), kind=st.sampled_from(sorted(BUILDERS)))
 def test_candle_by_candle_says_the_same_as_at_once(seed, known, kind):
     """A bot on an exchange, which knows no later candle, says on each what a replay of all of them says."""
     series = synthetic_series("BTC/EUR", "1h", seed=seed, candles=150, start_price=100.0, volatility=0.02)
-    whole, growing = evaluator(kind, series), evaluator(kind, series.slice(0, known))
-    for candle in series.candles():
-        growing.see(candle)
-        time = candle.open_time
 
-        assert growing.evaluation(time, time) == whole.evaluation(time, time)
+    async def grow():
+        whole, growing = await begun(kind, series), await begun(kind, series.slice(0, known))
+        for candle in series.candles():
+            await growing.see(candle)
+            time = candle.open_time
+
+            assert growing.evaluation(time, time) == whole.evaluation(time, time)
+
+    asyncio.run(grow())
 
 
 class Market:
@@ -81,10 +90,10 @@ class Market:
 
 async def test_what_another_instance_has_seen_is_asked_for():
     """An instance that saw none of the last candles says of a moment what one says that saw them all."""
-    market, idle = Market(), evaluator("EmaCross", SERIES.slice(0, 100))
+    market, idle = Market(), await begun("EmaCross", SERIES.slice(0, 100))
     evaluations = Evaluations(market)
     evaluations.evaluators = {("BTC/EUR", "1h"): [idle]}
-    whole, times = evaluator("EmaCross", SERIES), SERIES.open_time.tolist()
+    whole, times = await begun("EmaCross", SERIES), SERIES.open_time.tolist()
 
     assert [whole.evaluation(times[99], 7)] == await evaluations.at(times[100], 7)
     assert market.asked == 0
@@ -95,11 +104,11 @@ async def test_what_another_instance_has_seen_is_asked_for():
     assert [whole.evaluation(times[199], 7)] == await evaluations.at(times[201], 7), "nobody has a later candle"
 
 
-def test_a_candle_of_the_past_is_refused():
+async def test_a_candle_of_the_past_is_refused():
     """What was decided rested on its absence: taking it in silently would make up another past."""
     candles = SERIES.candles()
-    growing = evaluator("EmaCross", SERIES.slice(0, 100))
-    growing.see(candles[101])
+    growing = await begun("EmaCross", SERIES.slice(0, 100))
+    await growing.see(candles[101])
 
     with pytest.raises(ValueError, match="not later"):
-        growing.see(candles[100])
+        await growing.see(candles[100])

@@ -29,6 +29,7 @@ from tradewind.contracts.api.text import Text
 from tradewind.contracts.api.v1alpha1 import API_VERSION, DataSource, Metadata, TradingBot, Venue
 from tradewind.contracts.api.v1alpha1 import KIND as BOT
 from tradewind.contracts.searching import LEAST_TRADES, TRIALS, LossName, Sampler
+from tradewind.contracts.strategies import FREQTRADE
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
 KIND = "Backtest"
@@ -216,6 +217,16 @@ def _problems(bot: TradingBot, options: Options) -> list[ConfigError]:
         ConfigError(f"spec.exchanges[{row}].venue", "Exchange", "Paper: a backtest sends no orders", "write Paper")
         for row, exchange in enumerate(bot.spec.exchanges)
         if exchange.venue is Venue.EXCHANGE
+    ]
+    found += [
+        ConfigError(
+            f"spec.strategies[{row}].kind",
+            FREQTRADE,
+            "kinds that are built in: the pods of a Backtest have no file of yours",
+            "name one of those, or run it on your machine (tradewind backtest)",
+        )
+        for row, strategy in enumerate(bot.spec.strategies)
+        if strategy.kind == FREQTRADE
     ]
     if options.parallelism > 1 and options.search is None:
         allowed = "1 without a search: one backtest is one pod's work"

@@ -43,6 +43,7 @@ OURS = (
     "TRADEWIND_LOG_STYLE",
     "TRADEWIND_PEER_ADDRESS",
     "TRADEWIND_STATE_DIRECTORY",
+    "TRADEWIND_STRATEGY_DIRECTORY",
 )
 OUR_PREFIXES = ("TRADEWIND_CREDENTIALS__", "TRADEWIND_PORTS__")
 """What pods get from the operator: a bot cannot set these variables, nor any that begin like these."""

@@ -75,6 +75,15 @@ class Metrics:
 
         # strategy
         self.evaluations = counter("evaluations_total", "Stances published.", "strategy", "stance")
+        self.strategy_seconds = histogram(
+            "strategy_seconds", "Seconds in which a class in a process of its own answered for a pair.", "strategy"
+        )
+        self.strategy_failures = counter(
+            "strategy_failures_total",
+            "Answers that a class in a process of its own did not give: timeout, refused, ended.",
+            "strategy",
+            "reason",
+        )
 
         # engine
         self.cycles = counter("cycles_total", "Trading cycles completed.")

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from tradewind.contracts.api.v1alpha1 import DataSource, Mode, TradingBot
 from tradewind.contracts.rules import account_rules, rules_of, voters_of
-from tradewind.contracts.strategies import parse_parameters
+from tradewind.contracts.strategies import FREQTRADE, parse_parameters
 from tradewind.domain.backtest.rules import BacktestRules, DeskRules
 from tradewind.domain.backtest.tape import SILENT, Tape, Told
 from tradewind.domain.backtest.valuation import Valuation
@@ -26,6 +26,8 @@ from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries, Floats, Integers
 from tradewind.market_data.recording import Recording, load_candles
 from tradewind.strategies.base import VectorisedStrategy
+from tradewind.strategies.freqtrade.installed import check_installed
+from tradewind.strategies.freqtrade.named import named_class
 from tradewind.strategies.loader import build_strategy
 
 Build = Callable[[str, BaseModel], VectorisedStrategy]
@@ -73,12 +75,8 @@ def given_of(
     bot: TradingBot,
     recording: Recording,
     build: Build = build_strategy,
-    strategy: VectorisedStrategy | None = None,
 ) -> Given:
-    """Compute everything on candles that are read already.
-
-    `build` makes the strategies; where there is a `strategy`, it is every voter's.
-    """
+    """Compute everything on candles that are read already; `build` makes the strategies that are built in."""
     spec, decision = bot.spec, rules_of(bot)
     pairs = {pair: one.series for pair, one in recording.checked.items()}
     if not pairs:
@@ -89,10 +87,9 @@ def given_of(
     def agree(votes: Sequence[Vote]) -> Consensus:
         return answer_of(votes, decision)
 
-    tapes = {}
+    tapes, classes = {}, classes_of(bot, recording)
     for pair, series in pairs.items():
-        voters = strategies_of(bot, build) if strategy is None else [(voter, strategy) for voter in voters_of(bot)]
-        told = [told_by(voter, recording, pair, one) for voter, one in voters]
+        told = [told_by(voter, recording, pair, one) for voter, one in strategies_of(bot, classes, build)]
         tapes[pair] = Tape(series, np.searchsorted(times, series.open_time), told, agree)
     target = spec.risk.take_profit
     rules = BacktestRules(
@@ -107,13 +104,32 @@ def given_of(
     return Given(bot, recording, rules, times, tapes)
 
 
-def strategies_of(bot: TradingBot, build: Build = build_strategy) -> list[tuple[Voter, VectorisedStrategy]]:
-    """A strategy of its own for every voter, in the order of the voters."""
+def classes_of(bot: TradingBot, recording: Recording) -> dict[str, VectorisedStrategy]:
+    """The classes of the user's files, by the name of the strategy: one for all pairs, as in the running bot.
+
+    Raises `ConfigError` for a class that cannot be used, or where the extra is missing that it needs.
+    """
+    found: dict[str, VectorisedStrategy] = {}
+    for row, one in enumerate(bot.spec.strategies):
+        if one.kind == FREQTRADE:
+            check_installed(f"spec.strategies[{row}].kind")
+            from tradewind.strategies.freqtrade.voting import FileStrategy  # noqa: PLC0415 - pandas is an extra
+
+            found[one.name] = FileStrategy(
+                named_class(bot, row, recording.checked), lambda pair: recording.series[pair, recording.timeframe]
+            )
+    return found
+
+
+def strategies_of(
+    bot: TradingBot, classes: Mapping[str, VectorisedStrategy], build: Build = build_strategy
+) -> list[tuple[Voter, VectorisedStrategy]]:
+    """The strategy of every voter, in the order of the voters: one of `classes`, or one of its own."""
     kinds = {
         one.name: (one.kind, parse_parameters(f"spec.strategies[{row}]", one.kind, one.parameters))
         for row, one in enumerate(bot.spec.strategies)
     }
-    return [(voter, build(*kinds[voter.strategy])) for voter in voters_of(bot)]
+    return [(voter, classes.get(voter.strategy) or build(*kinds[voter.strategy])) for voter in voters_of(bot)]
 
 
 def told_by(voter: Voter, recording: Recording, pair: str, strategy: VectorisedStrategy) -> Told:

@@ -8,11 +8,13 @@ import numpy as np
 
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.candle_checks import resample
+from tradewind.domain.consensus import Voter
 from tradewind.domain.series import CandleSeries, Integers
 from tradewind.domain.timeframe import close_time
 from tradewind.market_data.recording import Recording, timeframes_of
 from tradewind.research.analyses.columns import Column, Columns, Role
-from tradewind.research.native.given import strategies_of, told_by
+from tradewind.research.native.given import classes_of, strategies_of, told_by
+from tradewind.strategies.base import VectorisedStrategy
 
 
 class BotSubject:
@@ -27,7 +29,7 @@ class BotSubject:
         self.times: Integers = self._series.open_time
         self.name, self.timeframe = bot.key, recording.timeframe
         self.warm_up = max(
-            strategy.warm_up * _candles_in(voter.timeframe, self.timeframe) for voter, strategy in strategies_of(bot)
+            strategy.warm_up * _candles_in(voter.timeframe, self.timeframe) for voter, strategy in self._strategies()
         )
         self.earliest = 1
 
@@ -47,12 +49,16 @@ class BotSubject:
         known = {(self.pair, timeframe): resample(series, timeframe) for timeframe in timeframes_of(self._bot.spec)}
         recording = replace(self._recording, series=known)
         found: dict[str, Column] = {}
-        for voter, strategy in strategies_of(self._bot):
+        for voter, strategy in self._strategies():
             told = told_by(voter, recording, self.pair, strategy)
             name = f"{voter.strategy} {voter.timeframe}"
             found[f"{name} side"] = Column(Role.SIGNAL, told.side.astype(np.float64))
             found[f"{name} confidence"] = Column(Role.INDICATOR, told.confidence.astype(np.float64))
         return found
+
+    def _strategies(self) -> list[tuple[Voter, VectorisedStrategy]]:
+        """Made anew for every question: what a class keeps must not answer the next one."""
+        return strategies_of(self._bot, classes_of(self._bot, self._recording))
 
 
 def _candles_in(timeframe: str, base: str) -> int:

@@ -19,10 +19,13 @@ from pydantic import BaseModel
 from tradewind.contracts.api.document import parse_bot
 from tradewind.contracts.api.overrides import apply_overrides
 from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.contracts.strategies import FREQTRADE
 from tradewind.domain.candle_checks import iso_time
+from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import close_time
 from tradewind.market_data.recording import Recording, load_candles
+from tradewind.plan import has_class
 from tradewind.research.native.given import check_backtest, given_of
 from tradewind.research.native.run import loop_of
 from tradewind.research.optimize.bench import Parts, Watch, Window
@@ -56,6 +59,10 @@ class NativeSetup:
         """The bot with values of a trial; raises `ConfigError` for those that cannot be."""
         bot = parse_bot(apply_overrides(self.document, overrides)[0], self.origin)
         check_backtest(bot)
+        if has_class(bot):
+            # A study that goes on another day would not notice that the file has changed.
+            fix = "search the class by tradewind optimize --strategy FILE --data DIR, or --set another kind"
+            raise ConfigError("spec.strategies", f"kind {FREQTRADE}", "strategies that are built in", fix)
         return bot
 
 

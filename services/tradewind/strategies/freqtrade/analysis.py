@@ -46,10 +46,7 @@ def with_signals(strategy: IStrategy, pair: str, frame: DataFrame) -> DataFrame:
 def _with_informative(
     strategy: IStrategy, pair: str, frame: DataFrame, asked: Any, method: Callable[..., DataFrame]
 ) -> DataFrame:
-    base, _, quote = pair.partition("/")
-    stake = str(strategy.config["stake_currency"])
-    words = {"stake": stake, "base": base, "quote": quote, "BASE": base.upper(), "QUOTE": quote.upper()}
-    other = asked.asset.format(**words) if asked.asset else pair
+    other = other_pair(asked.asset, pair, str(strategy.config["stake_currency"]))
     candles = strategy.dp.get_pair_dataframe(other, asked.timeframe)
     bound = method.__get__(strategy)
     filled = _populated(strategy, method.__name__, bound, candles, {"pair": other})
@@ -71,6 +68,13 @@ def _with_informative(
         append_timeframe=False,
         date_column=names["date"],
     )
+
+
+def other_pair(asset: str, pair: str, stake: str) -> str:
+    """The pair that a decorator of `asset` means beside `pair`."""
+    base, _, quote = pair.partition("/")
+    words = {"stake": stake, "base": base, "quote": quote, "BASE": base.upper(), "QUOTE": quote.upper()}
+    return asset.format(**words) if asset else pair
 
 
 def _populated(

@@ -23,18 +23,31 @@ def own_callbacks(strategy: IStrategy) -> set[str]:
     return own | {"custom_stoploss"} if strategy.use_custom_stoploss else own
 
 
+_NATIVE = "tradewind backtest --strategy --data, without BOT, has freqtrade's rules"
+
+
 def check_native(strategy: IStrategy) -> None:
-    """Raises `ConfigError` for callbacks that would be asked by freqtrade's rules and are not by the native ones."""
+    """Raises `ConfigError` for what freqtrade's rules honour and native ones do not: callbacks, and some settings."""
+    name = type(strategy).__name__
+    settings = {
+        "exit_profit_only": ("False: an exit signal closes a position at a loss too", strategy.exit_profit_only),
+        "ignore_roi_if_entry_signal": ("False: a target closes a position", strategy.ignore_roi_if_entry_signal),
+        "protections": ("none: spec.risk has maxDailyLoss and maxDrawdown", strategy.protections),
+    }
+    for setting, (allowed, value) in settings.items():
+        if value:
+            raise ConfigError(f"{name}.{setting}", value, allowed, f"remove it; {_NATIVE}")
     idle = set()
     if not strategy.use_custom_stoploss:
         idle.add("custom_stoploss")
     if not strategy.position_adjustment_enable:
         idle.add("adjust_trade_position")
+    if type(strategy).leverage is not IStrategy.leverage:
+        raise ConfigError(f"{name}.leverage", "a method", "none: trades are spot, without leverage", "remove it")
     asked = sorted(own_callbacks(strategy) - idle)
     if asked:
         allowed = "a strategy of populate_* methods: native rules ask no others"
-        fix = "remove them, or have freqtrade's rules: tradewind backtest --strategy --data, without BOT"
-        raise ConfigError(type(strategy).__name__, ", ".join(asked), allowed, fix)
+        raise ConfigError(name, ", ".join(asked), allowed, f"remove them; {_NATIVE}")
 
 
 def callbacks_of(strategy: IStrategy, session: Session) -> Callbacks:

@@ -22,7 +22,7 @@ MOST_ROWS = 1000
 class DataProvider:
     """Candles by pair and timeframe; `load` fetches those that nobody asked for before."""
 
-    runmode = RunMode.BACKTEST
+    runmode: RunMode = RunMode.BACKTEST
 
     def __init__(
         self,

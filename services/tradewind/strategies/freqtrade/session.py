@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tradewind.domain.errors import ConfigError
 from tradewind.domain.freqtrade.fills import Book
 
 
@@ -32,6 +33,7 @@ class Session:
 
 
 _running: list[Session] = []
+_apart: list[None] = []
 
 
 @contextmanager
@@ -44,8 +46,21 @@ def running(session: Session) -> Iterator[Session]:
         _running.pop()
 
 
+@contextmanager
+def without_account() -> Iterator[None]:
+    """Let nobody stand behind the classes: a bot's strategies see candles, and its account is the engine's."""
+    _apart.append(None)
+    try:
+        yield
+    finally:
+        _apart.pop()
+
+
 def current() -> Session | None:
-    """The run in progress, or None."""
+    """The run in progress, or None. Raises `ConfigError` where there is an account, and not here."""
+    if _apart:
+        allowed = "candles alone: a bot's strategies do not see its account"
+        raise ConfigError("strategy", "Trade or PairLocks, asked by populate_*", allowed, "remove it")
     return _running[-1] if _running else None
 
 

@@ -13,6 +13,7 @@ from tradewind.contracts.api.backtest_crd import crd, render_crd
 from tradewind.contracts.api.crd import crd as bot_crd
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.searching import LossName, Sampler
+from tradewind.contracts.strategies import FREQTRADE
 from tradewind.domain.errors import ConfigErrors
 
 ROOT = Path(__file__).parents[4]
@@ -80,6 +81,7 @@ def test_what_the_server_keeps_in_metadata_is_set_aside():
         ({"search": {**SEARCH, "loss": "sharp"}}, "fix: write sharpe"),
         ({"search": {**SEARCH, "trials": "5"}}, "fix: write 5 without quotes"),
         ({"strategies": []}, "spec.strategies: received []; allowed: a list of 1 to 16 items"),
+        ({"strategies": [{"name": "mine", "kind": FREQTRADE}]}, f"spec.strategies[0].kind: received {FREQTRADE}"),
         ({"timeframe": "7m"}, "spec.timeframe"),
         ({"pairs": {"include": ["BTC/USDT"]}}, "pairs quoted in spec.capital.currency (EUR)"),
         ({"capital": None}, "spec.capital: received nothing (null)"),

@@ -95,6 +95,56 @@ def test_credentials_reach_execution_and_market_data_alone(pods):
             assert told == (files if name in expected else {})
 
 
+CLASS = {"name": "dip", "kind": "Freqtrade", "parameters": {"file": "strategies/dip.py", "configMap": "dip.files"}}
+
+
+def test_a_class_of_the_users_is_in_the_pod_of_strategy_alone(pods):
+    """Out of its ConfigMap, in pods that have no keys of an account; nobody else could import it."""
+    exchange = {"name": "binance", "credentialsSecretRef": {"name": "binance-keys"}}
+    other = {**CLASS, "name": "other"}
+    for profile, expected in (("Full", "strategy"), ("Standard", "trading")):
+        found = pods(profile=profile, strategies=[CLASS, other], exchanges=[exchange])
+        assert [expected] == [name for name, pod in found.items() if "dip.files" in json.dumps(pod)]
+        pod = found[expected]
+        assert "binance-keys" not in json.dumps(pod)
+        (volume,) = [one for one in pod["volumes"] if one["name"].startswith("strategies-")]
+        assert {"name": "dip.files", "defaultMode": 0o444, "optional": True} == volume["configMap"]
+        (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["name"] == volume["name"]]
+        assert ("/run/tradewind/strategies/dip.files", True) == (mount["mountPath"], mount["readOnly"])
+        assert "/run/tradewind/strategies" == variables(pod)["TRADEWIND_STRATEGY_DIRECTORY"]
+    (with_class, without) = (pods(profile="Full", strategies=one)["strategy"] for one in ([CLASS], [EMA]))
+    limits = [pod["containers"][0]["resources"]["limits"]["memory"] for pod in (with_class, without)]
+    assert ["1Gi", "256Mi"] == limits
+
+
+EMA = {"name": "trend", "kind": "EmaCross"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"strategies": [EMA, {**CLASS, "parameters": {"file": "dip.py"}}]},
+            "spec.strategies[1].parameters.configMap: received nothing; allowed: on a cluster, the ConfigMap",
+        ),
+        (
+            {
+                "strategies": [CLASS],
+                "profile": "Minimal",
+                "exchanges": [{"name": "binance", "credentialsSecretRef": {"name": "binance-keys"}}],
+            },
+            "spec.profile: received Minimal; allowed: Standard or Full beside kind Freqtrade: the one pod",
+        ),
+        ({"strategies": [CLASS], "decision": {"consensus": "Majority"}}, "spec.decision.consensus: received Majority"),
+    ],
+)
+def test_a_class_without_a_place_to_come_from_or_beside_keys_is_refused(pods, changes, told):
+    """The condition of the bot says it."""
+    with pytest.raises(ConfigErrors) as caught:
+        pods(**changes)
+    assert told in str(caught.value)
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_probes_ask_ports_that_the_container_has(pods, profile):
     """One address for each probe: alive is the event loop, ready is every service of the process."""
@@ -113,10 +163,13 @@ def test_the_environment_is_the_operators_and_what_the_bot_adds(pods):
     endpoint = {"otlpEndpoint": "http://jaeger:4318", "samplingRatio": "0.10"}
     exchange = {"name": "binance", "credentialsSecretRef": {"name": "binance-keys"}}
     services = [{"name": "engine", "env": [{"name": "TRADEWIND_LOG_LEVEL", "value": "debug"}]}]
+    named = [{"name": "dip", "kind": "Freqtrade", "parameters": {"file": "dip.py", "configMap": "dip"}}]
     found = {}
     for profile in PROFILES:
         for pod in pods(profile=profile, telemetry=endpoint, exchanges=[exchange], services=services).values():
             found |= variables(pod)
+    for pod in pods(profile="Full", strategies=named).values():
+        found |= variables(pod)
 
     others = {name for name in set(found) - set(OURS) if not name.startswith(OUR_PREFIXES)}
     assert others == {"TRADEWIND_LOG_LEVEL"}

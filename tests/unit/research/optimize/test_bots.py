@@ -140,3 +140,10 @@ def test_a_study_knows_its_bot_and_its_candles(setup):
     assert before["candles"] != after["candles"]
     assert Window(1_640_995_200_000, 1_643_673_600_000) == subject.span()
     assert "fast: 7" in subject.export({FAST: 7})
+
+
+def test_a_class_of_the_users_is_searched_by_its_own_rules():
+    """A study of a bot would not notice that the file has changed."""
+    path = QUICKSTART.with_name("freqtrade.yaml")
+    with pytest.raises(ConfigError, match=r"spec.strategies: received kind Freqtrade; .* --strategy FILE --data DIR"):
+        NativeSetup.of(path, read_document(path), SPAN).bot([])

@@ -177,11 +177,11 @@ def _candles(pairs: Sequence[PairColumns], times: Integers) -> tuple[Candles, Bo
         times=_read_only(times),
         **{name: _read_only(laid(name)) for name in ("open", "high", "low", "close")},
         enter=_read_only(enter),
-        leave=_read_only(leave & ~enter),
+        leave=_read_only(np.greater(leave, enter)),  # to leave and not to enter, in one pass
         first=first,
         last=last,
     )
-    return candles, _read_only(enter & ~leave)
+    return candles, _read_only(np.greater(enter, leave))
 
 
 def _read_only(array: Any) -> Any:

@@ -40,12 +40,15 @@ def follow(trade: Any, candles: Candles, roi: Roi, rules: Rules) -> int:  # noqa
             # Candles on which no rule can act, with what they look at in registers.
             stop, enough = trade.stop_loss, ratios[step] - MARGIN if step >= 0 else np.inf
             until = _due(times, first, last, minutes[step + 1]) if step + 1 < len(minutes) else last
-            while place < until:
-                high, low = highs[pair, place], lows[pair, place]
-                if stop >= low or leave[pair, place] or high * earned_per_price - 1 >= enough:
+            # Without a sign: else each look asks first whether it is meant from the end.
+            row, at, end = np.uint64(pair), np.uint64(place), np.uint64(until)
+            while at < end:
+                high, low = highs[row, at], lows[row, at]
+                if stop >= low or leave[row, at] or high * earned_per_price - 1 >= enough:
                     break
                 highest, lowest = max(highest, high), min(lowest, low)
-                place += 1
+                at += np.uint64(1)
+            place = np.int64(at)
             if place == until:
                 continue
         high, low = highs[pair, place], lows[pair, place]

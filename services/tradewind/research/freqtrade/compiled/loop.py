@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tradewind.domain.freqtrade.market import cut_amount, minimum_stake, rounded_price
 from tradewind.domain.freqtrade.stop import begin_stop
 from tradewind.domain.freqtrade.trade import average_of, close_value, open_value, rounded, stake_of
@@ -63,9 +65,11 @@ def play(candles: Candles, wanted: Booleans, markets: Markets, rules: Rules, roi
 @compiled
 def _next(wanted: Booleans, pair: int, start: int, last: int, end: int) -> int:
     """The next place at which a pair wants to enter; `end` where it never does again."""
-    for place in range(start, last):
-        if wanted[pair, place]:
-            return place
+    row = np.uint64(pair)
+    # Without a sign: else each look asks first whether it is meant from the end.
+    for place in range(np.uint64(start), np.uint64(last)):
+        if wanted[row, place]:
+            return int(np.int64(place))
     return end
 
 
@@ -84,9 +88,9 @@ def _add_held(desk: Desk, opens: Floats, first: Integers, last: Integers, start:
     state, balances = desk.state[0], desk.balances
     for number in range(state.holds):
         pair = desk.held[number]
-        amount = desk.trades[pair].amount
-        for place in range(max(start, first[pair]), min(stop, last[pair])):
-            balances[place] += amount * opens[pair, place]
+        amount, row = desk.trades[pair].amount, np.uint64(pair)
+        for place in range(np.uint64(max(start, first[pair])), np.uint64(max(0, min(stop, last[pair])))):
+            balances[place] += amount * opens[row, place]
 
 
 @compiled

@@ -93,7 +93,10 @@ _TOLD: Mapping[str, tuple[tuple[Any, ...], str]] = {
 }
 """Keys with the values that change nothing, and what becomes of others."""
 
-_NOTHING = frozenset({"$schema", "reference"})
+STARTUP = "startup_candle_count"
+"""What a class says of its warm-up; a configuration has no such key, and `moving.strategy` adds it."""
+
+_NOTHING = frozenset({"$schema", "reference", STARTUP})
 """What says nothing about trading."""
 
 _SECRET = frozenset(

@@ -9,18 +9,19 @@ from typing import Any
 
 from tradewind.contracts.api.document import parse_bot
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, TradingBot
+from tradewind.contracts.strategies import FREQTRADE, FreqtradeParameters
 from tradewind.domain.candle_checks import iso_time
 from tradewind.domain.errors import ConfigError, ConfigErrors
 from tradewind.plan import check
 from tradewind.research.freqtrade.moving import taken
-from tradewind.research.freqtrade.moving.left import Remark, refusals, remarks, secrets
+from tradewind.research.freqtrade.moving.left import STARTUP, Remark, refusals, remarks, secrets
 from tradewind.research.timerange import Timerange
 
 STRATEGY = "tradewind.dev/freqtrade-strategy"
 """The annotation that keeps the name of the strategy's class."""
 
 STAND_IN = "EmaCross"
-"""The kind that stands in a manifest for a class of freqtrade's, which no manifest names."""
+"""The kind that stands in a manifest for a class whose file nobody named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,19 @@ class Moved:
     secrets: tuple[str, ...]
 
 
-def moved(config: Mapping[str, Any], *, name: str, data: str | None = None, kind: str | None = None) -> Moved:
+def moved(
+    config: Mapping[str, Any],
+    *,
+    name: str,
+    data: str | None = None,
+    kind: str | None = None,
+    strategy_file: str | None = None,
+) -> Moved:
     """What becomes of `config`; `name` where it names no bot, `data` a folder of candles to replay.
 
-    Without a `kind` the manifest is suspended, because it would trade by a strategy that nobody chose. Raises
-    `ConfigErrors` with one error for each key that cannot be honoured.
+    Its class trades, out of the `strategy_file` as the manifest is to name it, or a built-in `kind`. Without either the
+    manifest is suspended, because it would trade by a strategy that nobody chose. Raises `ConfigErrors` with one error
+    for each key that cannot be honoured.
     """
     errors, pairs = list(refusals(config)), list[str]()
     try:
@@ -50,7 +59,8 @@ def moved(config: Mapping[str, Any], *, name: str, data: str | None = None, kind
         raise ConfigErrors(errors)
     exclude, (risk, nearly), (source, more) = taken.excluded(config, pairs), _risk(config, pairs), _data(config, data)
     strategy = str(config.get("strategy") or "")
-    told = [_strategy_remark(strategy, kind), *nearly, *more, *remarks(config)]
+    voter = _voter(config, kind, strategy_file)
+    told = [_strategy_remark(strategy, kind, voter), *nearly, *more, *remarks(config)]
     document = {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -60,11 +70,11 @@ def moved(config: Mapping[str, Any], *, name: str, data: str | None = None, kind
         },
         "spec": {
             "mode": "Paper",
-            **({"suspended": True} if kind is None or config.get("initial_state") == "stopped" else {}),
+            **({"suspended": True} if voter["kind"] == STAND_IN != kind or _is_stopped(config) else {}),
             "exchanges": [_exchange(config)],
             "pairs": {"include": pairs, **({"exclude": exclude} if exclude else {})},
             "timeframe": _timeframe(config),
-            "strategies": [{"name": taken.slug(strategy) or "strategy", "kind": kind or STAND_IN}],
+            "strategies": [voter],
             "risk": risk,
             "capital": taken.capital(config),
             "data": source,
@@ -134,8 +144,28 @@ def _data(config: Mapping[str, Any], data: str | None) -> tuple[dict[str, Any], 
     return {"source": "Replay", "path": data, **({"span": ends} if ends else {})}, []
 
 
-def _strategy_remark(strategy: str, kind: str | None) -> Remark:
+def _is_stopped(config: Mapping[str, Any]) -> bool:
+    return config.get("initial_state") == "stopped"
+
+
+def _voter(config: Mapping[str, Any], kind: str | None, file: str | None) -> dict[str, Any]:
+    """The strategy of the manifest."""
+    strategy = str(config.get("strategy") or "")
+    name = taken.slug(strategy) or "strategy"
+    if kind is not None or file is None:
+        return {"name": name, "kind": kind or STAND_IN}
+    default: int = FreqtradeParameters.model_fields["startup_candles"].default
+    candles = max(int(config.get(STARTUP) or 0), default)
+    parameters = {"file": file, "className": strategy, "configMap": name, "startupCandles": candles}
+    return {"name": name, "kind": FREQTRADE, "parameters": parameters}
+
+
+def _strategy_remark(strategy: str, kind: str | None, voter: Mapping[str, Any]) -> Remark:
     if kind is not None:
         return Remark("strategy", f"{kind} trades in place of {strategy or 'a class'}, as --kind says")
-    told = f"no manifest names a class, so {STAND_IN} stands in for {strategy or 'it'} and the bot is suspended"
-    return Remark("strategy", f"{told}: tradewind backtest BOT --strategy FILE lets the class vote, --kind chooses")
+    if voter["kind"] == FREQTRADE:
+        named = voter["parameters"]
+        told = f"{strategy} trades by native rules; on a cluster: kubectl create configmap {named['configMap']}"
+        return Remark("strategy", f"{told} --from-file={named['file']}")
+    told = f"its file is not named, so {STAND_IN} stands in for {strategy or 'it'} and the bot is suspended"
+    return Remark("strategy", f"{told}: --strategy FILE lets the class trade, --kind chooses a built-in one")

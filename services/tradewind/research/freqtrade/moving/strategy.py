@@ -6,10 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from tradewind.contracts.api.v1alpha1 import TradingBot
+from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import CandleSeries
+from tradewind.research.freqtrade.moving.left import STARTUP
 from tradewind.strategies.freqtrade.callbacks import check_native
 from tradewind.strategies.freqtrade.configuration import OVERRIDES
 from tradewind.strategies.freqtrade.imports import freqtrade_imports
 from tradewind.strategies.freqtrade.loading import load_strategy
+from tradewind.strategies.freqtrade.named import named_class
+from tradewind.strategies.freqtrade.voting import FileStrategy
 
 _PLACED = ("order_types", "order_time_in_force", "pairlists", "trading_mode", "freqai", "timeframe_detail")
 """What is told or refused by the keys of the configuration themselves."""
@@ -27,4 +35,14 @@ def settings_of_class(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     found = {name: shown[name] for name in OVERRIDES if name not in _PLACED and shown.get(name) is not None}
     if found.get("max_open_trades") == float("inf"):
         found["max_open_trades"] = -1
-    return {**config, **found, "strategy": type(strategy).__name__}
+    return {**config, **found, "strategy": type(strategy).__name__, STARTUP: int(strategy.startup_candle_count)}
+
+
+def check_class(bot: TradingBot, path: Path) -> None:
+    """Raises `ConfigError` for what the class of `path` would have, or ask for, and `bot` does not."""
+    pairs = [pair for pair in bot.spec.pairs.include if not set("*?") & set(pair)]
+    FileStrategy(msgspec.structs.replace(named_class(bot, 0, pairs), path=str(path)), _nobody)
+
+
+def _nobody(pair: str) -> CandleSeries:
+    raise ConfigError("strategy", f"candles of {pair}, when it begins", "candles that have closed", "remove it")

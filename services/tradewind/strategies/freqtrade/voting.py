@@ -1,0 +1,247 @@
+"""A class written for freqtrade as a strategy of a bot, under the native rules.
+
+A signal to enter is of one candle: on that one the stance is Long with confidence 1. Until a signal to exit it stays
+Long with confidence 0, which enters nothing and keeps what is held. On the first `startup_candle_count` candles it is
+Flat. Stops and targets are the manifest's, as those of a configuration win over a class in freqtrade; one that the
+class has and the manifest is silent about is refused, and so is by name whatever native rules would never ask.
+
+The running bot asks the class in a process of its own (`worker`), a backtest in its own; both by this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pandas import DataFrame, to_datetime
+
+from tradewind.domain.candle_checks import close_times, resample
+from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import CandleSeries
+from tradewind.domain.timeframe import TIMEFRAMES, close_time, is_multiple
+from tradewind.strategies.base import Stances, carried
+from tradewind.strategies.freqtrade.analysis import analyzed, other_pair
+from tradewind.strategies.freqtrade.callbacks import check_native
+from tradewind.strategies.freqtrade.data_provider import DataProvider
+from tradewind.strategies.freqtrade.enums import RunMode
+from tradewind.strategies.freqtrade.imports import freqtrade_imports
+from tradewind.strategies.freqtrade.informative import informative_methods
+from tradewind.strategies.freqtrade.interface import IStrategy
+from tradewind.strategies.freqtrade.loading import StrategyFile, make_strategy, read_strategy, started
+from tradewind.strategies.freqtrade.named import NamedClass, check_file
+from tradewind.strategies.freqtrade.session import without_account
+
+Others = Callable[[str], CandleSeries]
+"""All known candles of another pair of the bot, in the bot's timeframe or the strategy's."""
+
+
+class FileStrategy:
+    """The class of a file as a strategy of a bot, see `strategies.base.VectorisedStrategy`.
+
+    One object of the class answers for all pairs of a timeframe, as in freqtrade; it is made when it is first asked.
+    """
+
+    kind = "Freqtrade"
+
+    def __init__(self, named: NamedClass, others: Others) -> None:
+        """`others` gives candles of pairs beside the one that is looked at.
+
+        Raises `ConfigError` for a file, a class or a setting of it that cannot be used.
+        """
+        self._named, self._others = named, others
+        self._made = dict[str, tuple[IStrategy, ClosedCandles]]()
+        check_file(named)
+        with freqtrade_imports():
+            self._file = _read(named)
+        for timeframe in named.timeframes:
+            self._made[timeframe] = self._make(timeframe)
+        self.warm_up = max(int(strategy.startup_candle_count) for strategy, _ in self._made.values())
+
+    @property
+    def class_name(self) -> str:
+        """What the class is called."""
+        return self._file.kind.__name__
+
+    def stances(self, candles: CandleSeries) -> Stances:
+        """One stance per candle. Raises `ConfigError` for a method that fails."""
+        strategy, provider = self._made[candles.timeframe]
+        with freqtrade_imports(), without_account():
+            provider.stand_at(candles)
+            frame = analyzed(strategy, candles.pair, frame_of(candles))
+        return stances_of(strategy, frame)
+
+    def reasons(self, _candles: CandleSeries, _index: int) -> tuple[str, ...]:
+        """Its name: a class of somebody's tells no more."""
+        return (self.class_name,)
+
+    def _make(self, timeframe: str) -> tuple[IStrategy, ClosedCandles]:
+        named = self._named
+        mode = RunMode.DRY_RUN if named.paper else RunMode.LIVE
+        config: dict[str, Any] = {
+            "strategy": self.class_name,
+            "stake_currency": named.currency,
+            "timeframe": timeframe,
+            "runmode": mode,
+            "dry_run": named.paper,
+            "exchange": {"name": named.exchange, "pair_whitelist": list(named.pairs)},
+        }
+        with freqtrade_imports(), without_account():
+            strategy = make_strategy(self._file, config)
+            check_native(strategy)
+            _check_told(strategy, named)
+            provider = ClosedCandles(type(strategy).__name__, timeframe, named.pairs, self._others)
+            provider.runmode = mode
+            strategy.dp, strategy.wallets = provider, _NoWallets(self.class_name)
+            _check_informative(strategy, timeframe, named)
+            started(strategy)
+        return strategy, provider
+
+
+def stances_of(strategy: IStrategy, frame: DataFrame) -> Stances:
+    """The signals in `frame` as stances. A signal to enter and one to exit on the same candle are one to exit."""
+    enter, leave = _said(frame, "enter_long"), _said(frame, "exit_long")
+    if not strategy.use_exit_signal:
+        leave = np.zeros(len(frame), dtype=bool)
+    enter = enter & ~leave
+    enter[: int(strategy.startup_candle_count)] = False
+    side = carried(enter.astype(np.int8) - leave.astype(np.int8)) == 1
+    return Stances.held(side.astype(np.int8), np.where(side & ~enter, 0.0, 1.0))
+
+
+class ClosedCandles(DataProvider):
+    """`self.dp` under native rules: the bot's pairs, in the strategy's timeframe and longer ones, as far as closed.
+
+    Of every pair it shows what had closed when the last candle closed that the strategy is asked about: so a bot that
+    knows no more says the same as a backtest. What only a venue knows is in no recording, and refused.
+    """
+
+    def __init__(self, name: str, timeframe: str, pairs: tuple[str, ...], others: Others) -> None:
+        super().__init__(timeframe, pairs, self._longer, {})
+        self._name, self._base, self._others = f"{name}.dp", timeframe, others
+        self._candles: CandleSeries | None = None
+
+    def stand_at(self, candles: CandleSeries) -> None:
+        """Show these candles, and of others what had closed with them, until the next call."""
+        self._candles = candles
+        self._frames.clear()
+
+    def get_analyzed_dataframe(self, pair: str, timeframe: str) -> Any:
+        """Refused."""
+        raise self._refusal(f"get_analyzed_dataframe of {pair} {timeframe}")
+
+    def ticker(self, pair: str) -> Any:
+        """Refused."""
+        raise self._refusal(f"ticker of {pair}")
+
+    def orderbook(self, pair: str, maximum: int) -> Any:
+        """Refused."""
+        raise self._refusal(f"orderbook of {pair}")
+
+    def market(self, pair: str) -> Any:
+        """Refused."""
+        raise self._refusal(f"market of {pair}")
+
+    def send_msg(self, message: str, *, always_send: bool = False) -> None:
+        """Refused."""
+        raise self._refusal("send_msg")
+
+    def _longer(self, pair: str, timeframe: str) -> DataFrame:
+        candles = self._candles
+        if candles is None:
+            raise self._refusal(f"candles of {pair} {timeframe}, in bot_start")
+        check_candles(pair, timeframe, self._whitelist, self._base)
+        moment = close_time(candles.timeframe, int(candles.open_time[-1])) if len(candles) else 0
+        known = candles if pair == candles.pair else self._others(pair)
+        closed = int(np.searchsorted(close_times(known.timeframe, known.open_time), moment, side="right"))
+        return frame_of(resample(known.slice(0, closed), timeframe, moment))
+
+    def _refusal(self, asked: str) -> ConfigError:
+        allowed = "closed candles: under native rules a strategy sees nothing else"
+        return ConfigError(self._name, asked, allowed, "remove it")
+
+
+def check_candles(pair: str, timeframe: str, pairs: Sequence[str], base: str) -> None:
+    """Raises `ConfigError` for candles that no bot of `pairs` has whose strategy looks at `base`."""
+    if pair not in pairs or timeframe not in TIMEFRAMES or not is_multiple(timeframe, base):
+        have = f"pairs of the bot ({', '.join(pairs)}) in multiples of {base}"
+        raise ConfigError("spec.pairs", f"no candles of {pair} {timeframe}", have, "add the pair, or ask for others")
+
+
+class _NoWallets:
+    """`self.wallets` where there is no account to ask: whatever is asked is refused by name."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        told = f"{self._name}.wallets.{name}"
+        raise ConfigError(told, "asked in populate_*", "candles alone: the account is the engine's", "remove it")
+
+
+def frame_of(candles: CandleSeries) -> DataFrame:
+    """Candles as strategies get them: columns `date` (UTC), `open high low close volume`."""
+    columns = {name: getattr(candles, name) for name in ("open", "high", "low", "close", "volume")}
+    return DataFrame({"date": to_datetime(candles.open_time, unit="ms", utc=True), **columns})
+
+
+def _read(named: NamedClass) -> StrategyFile:
+    """The class of the file; errors name the place in the manifest."""
+    try:
+        return read_strategy(Path(named.path), named.class_name)
+    except ConfigError as error:
+        if error.field != "strategy":
+            raise
+        raise ConfigError(f"{named.field}.file", error.received, error.allowed, error.fix) from error
+
+
+def _check_told(strategy: IStrategy, named: NamedClass) -> None:
+    """Refuse what the class would have and the manifest is silent about: a stop that nobody places costs money."""
+    name = type(strategy).__name__
+    stop = getattr(strategy, "stoploss", None)
+    silent: Mapping[str, tuple[bool, str, str]] = {
+        "stopLoss": (
+            isinstance(stop, int | float) and -1 < stop < 0 and not named.stop_loss,
+            f"{name}.stoploss is {stop}",
+            f'write stopLoss: "{abs(stop or 0)}", or set {name}.stoploss = -1 for none',
+        ),
+        "takeProfit": (
+            any(ratio < 100 for ratio in strategy.minimal_roi.values()) and not named.take_profit,
+            f"{name}.minimal_roi is {strategy.minimal_roi}",
+            f'write takeProfit: {{distance: "..."}}, or set {name}.minimal_roi = {{}} for none',
+        ),
+        "trailingStop": (
+            bool(strategy.trailing_stop) and not named.trailing_stop,
+            f"{name}.trailing_stop is True",
+            f'write trailingStop: {{distance: "..."}}, or set {name}.trailing_stop = False',
+        ),
+    }
+    for field, (wrong, told, fix) in silent.items():
+        if wrong:
+            allowed = "what holds for the bot: native rules have stops and targets of the manifest alone"
+            raise ConfigError(f"spec.risk.{field}", f"nothing, while {told}", allowed, fix)
+    needed = int(strategy.startup_candle_count)
+    if needed > named.startup_candles:
+        told = f"{named.startup_candles}, while {name}.startup_candle_count is {needed}"
+        raise ConfigError(f"{named.field}.startupCandles", told, f"{needed} or more", f"write {needed}")
+
+
+def _check_informative(strategy: IStrategy, timeframe: str, named: NamedClass) -> None:
+    """Refuse at load what the decorator and `informative_pairs` ask for and nobody will have."""
+    name = type(strategy).__name__
+    try:
+        asked = [(str(one[0]), str(one[1])) for one in strategy.informative_pairs()]
+    except Exception as error:
+        told = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{name}.informative_pairs", told, "pairs with timeframes", "correct it") from error
+    for one, _ in informative_methods(strategy):
+        asked += [(other_pair(one.asset, pair, named.currency), one.timeframe) for pair in named.pairs]
+    for pair, length in asked:
+        check_candles(pair, length, named.pairs, timeframe)
+
+
+def _said(frame: DataFrame, name: str) -> np.ndarray:
+    return np.asarray(frame[name] == 1) if name in frame.columns else np.zeros(len(frame), dtype=bool)

@@ -1,0 +1,101 @@
+"""The process of a class that somebody wrote: `python -m tradewind.strategies.freqtrade.worker`.
+
+It loads one class, answers questions on standard input one after the other, and ends with whoever asks them. What the
+class prints goes to standard error, so that nothing it does can pass for an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from typing import BinaryIO
+
+from tradewind.domain.errors import ConfigError
+from tradewind.domain.series import CandleSeries
+from tradewind.strategies.base import VectorisedStrategy
+from tradewind.strategies.freqtrade.installed import check_installed
+from tradewind.strategies.freqtrade.named import NamedClass, check_file
+from tradewind.strategies.freqtrade.questions import (
+    LENGTH,
+    Answer,
+    Load,
+    Loaded,
+    Look,
+    Question,
+    Wanted,
+    framed,
+    read_question,
+    refused,
+    said,
+    unpacked,
+)
+
+
+def main() -> None:
+    """Answer until nobody asks any more."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    asked: queue.SimpleQueue[Question] = queue.SimpleQueue()
+    # It listens also while the class thinks, for ever perhaps: whoever asks may be gone meanwhile.
+    threading.Thread(target=_listen, args=(sys.stdin.buffer, asked), daemon=True).start()
+    office = _Office()
+    while True:
+        answers.write(framed(office.answer(asked.get())))
+        answers.flush()
+
+
+class _WantedSignal(BaseException):
+    """Candles are not here; no error, so that no class takes it for one of its own."""
+
+    def __init__(self, pair: str) -> None:
+        self.pair = pair
+
+
+class _Office:
+    """Holds the class once it is loaded."""
+
+    def __init__(self) -> None:
+        self._strategy: VectorisedStrategy | None = None
+        self._others: dict[str, CandleSeries] = {}
+
+    def answer(self, question: Question) -> Answer:
+        """What the class says, or what the user must mend."""
+        try:
+            if isinstance(question, Load):
+                return self._load(question.named)
+            return self._look(question)
+        except _WantedSignal as wanted:
+            return Wanted(wanted.pair)
+        except ConfigError as error:
+            return refused(error)
+
+    def _load(self, named: NamedClass) -> Answer:
+        check_file(named)
+        check_installed(f"{named.field.removesuffix('.parameters')}.kind")
+        from tradewind.strategies.freqtrade.voting import FileStrategy  # noqa: PLC0415 - pandas is an extra
+
+        strategy = self._strategy = FileStrategy(named, self._other)
+        return Loaded(strategy.class_name, strategy.warm_up)
+
+    def _look(self, question: Look) -> Answer:
+        assert self._strategy is not None, "a class is loaded before it is asked"
+        self._others = {one.pair: unpacked(one) for one in question.others}
+        return said(self._strategy.stances(unpacked(question.candles)))
+
+    def _other(self, pair: str) -> CandleSeries:
+        if pair not in self._others:
+            raise _WantedSignal(pair)
+        return self._others[pair]
+
+
+def _listen(questions: BinaryIO, asked: queue.SimpleQueue[Question]) -> None:
+    while len(head := questions.read(LENGTH)) == LENGTH:
+        asked.put(read_question(questions.read(int.from_bytes(head, "big"))))
+    # At once, whatever the class is doing: its threads and its cleaning up are nobody's business any more.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

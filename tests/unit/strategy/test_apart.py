@@ -1,0 +1,157 @@
+"""A class of somebody's in a process of its own: what it says, and what becomes of one that does not say it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from tradewind.contracts.api.document import parse_bot
+from tradewind.domain.errors import ConfigError, TradewindError
+from tradewind.kernel.telemetry.metrics import Metrics
+from tradewind.market_data.adapters.synthetic import synthetic_series
+from tradewind.strategies.freqtrade.named import named_class
+from tradewind.strategies.freqtrade.voting import FileStrategy
+from tradewind.strategy import apart
+from tradewind.strategy.apart import ApartStrategy
+
+SERIES = synthetic_series("AAA/EUR", "1h", seed=3, candles=60, start_price=100.0, volatility=0.02)
+CLASS = """
+import os, sys, time
+import talib.abstract as ta
+from freqtrade.strategy import IStrategy
+
+
+class Odd(IStrategy):
+    timeframe = "1h"
+    stoploss = -1
+    minimal_roi = {}
+
+    def populate_indicators(self, dataframe, metadata):
+        print("not an answer", sorted(name for name in os.environ if name.startswith("TRADEWIND")), flush=True)
+        dataframe["rsi"] = ta.RSI(dataframe, timeperiod=3)
+        what = {58: lambda: dataframe["missing"], 57: lambda: time.sleep(600), 56: lambda: os._exit(7)}
+        what.get(len(dataframe), int)()
+        return dataframe
+
+    def populate_entry_trend(self, dataframe, metadata):
+        dataframe.loc[dataframe["rsi"] < 40, "enter_long"] = 1
+        return dataframe
+
+    def populate_exit_trend(self, dataframe, metadata):
+        dataframe.loc[dataframe["rsi"] > 60, "exit_long"] = 1
+        return dataframe
+"""
+BOT = {
+    "apiVersion": "tradewind.dev/v1alpha1",
+    "kind": "TradingBot",
+    "metadata": {"name": "odd"},
+    "spec": {
+        "exchanges": [{"name": "x"}],
+        "pairs": {"include": ["AAA/EUR"]},
+        "timeframe": "1h",
+        "capital": {"currency": "EUR", "startingBalance": "1000"},
+        "data": {"source": "Replay", "path": "nowhere"},
+    },
+}
+
+
+class Apart:
+    """A class of the file, its process and its metrics."""
+
+    def __init__(self, path, limit):
+        strategy = {"name": "odd", "kind": "Freqtrade", "parameters": {"file": str(path)}}
+        self.bot = parse_bot({**BOT, "spec": {**BOT["spec"], "strategies": [strategy]}}, "the manifest")
+        self.named = named_class(self.bot, 0, ["AAA/EUR"])
+        self.metrics = Metrics()
+        context = SimpleNamespace(bot=self.bot, metrics=self.metrics, key=self.bot.key)
+        self.strategy = ApartStrategy(context, "odd", self.named, limit)
+
+    def failures(self, reason):
+        return self.metrics.strategy_failures.labels(self.bot.key, "odd", reason)._value.get()
+
+
+@pytest.fixture
+async def begin(tmp_path):
+    begun = []
+
+    def start(text, limit=30.0):
+        path = tmp_path / "odd.py"
+        path.write_text(text)
+        begun.append(Apart(path, limit))
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        await one.strategy.stop()
+
+
+async def test_it_says_what_the_class_says_here_and_may_fail_and_go_on(begin, monkeypatch, capfd):
+    """What it prints goes elsewhere, and it sees no variable of ours; a method that raises is told by its name."""
+    monkeypatch.setenv("TRADEWIND_DATABASE_URL", "postgresql://user:password@host/database")
+    odd = begin(CLASS)
+    await odd.strategy.start()
+    here, there = FileStrategy(odd.named, None).stances(SERIES), await odd.strategy.stances(SERIES)
+
+    assert here.side.tolist() == there.side.tolist()
+    assert here.confidence.tolist() == there.confidence.tolist()
+    assert here.since.tolist() == there.since.tolist()
+    assert {0, 1} == set(there.side.tolist())
+    assert ("Odd",) == odd.strategy.reasons(SERIES, 0)
+    with pytest.raises(ConfigError, match=r"Odd.populate_indicators: received KeyError: 'missing' \(for AAA/EUR\)"):
+        await odd.strategy.stances(SERIES.slice(0, 58))
+    assert there.side.tolist() == (await odd.strategy.stances(SERIES)).side.tolist()
+    with pytest.raises(TradewindError, match="its process ended with exit code 7; fix: see what it wrote last"):
+        await odd.strategy.stances(SERIES.slice(0, 56))
+    with pytest.raises(TradewindError, match="strategy odd does not run"):
+        await odd.strategy.stances(SERIES)
+    assert [0, 1, 1] == [odd.failures(reason) for reason in ("timeout", "refused", "ended")]
+    told = capfd.readouterr()
+    assert "not an answer []" in told.err
+    assert "answer" not in told.out.replace("not an answer ['TRADEWIND_DATABASE_URL']", "")
+
+
+async def test_who_is_too_slow_is_ended(begin):
+    """An endless loop holds nobody up for longer than that."""
+    odd = begin(CLASS, limit=0.5)
+    await odd.strategy.start()
+    process = odd.strategy._process
+
+    with pytest.raises(TradewindError, match=r"Odd did not answer for AAA/EUR 1h within 0.5 seconds, and nothing is"):
+        await odd.strategy.stances(SERIES.slice(0, 57))
+    assert -9 == process.returncode
+    assert 1 == odd.failures("timeout")
+
+
+async def test_a_file_that_is_never_done_is_ended_too(begin, monkeypatch):
+    """Before anything trades."""
+    monkeypatch.setattr(apart, "START_LIMIT", 1.0)
+    odd = begin("import time\ntime.sleep(600)\n")
+
+    with pytest.raises(TradewindError, match=r"odd.py was not loaded within 1 seconds; fix: do less"):
+        await odd.strategy.start()
+
+
+async def test_without_the_extra_it_says_what_to_install(begin, monkeypatch, tmp_path):
+    """One error, which names the fix, for a laptop and for an image."""
+    (tmp_path / "pandas.py").write_text("raise ModuleNotFoundError('no', name='pandas')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    odd = begin(CLASS)
+
+    with pytest.raises(ConfigError) as caught:
+        await odd.strategy.start()
+    assert str(caught.value) == (
+        "spec.strategies[0].kind: received no pandas; allowed: the extra freqtrade; fix: pip install"
+        " 'tradewind[freqtrade]', or build the image with --build-arg EXTRAS=freqtrade"
+    )
+
+
+def test_a_bot_without_such_a_class_loads_nothing_of_it():
+    """Neither the service nor who reads the manifest has pandas in its memory."""
+    probe = (
+        "import sys, tradewind.strategy.service, tradewind.market_data.service, tradewind.engine.service;"
+        "sys.exit(bool({'pandas', 'talib'} & set(sys.modules)))"
+    )
+    assert 0 == subprocess.run([sys.executable, "-c", probe], check=False).returncode
