@@ -178,6 +178,7 @@ bench-operator: setup tools ## the operator on a real control plane, beside a ba
 .PHONY: generate
 generate: setup ## write the generated files again (CRD, message schemas, rendered samples, chart, install.yaml)
 	$(BIN)/python -m tradewind.contracts.api.crd > manifests/crds/tradingbots.yaml
+	$(BIN)/python -m tradewind.contracts.api.backtest_crd > manifests/crds/backtests.yaml
 	$(BIN)/python -m tradewind.contracts.schemas > tests/contract/messages.json
 	$(BIN)/python -m tests.contract.renders
 	$(BIN)/python -m tests.charts

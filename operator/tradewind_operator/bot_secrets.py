@@ -6,6 +6,7 @@ what is there stays, and only what is missing is added. No other Secret is read.
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -22,7 +23,7 @@ from tradewind_operator.child_writes import taken_over
 from tradewind_operator.desired import hash_of
 from tradewind_operator.kinds import SECRET
 from tradewind_operator.manifests import SERVICE_KEY_FILES, Manifest, service_secret, storage_secret, uses_site_storage
-from tradewind_operator.manifests.secrets import KEYS, STORAGE
+from tradewind_operator.manifests.secrets import DATABASE_URL_FILE, KEYS, STORAGE
 from tradewind_operator.storage_addresses import StorageAddresses
 
 _PROCESS_KEY = secrets.token_hex(16)
@@ -56,6 +57,13 @@ class BotSecrets:
         if addresses and uses_site_storage(model):
             manifest = _owned(storage_secret(model, addresses), owner, STORAGE)
             await self._applying.ensure(bot, SECRET, manifest, _content(addresses))
+
+    async def ensure_database(self, backtest: Bot, secret: Manifest, owner: Mapping[str, Any]) -> None:
+        """The address of the installation's database is in `secret`, which is of a Backtest and holds no more."""
+        addresses = {name: one for name, one in self._storage.read().items() if name == DATABASE_URL_FILE}
+        data = {name: base64.b64encode(one).decode() for name, one in addresses.items()}
+        manifest = _owned({**secret, "data": data}, owner, STORAGE)
+        await self._applying.ensure(backtest, SECRET, manifest, _content(addresses))
 
     async def _ensure_keys(self, bot: Bot, model: TradingBot, owner: Mapping[str, Any]) -> None:
         name = (SECRET.kind, f"{model.metadata.name}-{KEYS}")

@@ -1,4 +1,7 @@
-"""The bots that are there, as the API server last told: their resources, packed, and what is asked of them often."""
+"""The bots that are there, as the API server last told: their resources, packed, and what is asked of them often.
+
+The same record is kept of a Backtest: it is a resource with children, looked at by its key. Its key cannot be a bot's.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 import orjson
 
 from tradewind.contracts.labels import DISABLED, RECONCILE, RESTART, RESTART_OF
+from tradewind_operator.kinds import BACKTEST, backtest_key
 
 Object = dict[str, Any]
 
@@ -93,8 +97,10 @@ class Bots:
 
 
 def key_of(resource: Mapping[str, Any]) -> str:
-    """`namespace/name`."""
+    """`namespace/name` of a bot, `namespace/backtest/name` of a Backtest."""
     metadata = resource["metadata"]
+    if resource.get("kind") == BACKTEST.kind:
+        return backtest_key(metadata["namespace"], metadata["name"])
     return f"{metadata['namespace']}/{metadata['name']}"
 
 

@@ -107,7 +107,7 @@ def taken_over(bot: Bot, resource: Resource, found: Mapping[str, Any]) -> Child:
         raise ChildConflictError(
             f"there is a {known.kind} {known.name} already that is not of this bot; fix: delete it, or rename the bot"
         )
-    _check_owner(bot, known)
+    check_owner(bot, known)
     return known
 
 
@@ -117,16 +117,16 @@ def _runs_others(manifest: Manifest, known: Child) -> bool:
 
 
 def _check(bot: Bot, known: Child) -> None:
-    _check_owner(bot, known)
+    check_owner(bot, known)
     if known.deleting:
         raise TemporaryError(f"{known.kind} {known.name} is being deleted and will be made again", retry_after=0.5)
 
 
-def _check_owner(bot: Bot, known: Child) -> None:
+def check_owner(bot: Bot, known: Child) -> None:
     """Raise where a child is somebody else's: `TemporaryError` while a predecessor of the same name is ending."""
     if known.owner in ("", bot.uid):
         return
-    if known.deleting or known.owner_bot == bot.key.partition("/")[2]:
+    if known.deleting or known.owner_bot == bot.key.rpartition("/")[2]:
         raise TemporaryError(f"{known.kind} {known.name} of the bot's predecessor is still ending", retry_after=0.5)
     raise ChildConflictError(
         f"{known.kind} {known.name} belongs to another owner (uid {known.owner}); fix: delete it, or rename the bot"

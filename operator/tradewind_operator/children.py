@@ -16,9 +16,10 @@ from typing import Any
 
 import orjson
 
+from tradewind.contracts.api.backtest import KIND as BACKTEST_KIND
 from tradewind.contracts.api.v1alpha1 import KIND
-from tradewind.contracts.labels import APPLIED_HASH, COMPONENT, INSTANCE, TEMPLATE_HASH
-from tradewind_operator.kinds import DEPLOYMENT, JOB, POD, Resource
+from tradewind.contracts.labels import APPLIED_HASH, BACKTEST, COMPONENT, INSTANCE, NAME, TEMPLATE_HASH
+from tradewind_operator.kinds import DEPLOYMENT, JOB, POD, Resource, backtest_key
 
 Object = Mapping[str, Any]
 Name = tuple[str, str]
@@ -62,11 +63,14 @@ class PodFacts:
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """Whether a Job is over."""
+    """Whether a Job is over, and why it failed; `began` and `ended` are moments as the API server has them."""
 
     succeeded: bool
     failed: bool
     message: str
+    reason: str = ""
+    began: str = ""
+    ended: str = ""
 
 
 Facts = Rollout | PodFacts | JobFacts
@@ -87,7 +91,7 @@ class Child:
     deleting: bool
     facts: Facts | None = None
     owner_bot: str = ""
-    """The name of the TradingBot that owns it, where one does; `owner` is a uid."""
+    """The name of the TradingBot or Backtest that owns it, where one does; `owner` is a uid."""
 
 
 class Children:
@@ -187,10 +191,15 @@ class Children:
 
 
 def bot_key(found: Object) -> str | None:
-    """The bot that an object belongs to by its labels, as `namespace/name`."""
+    """The bot or Backtest that an object belongs to by its labels, as its key."""
     metadata = found["metadata"]
-    instance = metadata.get("labels", {}).get(INSTANCE)
-    return f"{metadata['namespace']}/{instance}" if instance else None
+    labels = metadata.get("labels", {})
+    instance = labels.get(INSTANCE)
+    if not instance:
+        return None
+    if labels.get(NAME) == BACKTEST:
+        return backtest_key(metadata["namespace"], instance)
+    return f"{metadata['namespace']}/{instance}"
 
 
 def read_child(resource: Resource, found: Object) -> Child:
@@ -209,7 +218,7 @@ def read_child(resource: Resource, found: Object) -> Child:
         digest=b"" if resource is POD else digest(found, versioned=resource.metadata_only),
         deleting="deletionTimestamp" in metadata,
         facts=_FACTS[resource.kind](found) if resource.kind in _FACTS else None,
-        owner_bot=owner.get("name", "") if owner.get("kind") == KIND else "",
+        owner_bot=owner.get("name", "") if owner.get("kind") in (KIND, BACKTEST_KIND) else "",
     )
 
 
@@ -274,8 +283,15 @@ def _trouble(pod: str, container: Mapping[str, Any]) -> str:
 
 def _job(found: Object) -> JobFacts:
     conditions = {one["type"]: one for one in found.get("status", {}).get("conditions", ()) if one["status"] == "True"}
-    failed = conditions.get("Failed", {})
-    return JobFacts("Complete" in conditions, bool(failed), str(failed.get("message", "")))
+    failed, status = conditions.get("Failed", {}), found.get("status", {})
+    return JobFacts(
+        "Complete" in conditions,
+        bool(failed),
+        str(failed.get("message", "")),
+        reason=str(failed.get("reason", "")),
+        began=str(status.get("startTime", "")),
+        ended=str(status.get("completionTime") or failed.get("lastTransitionTime", "")),
+    )
 
 
 _FACTS: dict[str, Callable[[Object], Facts]] = {DEPLOYMENT.kind: _rollout, POD.kind: _pod, JOB.kind: _job}

@@ -48,7 +48,7 @@ class Desired:
 def manifests(model: TradingBot, bot: Bot, site: Site) -> dict[Name, Manifest]:
     """Every child but the Secrets, ready to be applied."""
     owner = owner_of(bot)
-    return {(one["kind"], one["metadata"]["name"]): _marked(one, owner) for one in render(model, site)}
+    return {(one["kind"], one["metadata"]["name"]): marked(one, owner) for one in render(model, site)}
 
 
 def owner_of(bot: Bot) -> dict[str, Any]:
@@ -80,7 +80,8 @@ def _component_of(manifest: Manifest) -> str:
     return str(manifest["metadata"]["labels"][COMPONENT])
 
 
-def _marked(manifest: Manifest, owner: Mapping[str, Any]) -> Manifest:
+def marked(manifest: Manifest, owner: Mapping[str, Any]) -> Manifest:
+    """A manifest that is ready to be applied: owned, and with the hash of what it says."""
     metadata = {**manifest["metadata"], "ownerReferences": [dict(owner)]}
     annotations = dict(metadata.get("annotations", {}))
     if manifest["kind"] == DEPLOYMENT.kind:

@@ -43,7 +43,7 @@ class Events:
         action: str,
         kind: Literal["Normal", "Warning"] = "Normal",
     ) -> None:
-        """Write that `reason` happened to `bot` (its resource) while the operator did `action`."""
+        """Write that `reason` happened to `bot` (its resource, or a Backtest's) while the operator did `action`."""
         metadata = bot["metadata"]
         identity = (metadata["uid"], reason, note)
         if monotonic() - self._written.get(identity, -QUIET_SECONDS) < QUIET_SECONDS:
@@ -65,7 +65,7 @@ class Events:
             "note": note[:LONGEST_NOTE],
             "regarding": {
                 "apiVersion": API_VERSION,
-                "kind": KIND,
+                "kind": bot.get("kind") or KIND,
                 "name": metadata["name"],
                 "namespace": metadata["namespace"],
                 "uid": metadata["uid"],

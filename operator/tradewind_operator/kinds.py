@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tradewind.contracts.api.backtest import KIND as BACKTEST_KIND
+from tradewind.contracts.api.backtest_crd import PLURAL as BACKTESTS
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND
+from tradewind.contracts.labels import BACKTEST as BACKTEST_LABEL
 from tradewind.contracts.labels import MANAGED_BY, OPERATOR
 
 SELECTOR = f"{MANAGED_BY}={OPERATOR}"
@@ -32,6 +35,7 @@ class Resource:
 
 
 TRADING_BOT = Resource(KIND, API_VERSION, PLURAL)
+BACKTEST = Resource(BACKTEST_KIND, API_VERSION, BACKTESTS)
 LEASE = Resource("Lease", "coordination.k8s.io/v1", "leases")
 EVENT = Resource("Event", "events.k8s.io/v1", "events")
 POD = Resource("Pod", "v1", "pods")
@@ -56,6 +60,17 @@ CHILDREN: tuple[Resource, ...] = (
 
 WATCHED: tuple[Resource, ...] = (*CHILDREN, POD)
 
-BY_KIND = {resource.kind: resource for resource in (*WATCHED, TRADING_BOT, LEASE, EVENT)}
+BY_KIND = {resource.kind: resource for resource in (*WATCHED, TRADING_BOT, BACKTEST, LEASE, EVENT)}
+
+
+def backtest_key(namespace: str, name: str) -> str:
+    """The key of a Backtest, which no bot can have."""
+    return f"{namespace}/{BACKTEST_LABEL}/{name}"
+
+
+def is_backtest(key: str) -> bool:
+    """Whether a key is of a Backtest."""
+    return key.count("/") > 1
+
 
 GROUP_VERSION_PLURAL = (GROUP, VERSION, PLURAL)

@@ -20,6 +20,8 @@ from tradewind.contracts.labels import OPERATOR
 from tradewind.kernel.telemetry.tracing import Tracing, exporter_from_environment
 from tradewind_operator.apiclient import ApiClient
 from tradewind_operator.applying import Applying
+from tradewind_operator.backtest_watch import BacktestSink
+from tradewind_operator.backtests import Backtests
 from tradewind_operator.bot_list import BotList
 from tradewind_operator.bot_secrets import BotSecrets
 from tradewind_operator.bot_watch import BotWatch
@@ -27,7 +29,7 @@ from tradewind_operator.bots import Bot, Bots, key_of
 from tradewind_operator.children import Children
 from tradewind_operator.events import Events
 from tradewind_operator.health import HealthServer
-from tradewind_operator.kinds import SELECTOR, TRADING_BOT, WATCHED, Resource
+from tradewind_operator.kinds import BACKTEST, SELECTOR, TRADING_BOT, WATCHED, Resource, is_backtest
 from tradewind_operator.leader import Leadership
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics
@@ -101,6 +103,22 @@ class Operator:
             site=self.site,
             confirm=self.list.confirm,
         )
+        self.known_backtests = Bots()
+        self.backtests = Backtests(
+            client=self.client,
+            known=self.known_backtests,
+            children=self.children,
+            queue=self.queue,
+            applying=applying,
+            secrets=self._secrets,
+            events=self.events,
+            metrics=self.metrics,
+            site=self.site,
+        )
+        sink = BacktestSink(self.known_backtests, self.queue, self.backtests.forget)
+        self.backtest_reflectors = [
+            Reflector(self.client, BACKTEST, namespace=namespace, selector="", sink=sink) for namespace in namespaces
+        ]
         self.queue.on_wait = self.metrics.queue_seconds.observe
         self.reflectors = [
             Reflector(self.client, resource, namespace=namespace, selector=SELECTOR, sink=self)
@@ -128,7 +146,7 @@ class Operator:
         self.leadership.on_change = self._on_leadership
         parts: list[Coroutine[Any, Any, Any]] = [
             BotWatch(self.settings.namespaces, self._on_bot, before=self._list_bots).run(),
-            *(reflector.run() for reflector in self.reflectors),
+            *(reflector.run() for reflector in (*self.reflectors, *self.backtest_reflectors)),
             self._synchronize(),
             self._resync(),
             self.told.run(),
@@ -165,7 +183,7 @@ class Operator:
 
     async def _look(self, key: str) -> None:
         if self.leadership.leads:
-            await self.reconciler.look(key)
+            await (self.backtests if is_backtest(key) else self.reconciler).look(key)
 
     async def _end(self, tasks: list[asyncio.Task[Any]]) -> None:
         # Nothing is lost by cancelling a look at a bot: whoever leads next goes on with what it began.
@@ -188,6 +206,8 @@ class Operator:
                 bot = self.bots.get(key)
                 # What has changed while nobody led goes first.
                 self.queue.add(key, urgent=bot is not None and _unseen(bot))
+            for key in self.known_backtests:
+                self.queue.add(key, urgent=False)
 
     # ------------------------------------------------------------------------------------------- what the watches bring
 
@@ -239,7 +259,7 @@ class Operator:
                 async with asyncio.timeout(again):
                     await self._watch_began.wait()
             except TimeoutError:
-                for key in self.bots:
+                for key in (*self.bots, *self.known_backtests):
                     self.queue.add(key, urgent=False)
             else:
                 await asyncio.sleep(SETTLE)
@@ -256,7 +276,8 @@ class Operator:
         self.metrics.watch_age.set(max((now - one.heard for one in self.reflectors), default=0.0))
 
     def _unhealthy(self) -> list[str]:
-        deaf = [one.name for one in self.reflectors if self.client.reach.unheard(one.heard) > DEAF_AFTER]
+        watches = (*self.reflectors, *(one for one in self.backtest_reflectors if one.synchronized.is_set()))
+        deaf = [one.name for one in watches if self.client.reach.unheard(one.heard) > DEAF_AFTER]
         reasons = [f"the watch of {name} has heard nothing for {DEAF_AFTER:g} s" for name in deaf]
         if missed := self.list.deaf():
             reasons.append(f"the watch of {TRADING_BOT.plural} has not told of {missed}, which is there")

@@ -156,7 +156,7 @@ def status(seen: Seen, before: Mapping[str, Any], now: datetime | None = None) -
     moment = (now or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     document: dict[str, Any] = {
         "observedGeneration": seen.generation,
-        "conditions": [_written(one, standing.get(one.type), seen.generation, moment) for one in conditions(seen)],
+        "conditions": [written(one, standing.get(one.type), seen.generation, moment) for one in conditions(seen)],
         "services": [
             {"name": service, "ready": one.ready, "desired": one.desired, "restarts": one.restarts}
             for one in seen.workloads
@@ -168,7 +168,10 @@ def status(seen: Seen, before: Mapping[str, Any], now: datetime | None = None) -
     return document
 
 
-def _written(condition: Condition, standing: Mapping[str, Any] | None, generation: int, moment: str) -> dict[str, Any]:
+def written(
+    condition: Condition, standing: Mapping[str, Any] | None, generation: int, moment: str, *, exact: bool = False
+) -> dict[str, Any]:
+    """A condition as it is written at `moment`; `exact` where its message always has to be the present one."""
     found = {
         "type": condition.type,
         "status": condition.status,
@@ -182,7 +185,7 @@ def _written(condition: Condition, standing: Mapping[str, Any] | None, generatio
     if standing["status"] == condition.status:
         found["lastTransitionTime"] = standing["lastTransitionTime"]
         same = standing["reason"] == condition.reason and standing.get("observedGeneration") == generation
-        if same and condition.type not in _EXACT:
+        if same and not exact and condition.type not in _EXACT:
             found["message"] = standing["message"]
     return found
 

@@ -30,7 +30,7 @@ def chart_files() -> dict[Path, str]:
     """Files of the chart, and about it, by path."""
     described = values()
     return {
-        CHART / "files" / "tradingbots.yaml": (ROOT / "manifests" / "crds" / "tradingbots.yaml").read_text(),
+        **{CHART / "files" / one.name: one.read_text() for one in sorted((ROOT / "manifests" / "crds").glob("*.yaml"))},
         CHART / "files" / "services.yaml": services(),
         CHART / "rules" / "objectives.yaml": objectives(),
         CHART / "values.schema.json": schema(described),

@@ -7,13 +7,16 @@ import json
 import re
 from urllib.parse import urlsplit
 
+import yaml
 from tests.charts.rendering import EVERYTHING, OWN, one, pods, render, secret
 from tests.charts.values import ROOT
 
+from tradewind.contracts.api.backtest import parse_backtest
 from tradewind.contracts.api.document import load_bot
 from tradewind.kernel.addresses import POSTGRES
 from tradewind_operator.manifests import Site
 from tradewind_operator.manifests import render as children_of
+from tradewind_operator.manifests.backtests import render_backtest
 
 
 def storage_sources(objects):
@@ -88,8 +91,9 @@ def test_what_outlives_an_uninstall_says_so(helm):
     """The definition, so that no bot is deleted with the operator that would end it; and the passwords of the data."""
     keep = {"helm.sh/resource-policy": "keep"}
     objects = render(helm)
-    definition = one(objects, "CustomResourceDefinition", "tradingbots.tradewind.dev")
-    assert definition["metadata"]["annotations"] == keep
+    for plural in ("tradingbots", "backtests"):
+        definition = one(objects, "CustomResourceDefinition", f"{plural}.tradewind.dev")
+        assert definition["metadata"]["annotations"] == keep
     assert one(objects, "Secret", "tradewind-storage")["metadata"]["annotations"] == keep
     for each in objects:
         if each["kind"] == "StatefulSet":
@@ -108,19 +112,19 @@ def test_only_bots_reach_the_stores(helm):
         for each in children_of(bot, site)
         if each["kind"] == "Deployment"
     ]
+    document = yaml.safe_load((ROOT / "manifests" / "samples" / "backtest.yaml").read_text())
+    job = render_backtest(parse_backtest(document, "the sample"), site, "any")[-1]
+    backtests = [job["spec"]["template"]["metadata"]["labels"]]
     objects = render(helm, *EVERYTHING)
-    for name, port in (("tradewind-redis", 6379), ("tradewind-postgresql", 5432)):
+    for name, port, known in (("tradewind-redis", 6379, [labels]), ("tradewind-postgresql", 5432, [labels, backtests])):
         spec = one(objects, "NetworkPolicy", name)["spec"]
         (rule,) = spec["ingress"]
-        (who,) = rule["from"]
-        assert who["namespaceSelector"] == {}
-        assert all(who["podSelector"]["matchLabels"].items() <= each.items() for each in labels)
-        strangers = [pod for other, pod in pods(objects).items() if other != name]
-        assert not [
-            pod
-            for pod in strangers
-            if who["podSelector"]["matchLabels"].items() <= pod["metadata"].get("labels", {}).items()
-        ]
+        for who, those in zip(rule["from"], known, strict=True):
+            assert who["namespaceSelector"] == {}
+            selected = who["podSelector"]["matchLabels"].items()
+            assert all(selected <= each.items() for each in those)
+            strangers = [pod for other, pod in pods(objects).items() if other != name]
+            assert not [pod for pod in strangers if selected <= pod["metadata"].get("labels", {}).items()]
         assert rule["ports"] == [{"protocol": "TCP", "port": port}]
         assert "Egress" in spec["policyTypes"]
         assert "egress" not in spec

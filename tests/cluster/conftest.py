@@ -152,7 +152,9 @@ def _helm_at_home(one, chart_plane):
     for bot in left_over(chart_plane):
         chart_plane.kubectl("patch", "tb", bot, "--type=merge", "-p", '{"metadata": {"finalizers": null}}')
     chart_plane.kubectl("delete", "pvc,secret", "--all", "-n", HOME)
-    chart_plane.kubectl("delete", "crd", "tradingbots.tradewind.dev", "--ignore-not-found", "--timeout=60s")
+    chart_plane.kubectl(
+        "delete", "crd", "tradingbots.tradewind.dev", "backtests.tradewind.dev", "--ignore-not-found", "--timeout=60s"
+    )
 
 
 @pytest.fixture

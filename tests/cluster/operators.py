@@ -29,6 +29,7 @@ from tests.contract.install import rights
 
 ROOT = Path(__file__).parents[2]
 DEFINITION = ROOT / "manifests" / "crds" / "tradingbots.yaml"
+DEFINITIONS = DEFINITION.parent
 ACCOUNT = "tradewind-operator"
 RESOURCE = "/apis/tradewind.dev/v1alpha1/namespaces/{}/tradingbots"
 APPLY = "application/apply-patch+yaml"
@@ -278,11 +279,12 @@ class Operator:
 
 
 def define(plane: ControlPlane) -> None:
-    """Make the resource known, as it stands in the repository; returns when it is served."""
-    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITION))
-    # Not by `kubectl wait`: where the definition has no conditions yet it gives up.
-    path = "/apis/tradewind.dev/v1alpha1/tradingbots"
-    plane.wait_until("trading bots are served", lambda: plane.request("GET", path)[0] == 200)
+    """Make the resources known, as they stand in the repository; returns when they are served."""
+    plane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITIONS))
+    # Not by `kubectl wait`: where a definition has no conditions yet it gives up.
+    for plural in ("tradingbots", "backtests"):
+        path = f"/apis/tradewind.dev/v1alpha1/{plural}"
+        plane.wait_until(f"{plural} are served", lambda path=path: plane.request("GET", path)[0] == 200)
 
 
 def grant(plane: ControlPlane, namespace: str, home: str | None = None) -> None:

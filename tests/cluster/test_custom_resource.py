@@ -12,15 +12,16 @@ from tests.cluster.operators import DEFINITION
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 SAMPLES = sorted((MANIFESTS / "samples").glob("*.yaml"))
-NAME = "crd/tradingbots.tradewind.dev"
+NAMES = ("crd/tradingbots.tradewind.dev", "crd/backtests.tradewind.dev")
 
 
 def test_the_api_server_finds_nothing_wrong_with_the_schema(control_plane, definition):
     """It is structural, its names are accepted and no rule is beyond what CEL may cost."""
     problems = "jsonpath={.status.conditions[?(@.type=='NonStructuralSchema')].message}"
 
-    assert "" == control_plane.kubectl("get", NAME, "-o", problems)
-    assert "tradingbots.tradewind.dev" in control_plane.kubectl("get", "crd", "-o", "name")
+    for name in NAMES:
+        assert "" == control_plane.kubectl("get", name, "-o", problems)
+        assert name.partition("/")[2] in control_plane.kubectl("get", "crd", "-o", "name")
 
 
 def test_a_rule_that_costs_too_much_is_refused(control_plane, definition):
@@ -41,12 +42,13 @@ def test_every_sample_is_accepted(control_plane, namespace, definition, sample):
     arguments = ("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", str(sample), "-o", "name")
 
     name = yaml.safe_load(sample.read_text())["metadata"]["name"]
-    assert f"tradingbot.tradewind.dev/{name}" == control_plane.kubectl("-n", namespace, *arguments).strip()
+    kind = "backtest" if sample.stem == "backtest" else "tradingbot"
+    assert f"{kind}.tradewind.dev/{name}" == control_plane.kubectl("-n", namespace, *arguments).strip()
 
 
 def test_an_unknown_field_is_refused(control_plane, namespace, definition):
     """A misspelt field never silently means nothing."""
-    bot = yaml.safe_load(SAMPLES[0].read_text())
+    bot = yaml.safe_load((MANIFESTS / "samples" / "full.yaml").read_text())
     bot["spec"]["strategys"] = []
 
     with pytest.raises(KubectlError, match="strategys"):

@@ -12,14 +12,20 @@ from pathlib import Path
 
 import yaml
 
+from tradewind.contracts.api.backtest import parse_backtest
 from tradewind.contracts.api.document import load_bot
-from tradewind.contracts.api.reading import ManifestDumper
+from tradewind.contracts.api.reading import ManifestDumper, read_document
 from tradewind_operator.manifests import Site, release_job, render, template_hash
+from tradewind_operator.manifests.backtests import render_backtest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = Path(__file__).parent / "manifests"
 HASHES = FOLDER / "pod-templates.json"
+BOTS = [path.stem for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml")) if path.stem != "backtest"]
+"""The samples of bots, by name."""
 SAMPLES = ("full", "standard", "minimal")
+BACKTEST = "backtest"
+UID = "00000000-0000-0000-0000-000000000000"
 SITE = Site(
     image="registry.example/tradewind:1",
     image_pull_secrets=("registry",),
@@ -32,7 +38,10 @@ SITE = Site(
 
 def children(sample):
     """What the operator applies for a sample, and the Job that it may have to run at the end."""
-    bot = load_bot(ROOT / "manifests" / "samples" / f"{sample}.yaml")
+    file = ROOT / "manifests" / "samples" / f"{sample}.yaml"
+    if sample == BACKTEST:
+        return [*render_backtest(parse_backtest(read_document(file), sample), SITE, UID)]
+    bot = load_bot(file)
     return [*render(bot, SITE), release_job(bot, SITE)]
 
 
@@ -52,7 +61,7 @@ def template_hashes():
 
 
 if __name__ == "__main__":
-    for name in SAMPLES:
+    for name in (*SAMPLES, BACKTEST):
         (FOLDER / f"{name}.yaml").write_text(as_yaml(children(name)))
     if "--restart-pods" in sys.argv:
         HASHES.write_text(json.dumps(template_hashes(), indent=2, sort_keys=True) + "\n")

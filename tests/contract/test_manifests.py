@@ -7,7 +7,18 @@ from dataclasses import replace
 
 import pytest
 from tests.contract.install import IMAGE, installation
-from tests.contract.renders import FOLDER, HASHES, ROOT, SAMPLES, SITE, as_yaml, children, template_hashes
+from tests.contract.renders import (
+    BACKTEST,
+    BOTS,
+    FOLDER,
+    HASHES,
+    ROOT,
+    SAMPLES,
+    SITE,
+    as_yaml,
+    children,
+    template_hashes,
+)
 
 from tradewind import catalog
 from tradewind.contracts.api.document import load_bot
@@ -16,7 +27,7 @@ from tradewind_operator.manifests.network import ASKED_BY_OPERATOR
 from tradewind_operator.settings import PREFIX, OperatorSettings
 
 
-@pytest.mark.parametrize("sample", SAMPLES)
+@pytest.mark.parametrize("sample", [*SAMPLES, BACKTEST])
 def test_the_rendered_samples_are_fresh(sample):
     """The files under tests/contract/manifests are what this version renders."""
     assert as_yaml(children(sample)) == (FOLDER / f"{sample}.yaml").read_text(), "run: make generate"
@@ -46,7 +57,7 @@ def test_the_version_of_the_operator_is_in_no_pod(sample):
             assert template_hash(old) == template_hash(new)
 
 
-@pytest.mark.parametrize("sample", [path.stem for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml"))])
+@pytest.mark.parametrize("sample", BOTS)
 def test_every_sample_renders(sample):
     """What is offered to be copied can be applied."""
     assert len(render(load_bot(ROOT / "manifests" / "samples" / f"{sample}.yaml"), replace(SITE, allow_live=True))) > 8

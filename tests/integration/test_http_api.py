@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import re
 import socket
 import threading
@@ -28,6 +30,10 @@ from tradewind.kernel.security import Role
 from tradewind.kernel.settings import GatewaySettings, Settings
 from tradewind.kernel.state_directory import StateDirectory
 from tradewind.kernel.telemetry.logging import configure_logging
+from tradewind.portfolio.backtests import record_backtest, recorded
+from tradewind.research.native.given import given_by
+from tradewind.research.native.run import backtest, result_of_backtest
+from tradewind.research.result import as_document
 from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
 
 QUICKSTART = Path(__file__).parents[2] / "manifests" / "samples" / "quickstart.yaml"
@@ -46,6 +52,8 @@ QUERIES = {
     "/api/v1/orders": "state=all",
 }
 # A recording of candles has neither.
+# A ratio, and how many orders were: what a backtest tells of all its trades is no money.
+NO_MONEY = {"/api/v1/backtests/{name}": {"winRate", "filled"}}
 ABSENT = {"/api/v1/exchanges/{id}/orderbook", "/api/v1/exchanges/{id}/trades"}
 MONEY = re.compile(
     r"^(price|amount|value|cost|fees?|profit|equity|total|open|high|low|close|volume|last|change|filled|remaining|"
@@ -103,6 +111,10 @@ def served(tmp_path_factory) -> Iterator[Served]:
     """One bot for everything that only reads, or leaves things as they were."""
     configure_logging("critical", "text")
     one = Served(tmp_path_factory.mktemp("served"))
+    given = given_by(load_bot(QUICKSTART, SPAN))
+    result = as_document(result_of_backtest(given, backtest(given)), None)
+    for place in ("default/crossing", "elsewhere/crossing"):
+        one.call(record_backtest(one.bot._store, place, "8a1f", 1_641_200_000_000, result))
     yield one
     one.stop()
 
@@ -129,7 +141,11 @@ async def path_of(served):
     orders = await asyncio.to_thread(served.call, served.bot.ask("execution", "orders"))
 
     def path(route):
-        filled = route.path.replace("{id}", "bitvavo").replace("{clientOrderId}", orders[0].client_order_id)
+        filled = (
+            route.path.replace("{id}", "bitvavo")
+            .replace("{name}", "crossing")
+            .replace("{clientOrderId}", orders[0].client_order_id)
+        )
         return f"{filled}?{QUERIES[route.path]}" if route.path in QUERIES else filled
 
     return path
@@ -164,7 +180,7 @@ async def test_money_is_text_and_every_time_is_utc(ask, path_of, route):
 
     assert seen
     for name, value in seen:
-        if MONEY.fullmatch(name):
+        if MONEY.fullmatch(name) and name not in NO_MONEY.get(route.path, ()):
             assert isinstance(value, str), (name, value)
             assert not re.search(r"\dE[-+]", value), (name, value)
         if TIME.fullmatch(name):
@@ -260,6 +276,38 @@ async def test_limits_and_points_bound_the_answer(ask):
     assert len(decisions["decisions"]) == 4
 
 
+async def test_results_of_backtests_are_those_of_the_namespace(ask):
+    """In a list, whole, as trades for a spreadsheet, and gone once somebody has deleted them."""
+    _, listed, _ = await ask("GET", "/api/v1/backtests", Role.VIEWER)
+    (one,) = listed["backtests"]
+    _, whole, _ = await ask("GET", "/api/v1/backtests/crossing", Role.VIEWER)
+    assert (one["name"], one["uid"], one["recordedTime"]) == ("crossing", "8a1f", "2022-01-03T08:53:20Z")
+    assert (one["trades"], one["profit"]) == (len(whole["trades"]), whole["metrics"]["profit"])
+    assert one["trades"] > 5
+    _, trades, _ = await ask("GET", "/api/v1/backtests/crossing/trades", Role.VIEWER)
+    assert trades == whole["trades"]
+    _, text, headers = await ask("GET", "/api/v1/backtests/crossing/trades?format=csv", Role.VIEWER)
+    assert headers["Content-Type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["profit"] for row in rows] == [trade["profit"] for trade in trades]
+    assert list(rows[0]) == list(trades[0])
+
+
+async def test_a_result_that_is_deleted_is_gone(served, ask):
+    """That of the same name in another namespace is not touched."""
+    whole = (await ask("GET", "/api/v1/backtests/crossing"))[1]
+    await asyncio.to_thread(served.call, record_backtest(served.bot._store, "default/spare", "1", 0, whole))
+    assert (await ask("DELETE", "/api/v1/backtests/spare", Role.VIEWER))[0] == 403
+    assert (await ask("DELETE", "/api/v1/backtests/spare", Role.TRADER))[:2] == (200, {"name": "spare"})
+    assert (await ask("DELETE", "/api/v1/backtests/spare", Role.TRADER))[0] == 404
+    names = [one["name"] for one in (await ask("GET", "/api/v1/backtests"))[1]["backtests"]]
+    assert names == ["crossing"]
+    kept = await asyncio.to_thread(
+        served.call, served.bot._store.read(lambda connection: recorded(connection, "elsewhere"))
+    )
+    assert len(kept) == 1
+
+
 async def test_health_is_told_with_its_parts(ask):
     """The number people watch, what makes it up, every service and what the process uses."""
     _, health, _ = await ask("GET", "/health/detailed")
@@ -293,6 +341,9 @@ async def test_health_is_told_with_its_parts(ask):
         ("/api/v1/signals?strategy=hodl", 404, "there are: trend, breakout"),
         ("/api/v1/orders?pair=DOGE/EUR", 404, "there are: BTC/EUR, ETH/EUR"),
         ("/api/v1/orders/nope", 404, "no order nope"),
+        ("/api/v1/backtests/nope", 404, "no result of a Backtest nope in namespace default"),
+        ("/api/v1/backtests/nope/trades", 404, "no result of a Backtest nope"),
+        ("/api/v1/backtests/crossing/trades?format=xls", 422, "query.format"),
         ("/api/v1/config/nope", 404, "no section nope"),
         ("/api/v1/nope", 404, "nothing is answered"),
         ("/api/market/ohlcv", 422, "query.pair"),

@@ -51,7 +51,7 @@ volumeClaimTemplates:
         requests: {storage: {{ .size }}}
 {{- end -}}
 
-{{/* Keeps a store closed to all but bots. Takes (list ROOT COMPONENT PORT). */}}
+{{/* Keeps a store closed to all but bots; PostgreSQL is open to Backtests too. Takes (list ROOT COMPONENT PORT). */}}
 {{- define "tradewind.storePolicy" -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -67,6 +67,11 @@ spec:
         - namespaceSelector: {}
           podSelector:
             matchLabels: {app.kubernetes.io/name: tradewind, app.kubernetes.io/part-of: tradewind}
+        {{- if eq (index . 1) "postgresql" }}
+        - namespaceSelector: {}
+          podSelector:
+            matchLabels: {app.kubernetes.io/name: backtest, app.kubernetes.io/part-of: tradewind}
+        {{- end }}
       ports:
         - {protocol: TCP, port: {{ index . 2 }}}
 {{- end -}}

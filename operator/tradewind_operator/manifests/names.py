@@ -36,10 +36,11 @@ def metadata(bot: TradingBot, site: Site, ending: str, component: str) -> Manife
     return {
         "name": child_name(bot, ending),
         "namespace": bot.metadata.namespace,
-        "labels": {**pod_labels(bot, component), VERSION: _label_value(site.version)},
+        "labels": {**pod_labels(bot, component), VERSION: label_value(site.version)},
     }
 
 
-def _label_value(version: str) -> str:
+def label_value(version: str) -> str:
+    """A version as a label may have it."""
     # A version with local parts (0.1.0+abc) is no label value.
     return version.replace("+", "_")[:63].strip("-_.")

@@ -34,7 +34,7 @@ from tradewind_operator.manifests.volumes import SEE_CREDENTIALS
 ASKED_BY_OPERATOR = ("engine", "execution", "monitoring")
 DEFAULT = "default"
 
-_DNS = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
+DNS = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
 # Private ranges, those of carriers, and the link-local one where clouds give out credentials: no exchange is there.
 _NOT_OUTSIDE = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 _NOT_OUTSIDE_IPV6 = ("fc00::/7", "fe80::/10")
@@ -46,7 +46,7 @@ _OUTSIDE = [
 
 def network_policies(bot: TradingBot, site: Site, workloads: Sequence[Workload]) -> list[Manifest]:
     """The refusal of everything, and the edges of each workload."""
-    refusal = {"podSelector": {"matchLabels": selector(bot)}, "egress": [{"ports": _DNS}]}
+    refusal = {"podSelector": {"matchLabels": selector(bot)}, "egress": [{"ports": DNS}]}
     return [
         _policy(bot, site, DEFAULT, WHOLE, refusal),
         *(_policy(bot, site, one.name, one.name, _edges(bot, site, one, workloads)) for one in workloads),

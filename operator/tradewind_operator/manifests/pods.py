@@ -59,7 +59,7 @@ def pod_template(bot: TradingBot, site: Site, workload: Workload) -> Manifest:
         "automountServiceAccountToken": False,
         # A Service called `tradewind` would else set variables that look like our own.
         "enableServiceLinks": False,
-        "securityContext": _pod_security(),
+        "securityContext": pod_security(),
         "terminationGracePeriodSeconds": (
             GRACE_SECONDS_OF_ORDERS if "execution" in workload.services else GRACE_SECONDS
         ),
@@ -87,7 +87,7 @@ def container(
     first = workload.services[0]
     return {
         "name": workload.name,
-        **_image(site),
+        **image_of(site),
         "args": _arguments(bot, workload),
         "env": [*environment(bot, site, workload), *_own(options)],
         "ports": [{"name": name, "containerPort": port, "protocol": "TCP"} for name, port in workload.ports.items()],
@@ -137,7 +137,8 @@ def container_security() -> Manifest:
     }
 
 
-def _pod_security() -> Manifest:
+def pod_security() -> Manifest:
+    """What PodSecurity `restricted` asks of a pod, and a user of its own."""
     return {
         "runAsNonRoot": True,
         "runAsUser": USER,
@@ -155,7 +156,8 @@ def _arguments(bot: TradingBot, workload: Workload) -> list[str]:
     return ["serve", f"{MANIFEST_DIRECTORY}/{MANIFEST_FILE}", *whole, *live]
 
 
-def _image(site: Site) -> Manifest:
+def image_of(site: Site) -> Manifest:
+    """The image of a container, and its one command."""
     return {"image": site.image, "imagePullPolicy": site.image_pull_policy, "command": ["tradewind"]}
 
 
@@ -199,11 +201,16 @@ def _tracing(bot: TradingBot, site: Site, workload: Workload) -> list[Manifest]:
 
 def _migration(bot: TradingBot, site: Site, workload: Workload, mounts: list[Manifest]) -> Manifest:
     """Brings the database to the newest revision before any service loads; a lock in it lets one at a time."""
+    return migration(site, environment(bot, site, workload), mounts)
+
+
+def migration(site: Site, variables: list[Manifest], mounts: list[Manifest]) -> Manifest:
+    """The container that brings a database to the newest revision."""
     return {
         "name": "migrate",
-        **_image(site),
+        **image_of(site),
         "args": ["migrate"],
-        "env": environment(bot, site, workload),
+        "env": variables,
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": container_security(),
         "volumeMounts": mounts,

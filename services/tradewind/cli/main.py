@@ -13,6 +13,7 @@ import typer
 
 from tradewind.cli import (
     backtest,
+    backtest_job,
     compare,
     config,
     deadletters,
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("backtest")(backtest.backtest)
+app.command("backtest-job")(backtest_job.backtest_job)
 app.command("lookahead-analysis")(lookahead_analysis.lookahead_analysis)
 app.command("recursive-analysis")(recursive_analysis.recursive_analysis)
 app.command("compare")(compare.compare)

@@ -18,9 +18,9 @@ from tradewind.cli.strategy_input import (
     check_freqtrade_extra,
     refuse_options,
 )
+from tradewind.contracts.searching import Sampler
 from tradewind.domain.errors import ConfigError
 from tradewind.research.freqtrade.engine import Engine
-from tradewind.research.optimize.sampler import Sampler
 
 if TYPE_CHECKING:
     from tradewind.research.optimize.subject import Subject

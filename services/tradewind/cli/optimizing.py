@@ -15,13 +15,13 @@ import typer
 from tradewind.cli.options import Output
 from tradewind.cli.printing import print_document, print_table
 from tradewind.cli.progress import Progress
+from tradewind.contracts.searching import Sampler
 from tradewind.domain.candle_checks import iso_time
 from tradewind.domain.errors import ConfigError
-from tradewind.research.optimize.bench import Ending, Figures, Window
+from tradewind.research.optimize.bench import Ending, Figures, Window, nothing_counts
 from tradewind.research.optimize.crew import Alone, Crew, hired
 from tradewind.research.optimize.interruption import Interruption
 from tradewind.research.optimize.loss import Traded
-from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.search import Plan, search
 from tradewind.research.optimize.study import Finished, Study
 from tradewind.research.optimize.subject import Subject, check_export
@@ -101,7 +101,8 @@ def optimized(subject: Subject, wanted: Wanted) -> None:
             study.close()
     best = found.best()
     if best is None and not interrupted:
-        raise _nothing_counts(found)
+        outcomes = [one.outcome for study in found.studies for one in study.finished]
+        raise nothing_counts(outcomes, wanted.plan.judge.min_trades, "tradewind optimize", "--min-trades")
     if best is not None:
         if wanted.export is not None:
             _write(wanted.export, subject.export(best.values))
@@ -144,18 +145,6 @@ def _crew(subject: Subject, wanted: Wanted, interruption: Interruption) -> Itera
         return
     with hired(subject.setup, wanted.jobs, interruption) as workers:
         yield workers
-
-
-def _nothing_counts(found: _Search) -> ConfigError:
-    """Why no trial is the best."""
-    least = found.wanted.plan.judge.min_trades
-    outcomes = [one.outcome for study in found.studies for one in study.finished]
-    refused = [outcome for outcome in outcomes if outcome.ending is Ending.REFUSED]
-    if len(refused) == len(outcomes) and refused:
-        told, fix = f"{len(refused)} sets of values, all refused", "vary within what is allowed"
-        return ConfigError("tradewind optimize", told, f"values that can be traded (the first: {refused[0].told})", fix)
-    told = f"{least}, and none of {len(outcomes)} trials made as many"
-    return ConfigError("--min-trades", told, "trials that trade", "lower it, search longer, or vary more")
 
 
 def _tell_how_to_go_on(found: _Search) -> None:

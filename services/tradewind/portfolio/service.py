@@ -54,9 +54,13 @@ def build(context: Context) -> Service:
         return dict(handlers.closes)
 
     def routes() -> APIRouter:
-        from tradewind.portfolio.api import router  # noqa: PLC0415  (only a bot that listens loads FastAPI)
+        # Only a bot that listens loads FastAPI.
+        from tradewind.portfolio.api import router  # noqa: PLC0415
+        from tradewind.portfolio.backtest_api import router as backtests  # noqa: PLC0415
 
-        return router(context, account, handlers)
+        found = router(context, account, handlers)
+        found.include_router(backtests(context))
+        return found
 
     return Service(
         name="portfolio",

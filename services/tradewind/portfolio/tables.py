@@ -37,3 +37,14 @@ positions = Table(
     Column("close_time", BigInteger),
     Column("exit_reason", String),
 )
+
+backtests = Table(
+    "portfolio_backtests",
+    METADATA,
+    Column("bot", String, primary_key=True),
+    Column("uid", String, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("headline", String, nullable=False),
+    Column("document", String, nullable=False),
+)
+"""Whole results of Backtests, one of each name; `bot` is the Backtest's own `namespace/name`, both texts are JSON."""

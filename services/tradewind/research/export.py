@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tradewind.domain.errors import ConfigError
+from tradewind.kernel.csv_text import csv_text, squared
 
 ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
 
@@ -33,24 +33,15 @@ def export_trades(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
                 _write_csv(path, lines)
             case _:
                 pyarrow, parquet = _parquet()
-                parquet.write_table(pyarrow.Table.from_pylist(_squared(lines)), path)
+                parquet.write_table(pyarrow.Table.from_pylist(squared(lines)), path)
     except OSError as error:
         told_error = f"{error.strerror}: {path}"
         raise ConfigError("--export", told_error, "a file that can be written", "correct the path") from error
 
 
 def _write_csv(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    rows = [{**line, "orders": _json(line["orders"])} if line.get("orders") else line for line in _squared(lines)]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _squared(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The lines with every field that any of them has."""
-    fields = dict.fromkeys(name for line in lines for name in line)
-    return [{name: line.get(name) for name in fields} for line in lines]
+    rows = [{**line, "orders": _json(line["orders"])} if line.get("orders") else line for line in squared(lines)]
+    path.write_text(csv_text(rows), encoding="utf-8", newline="")
 
 
 def _parquet() -> tuple[Any, Any]:

@@ -10,6 +10,7 @@ from tradewind.domain.errors import ConfigError, ConfigErrors
 from tradewind.gateway.manifest import LARGEST, check_manifest
 
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
+BOTS = [path for path in sorted(SAMPLES.glob("*.yaml")) if path.stem != "backtest"]
 
 
 def nested(form):
@@ -20,7 +21,7 @@ def nested(form):
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("sample", BOTS, ids=lambda path: path.stem)
 def test_every_sample_is_valid(sample):
     """What a person begins with passes, in YAML as it stands."""
     assert check_manifest(sample.read_bytes()).startswith("default/")

@@ -19,7 +19,7 @@ from tradewind.contracts.api.explain import empty_field, explained
 from tradewind.contracts.api.overrides import apply_overrides
 from tradewind.contracts.api.problems import Place, place_text, shown
 from tradewind.contracts.api.reading import START, ManifestDumper, read_document
-from tradewind.contracts.api.schema import node_at, words
+from tradewind.contracts.api.schema import Node, node_at, words
 from tradewind.contracts.api.v1alpha1 import API_VERSION, KIND, Metadata, TradingBot
 from tradewind.domain.errors import ConfigError, ConfigErrors
 
@@ -63,9 +63,9 @@ def parse_bot(document: Mapping[str, Any], origin: str) -> TradingBot:
         raise ConfigErrors([ConfigError(origin, shown(document), allowed, START)])
     cleaned = without_server_fields(document)
     # Of another kind of object every field would be unknown: one line says what matters.
-    errors = _foreign(cleaned)
+    errors = foreign(cleaned)
     if not errors:
-        errors = list(_irregular(cleaned, ()))
+        errors = list(irregular(cleaned))
         bot, invalid = _validated(cleaned)
         known = {error.field for error in errors}
         errors += [error for error in invalid if error.field not in known]
@@ -122,37 +122,38 @@ def without_server_fields(document: Mapping[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def _foreign(document: Mapping[str, Any]) -> list[ConfigError]:
+def foreign(document: Mapping[str, Any], ours: str = KIND) -> list[ConfigError]:
+    """What says that `document` is of another kind than `ours`."""
     kind, version = document.get("kind"), document.get("apiVersion")
-    if kind == KIND or (kind is None and version is not None):
+    if kind == ours or (kind is None and version is not None):
         return []
-    errors = [ConfigError("kind", "nothing" if kind is None else shown(kind), KIND, f"write kind: {KIND}")]
+    errors = [ConfigError("kind", "nothing" if kind is None else shown(kind), ours, f"write kind: {ours}")]
     if version != API_VERSION:
         received = "nothing" if version is None else shown(version)
         errors.insert(0, ConfigError("apiVersion", received, API_VERSION, f"write apiVersion: {API_VERSION}"))
     return errors
 
 
-def _irregular(value: Any, place: Place) -> Iterator[ConfigError]:
-    """What pydantic would let pass or say unclearly, and JSON cannot carry."""
+def irregular(value: Any, place: Place = (), schema: Node | None = None) -> Iterator[ConfigError]:
+    """What pydantic would let pass or say unclearly, and JSON cannot carry; `schema` is of the whole document."""
     if len(place) > DEEPEST:
         yield ConfigError(place_text(place[:4]), "a deeper nesting", f"at most {DEEPEST} levels", "make it flatter")
     elif value is None:
-        if (node := node_at(place)) is not None:
+        if (node := node_at(place, schema)) is not None:
             yield empty_field(place, node)
     elif isinstance(value, float) and not math.isfinite(value):
-        yield ConfigError(place_text(place), str(value), words(node_at(place)), "write a number that is finite")
+        yield ConfigError(place_text(place), str(value), words(node_at(place, schema)), "write a number that is finite")
     elif isinstance(value, Mapping):
         for name, below in value.items():
             if isinstance(name, str):
-                yield from _irregular(below, (*place, name))
+                yield from irregular(below, (*place, name), schema)
             else:
                 fix = f'write "{name}" in quotes, if it is meant'
                 step = name if isinstance(name, int) else str(name)
                 yield ConfigError(place_text((*place, step)), shown(name), "a text as the name of a field", fix)
     elif isinstance(value, (list, tuple)):
         for index, below in enumerate(value):
-            yield from _irregular(below, (*place, index))
+            yield from irregular(below, (*place, index), schema)
 
 
 def _validated(document: Mapping[str, Any]) -> tuple[TradingBot | None, list[ConfigError]]:

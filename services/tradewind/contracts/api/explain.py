@@ -21,37 +21,40 @@ from tradewind.domain.errors import ConfigError
 _KEY_OF_MAP = "[key]"
 
 
-def explained(errors: Iterable[ErrorDetails]) -> list[ConfigError]:
-    """Our errors for pydantic's, in the order of the document's fields; never empty for a non-empty input."""
+def explained(errors: Iterable[ErrorDetails], schema: Node | None = None) -> list[ConfigError]:
+    """Our errors for pydantic's, in the order of the document's fields; never empty for a non-empty input.
+
+    `schema` is of the document, a bot's where it is not given.
+    """
     found = list(errors)
-    meant = {_meant(error["loc"]) for error in found if error["type"] == "extra_forbidden"}
+    meant = {_meant(error["loc"], schema) for error in found if error["type"] == "extra_forbidden"}
     explanations = []
     for error in found:
         # A misspelt field is one problem, not two: unknown as written and missing as meant.
         if error["type"] == "missing" and place_text(error["loc"]) in meant:
             continue
-        if not _counts_only_valid_items(error):
-            explanations.extend(_explain(error))
+        if not _counts_only_valid_items(error, schema):
+            explanations.extend(_explain(error, schema))
     return explanations
 
 
-def _counts_only_valid_items(error: ErrorDetails) -> bool:
+def _counts_only_valid_items(error: ErrorDetails, schema: Node | None) -> bool:
     """Whether a list is called too short only because some of its items are wrong, which is said of each of them."""
     if error["type"] != "too_short":
         return False
-    least: int = (node_at(error["loc"]) or {}).get("minItems", 0)
+    least: int = (node_at(error["loc"], schema) or {}).get("minItems", 0)
     return len(error["input"]) >= least
 
 
-def _explain(error: ErrorDetails) -> list[ConfigError]:
+def _explain(error: ErrorDetails, schema: Node | None) -> list[ConfigError]:
     place, received = tuple(step for step in error["loc"] if step != _KEY_OF_MAP), error["input"]
     if error["type"] == REFUSAL:
         return [problem_error(place, problem) for problem in error["ctx"]["problems"]]
     if error["type"] == "extra_forbidden":
-        return [unknown_field(place, received)]
+        return [unknown_field(place, received, schema)]
     if error["type"] == "missing":
-        return [missing_field(place)]
-    node = node_at(place)
+        return [missing_field(place, schema)]
+    node = node_at(place, schema)
     return [ConfigError(place_text(place), shown(received), words(node), _fix(error["type"], received, node))]
 
 
@@ -61,18 +64,18 @@ def problem_error(place: Place, problem: Problem) -> ConfigError:
     return ConfigError(place_text((*place, *problem.at)), received, problem.allowed, problem.fix)
 
 
-def unknown_field(place: Place, received: Any) -> ConfigError:
+def unknown_field(place: Place, received: Any, schema: Node | None = None) -> ConfigError:
     """A field that the model does not know, with the one that was probably meant."""
     above = place[:-1]
-    node = node_at(above) or {}
+    node = node_at(above, schema) or {}
     allowed = f"only the fields {', '.join(node.get('properties', ()))}"
-    guess = _meant(place)
+    guess = _meant(place, schema)
     return ConfigError(place_text(place), shown(received), allowed, f"did you mean {guess}?" if guess else "remove it")
 
 
-def missing_field(place: Place) -> ConfigError:
+def missing_field(place: Place, schema: Node | None = None) -> ConfigError:
     """A required field that is not there, with an example of it."""
-    node = node_at(place) or {}
+    node = node_at(place, schema) or {}
     return ConfigError(place_text(place), "nothing", words(node), f"add for example {place[-1]}: {_sample(node)}")
 
 
@@ -82,8 +85,8 @@ def empty_field(place: Place, node: Node | None) -> ConfigError:
     return ConfigError(place_text(place), "nothing (null)", words(node), fix)
 
 
-def _meant(place: Place) -> str | None:
-    return suggestion(place[:-1], str(place[-1]))
+def _meant(place: Place, schema: Node | None) -> str | None:
+    return suggestion(place[:-1], str(place[-1]), schema)
 
 
 def _sample(node: Node) -> str:

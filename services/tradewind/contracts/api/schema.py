@@ -13,6 +13,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+from pydantic import BaseModel
+
 from tradewind.contracts.api.problems import Place, place_text
 from tradewind.contracts.api.v1alpha1 import TradingBot
 
@@ -37,8 +39,13 @@ _COPIED = (
 @cache
 def bot_schema() -> Node:
     """The schema of a whole `TradingBot` document. Shared: do not change it."""
-    root = TradingBot.model_json_schema(by_alias=True, mode="validation")
-    return _plain_node(root, root["$defs"])
+    return model_schema(TradingBot)
+
+
+def model_schema(model: type[BaseModel]) -> Node:
+    """The schema of a model of ours, made anew at each call."""
+    root = model.model_json_schema(by_alias=True, mode="validation")
+    return _plain_node(root, root.get("$defs", {}))
 
 
 def _plain_node(raw: Node, definitions: Node) -> Node:
@@ -87,9 +94,12 @@ def _values_of_map(raw: Node, definitions: Node) -> Node | bool:
     return _plain_node(values, definitions) if isinstance(values, dict) and values else True
 
 
-def node_at(place: Place) -> Node | None:
-    """The schema of one place in a document, or None where the model knows of nothing or leaves it free."""
-    node: Node | None = bot_schema()
+def node_at(place: Place, schema: Node | None = None) -> Node | None:
+    """The schema of one place in a document, or None where the model knows of nothing or leaves it free.
+
+    `schema` is of the document, a bot's where it is not given.
+    """
+    node: Node | None = schema or bot_schema()
     for step in place:
         node = child(node, step)
         if node is None:
@@ -165,11 +175,11 @@ def example(node: Node) -> Any:
             return {"boolean": False, "integer": node.get("minimum", 1)}.get(node.get("type", ""), "text")
 
 
-def suggestion(above: Place, unknown: str) -> str | None:
+def suggestion(above: Place, unknown: str, schema: Node | None = None) -> str | None:
     """The path of the field that was probably meant by an unknown one: beside it, or of that name elsewhere."""
-    properties = (node_at(above) or {}).get("properties", {})
+    properties = (node_at(above, schema) or {}).get("properties", {})
     beside = {_folded(name): place_text((*above, name)) for name in properties}
-    elsewhere = _paths()
+    elsewhere = _paths() if schema is None else _paths_of(schema)
     folded = _folded(unknown)
     for candidates in (beside, elsewhere):
         if folded in candidates:
@@ -186,8 +196,12 @@ def _folded(name: str) -> str:
 
 @cache
 def _paths() -> dict[str, str]:
-    """Every field name, folded, with the path of its shallowest place."""
-    deepest_first = sorted(_walk((), bot_schema()), key=len, reverse=True)
+    """Every field name of a bot, folded, with the path of its shallowest place."""
+    return _paths_of(bot_schema())
+
+
+def _paths_of(schema: Node) -> dict[str, str]:
+    deepest_first = sorted(_walk((), schema), key=len, reverse=True)
     return {_folded(str(place[-1])): place_text(place) for place in deepest_first}
 
 

@@ -15,34 +15,35 @@ def status_schema() -> Node:
         "type": "object",
         "description": "What the operator saw; written by the operator alone.",
         "properties": {
-            "observedGeneration": _count("The generation of the spec that this status is about."),
-            "strategies": _text("The names of the strategies that vote, as one text for people.", 1024),
-            "conditions": _list("What is so about the bot, one entry for each type of condition.", 32, _condition()),
-            "services": _list("What runs of each service of the bot.", 64, _service()),
+            "observedGeneration": counted("The generation of the spec that this status is about."),
+            "strategies": text("The names of the strategies that vote, as one text for people.", 1024),
+            "conditions": listed("What is so about the bot, one entry for each type of condition.", 32, condition()),
+            "services": listed("What runs of each service of the bot.", 64, _service()),
         },
     }
 
 
-def _condition() -> Node:
+def condition() -> Node:
+    """The schema of one condition."""
     return {
         "type": "object",
         "description": "One thing that is so, is not so, or is not known.",
         "required": ["type", "status", "lastTransitionTime", "reason", "message"],
         "properties": {
-            "type": _text("The type of the condition, such as Ready.", 64, "^[A-Z][A-Za-z]*$"),
+            "type": text("The type of the condition, such as Ready.", 64, "^[A-Z][A-Za-z]*$"),
             "status": {
                 "type": "string",
                 "description": "Whether it is so.",
                 "enum": ["True", "False", "Unknown"],
             },
-            "reason": _text("Why, as one word for programs.", 128, "^[A-Z][A-Za-z0-9]*$"),
-            "message": _text("Why, as a sentence for people.", 4096),
+            "reason": text("Why, as one word for programs.", 128, "^[A-Z][A-Za-z0-9]*$"),
+            "message": text("Why, as a sentence for people.", 4096),
             "lastTransitionTime": {
                 "type": "string",
                 "format": "date-time",
                 "description": "The moment at which the status last changed, as an RFC 3339 timestamp.",
             },
-            "observedGeneration": _count("The generation of the spec that this condition is about."),
+            "observedGeneration": counted("The generation of the spec that this condition is about."),
         },
     }
 
@@ -55,14 +56,14 @@ def _service() -> Node:
         "required": ["name", "ready", "desired", "restarts"],
         "properties": {
             "name": {"type": "string", "description": "The name of the service.", "enum": list(name["enum"])},
-            "ready": _count("How many of its pods are ready."),
-            "desired": _count("How many of its pods there should be."),
-            "restarts": _count("How often the containers of its present pods were started again."),
+            "ready": counted("How many of its pods are ready."),
+            "desired": counted("How many of its pods there should be."),
+            "restarts": counted("How often the containers of its present pods were started again."),
         },
     }
 
 
-def _list(description: str, most: int, item: Node) -> Node:
+def listed(description: str, most: int, item: Node) -> Node:
     """A list whose items are told apart by the first of their fields."""
     return {
         "type": "array",
@@ -74,10 +75,12 @@ def _list(description: str, most: int, item: Node) -> Node:
     }
 
 
-def _text(description: str, longest: int, pattern: str | None = None) -> Node:
+def text(description: str, longest: int, pattern: str | None = None) -> Node:
+    """A text of at most `longest` characters."""
     node = {"type": "string", "description": description, "maxLength": longest}
     return {**node, "pattern": pattern} if pattern else node
 
 
-def _count(description: str) -> Node:
+def counted(description: str) -> Node:
+    """A whole number, 0 or more."""
     return {"type": "integer", "format": "int64", "minimum": 0, "description": description}

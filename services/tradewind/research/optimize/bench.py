@@ -6,7 +6,7 @@ traded: how good it is, or why it does not count.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -145,6 +145,16 @@ def judged(bench: Bench, judge: Judge, values: Values | None, window: Window | N
     if len(traded.trades) < judge.min_trades:
         return Outcome(Ending.FEW_TRADES, figures=figures)
     return Outcome(Ending.DONE, judge.of(traded), figures)
+
+
+def nothing_counts(outcomes: Sequence[Outcome], least: int, whole: str, field: str) -> ConfigError:
+    """Why none of `outcomes` is the best; `whole` is the field of what was searched, `field` that of `least` trades."""
+    refused = [outcome for outcome in outcomes if outcome.ending is Ending.REFUSED]
+    if len(refused) == len(outcomes) and refused:
+        told, fix = f"{len(refused)} sets of values, all refused", "vary within what is allowed"
+        return ConfigError(whole, told, f"values that can be traded (the first: {refused[0].told})", fix)
+    told = f"{least}, and none of {len(outcomes)} trials made as many"
+    return ConfigError(field, told, "trials that trade", "lower it, search longer, or vary more")
 
 
 class Parts:

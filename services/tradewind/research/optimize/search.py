@@ -32,15 +32,12 @@ class _Search:
     """Work for a crew."""
 
     def __init__(self, study: Study, trials: int, shown: Shown) -> None:
-        self._study, self._shown = study, shown
-        self._trials = trials if study.most is None else min(trials, study.most)
-        self._under_way = 0
+        self._study, self._shown, self._trials = study, shown, trials
 
     def next(self) -> tuple[Asked, Values] | None:
         """What is known already is not traded again."""
-        while len(self._study.finished) + self._under_way < self._trials:
+        while self._study.wants(self._trials):
             asked = self._study.ask()
-            self._under_way += 1
             known = self._study.known(asked)
             if known is None:
                 return asked, asked.values
@@ -53,11 +50,9 @@ class _Search:
 
     def tell(self, task: Asked, outcome: Outcome) -> None:
         """One more is finished."""
-        self._under_way -= 1
         self._study.tell(task, outcome)
         self._shown(self._study)
 
     def drop(self, task: Asked) -> None:
         """One less is under way."""
-        self._under_way -= 1
         self._study.drop(task)

@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradewind.contracts.searching import Sampler
 from tradewind.domain.errors import ConfigError
+from tradewind.kernel.addresses import POSTGRES
 from tradewind.research.optimize.bench import Ending, Outcome
-from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.space import Choice, Dimension, Space, Span, Steps, numbered, size
 
 if TYPE_CHECKING:
@@ -39,11 +40,24 @@ class Asked:
 
     trial: Trial
     values: dict[str, Any]
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of one of `count` processes that search a study together: each `count`-th trial, from `index` on.
+
+    What random and grid choose for a trial depends on its number alone, so all shares together are what one process
+    would have tried, whoever is done first.
+    """
+
+    index: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A trial that is over; `number` counts from 0 in the order of finishing."""
+    """A trial that is over; `number` counts from 0 in the order of finishing, in a shared study in that of asking."""
 
     number: int
     values: dict[str, Any]
@@ -72,9 +86,17 @@ class Study:
         sampler: Sampler = Sampler.TPE,
         seed: int = 0,
         prune: bool = True,
+        share: Share | None = None,
     ) -> None:
-        """Raises `ConfigError` for a storage that cannot be used, or whose study was begun with something else."""
+        """Raises `ConfigError` for a storage that cannot be used, or whose study was begun with something else.
+
+        The storage of a `share` is a PostgreSQL, in which studies have a schema of their own beside our tables.
+        """
         import optuna  # noqa: PLC0415
+
+        self._share, self._lowest = share, 0 if share is None else share.index
+        self._done: set[int] = set()
+        self._asked: set[int] = set()
 
         self.name, self._space, self._sampler, self._seed = name, space, sampler, seed
         self._coded = {each: _Coded(dimension) for each, dimension in space.items()}
@@ -86,10 +108,9 @@ class Study:
         self._traded: dict[str, Outcome] = {}
         self._place = 0
         self._finished: list[Finished] = []
-        self._under_way = 0
         self._process = uuid.uuid4().hex
         self._address = None if storage is None else address_of(storage)
-        self._seen = 0
+        self._seen: set[int] = set()
         self._storage: Any = None
         if sampler is Sampler.GRID:
             _check_grid(space)
@@ -116,20 +137,37 @@ class Study:
         """As many trials as there can be; None without an end."""
         return size(self._space) if self._sampler is Sampler.GRID else None
 
+    @property
+    def own(self) -> int:
+        """How many of those that are over belong to the share of this process."""
+        if self._share is None:
+            return len(self._finished)
+        return sum(number % self._share.count == self._share.index for number in self._done)
+
     def best(self) -> Finished | None:
         """The first of those with the least loss; None as long as no trial counts."""
         done = [one for one in self._finished if one.outcome.loss is not None]
-        return min(done, key=lambda one: one.outcome.loss or 0.0, default=None)
+        return min(done, key=lambda one: (one.outcome.loss or 0.0, one.number), default=None)
+
+    def wants(self, trials: int) -> bool:
+        """Whether of `trials` in all there is one that this process has to ask for yet."""
+        return self._next() < self._bounded(trials)
+
+    def complete(self, trials: int) -> bool:
+        """Whether all of `trials` are over, those of every share."""
+        self._take_in()
+        return len(self._done) >= self._bounded(trials)
 
     def ask(self) -> Asked:
         """The next set of values."""
         self._take_in()
-        self._memory.sampler = self._sampler_of(len(self._finished) + self._under_way)
+        number = self._next()
+        self._memory.sampler = self._sampler_of(number)
         if self._sampler is Sampler.GRID:
-            self._memory.enqueue_trial(self._next_of_grid())
+            self._memory.enqueue_trial(self._of_grid(number))
         trial = self._memory.ask(self._distributions)
-        self._under_way += 1
-        asked = Asked(trial, {name: self._coded[name].value(held) for name, held in trial.params.items()})
+        self._asked.add(number)
+        asked = Asked(trial, {name: self._coded[name].value(held) for name, held in trial.params.items()}, number)
         self._tried.add(_key(asked.values))
         return asked
 
@@ -146,9 +184,11 @@ class Study:
         """A trial is over."""
         from optuna.trial import TrialState  # noqa: PLC0415
 
-        self._under_way -= 1
+        self._asked.discard(asked.number)
         asked.trial.set_user_attr("outcome", asdict(outcome))
         asked.trial.set_user_attr("process", self._process)
+        if self._share is not None:
+            asked.trial.set_user_attr("number", asked.number)
         if outcome.loss is None:
             frozen = self._memory.tell(asked.trial, state=TrialState.PRUNED)
         else:
@@ -156,19 +196,38 @@ class Study:
         if self._stored is not None:
             with self._told():
                 self._stored.add_trial(frozen)
-        self._finish(asked.values, outcome)
+        self._finish(asked.values, outcome, asked.number)
 
     def drop(self, asked: Asked) -> None:
         """A trial is given up, as if it had not been asked for."""
         from optuna.trial import TrialState  # noqa: PLC0415
 
-        self._under_way -= 1
+        self._asked.discard(asked.number)
         self._memory.tell(asked.trial, state=TrialState.FAIL)
         self._tried.discard(_key(asked.values))
         self._place = 0
 
-    def _finish(self, values: dict[str, Any], outcome: Outcome) -> None:
-        self._finished.append(Finished(len(self._finished), values, outcome))
+    def _bounded(self, trials: int) -> int:
+        return trials if self.most is None else min(trials, self.most)
+
+    def _next(self) -> int:
+        """The number of the trial that is asked for next."""
+        if self._share is None:
+            return len(self._finished) + len(self._asked)
+        while self._lowest in self._done:
+            self._lowest += self._share.count
+        number = self._lowest
+        while number in self._done or number in self._asked:
+            number += self._share.count
+        return number
+
+    def _finish(self, values: dict[str, Any], outcome: Outcome, number: int) -> None:
+        if self._share is None:
+            number = len(self._finished)
+        elif number in self._done:
+            return  # by a process that was taken for dead, and its successor
+        self._done.add(number)
+        self._finished.append(Finished(number, values, outcome))
         self._tried.add(_key(values))
         if outcome.ending is not Ending.HOPELESS:
             self._traded[_key(values)] = outcome
@@ -176,8 +235,8 @@ class Study:
     def _opened(self, address: str, begun_with: dict[str, str]) -> OptunaStudy:
         import optuna  # noqa: PLC0415
 
-        with self._told():
-            self._storage = optuna.storages.RDBStorage(address)
+        with self._told(), self._alone(address) as engine:
+            self._storage = optuna.storages.RDBStorage(address, engine_kwargs=engine)
             stored = optuna.create_study(storage=self._storage, study_name=self.name, load_if_exists=True)
             before = stored.user_attrs.get("begun_with")
             if before is None:
@@ -200,17 +259,19 @@ class Study:
             return
         with self._told():
             trials = self._stored.get_trials(deepcopy=False)
-        for trial in trials[self._seen :]:
-            if trial.user_attrs.get("process") != self._process and trial.state.is_finished():
+        for trial in trials:
+            if trial.number in self._seen or not trial.state.is_finished():
+                continue
+            self._seen.add(trial.number)
+            if trial.user_attrs.get("process") != self._process:
                 self._memory.add_trial(trial)
                 self._read(trial)
-        self._seen = len(trials)
 
     def _read(self, trial: FrozenTrial) -> None:
         told = trial.user_attrs["outcome"]
         outcome = Outcome(Ending(told["ending"]), told["loss"], told["figures"], told["told"])
         values = {name: self._coded[name].value(trial.params[name]) for name in self._space}
-        self._finish(values, outcome)
+        self._finish(values, outcome, trial.user_attrs.get("number", 0))
 
     def _sampler_of(self, number: int) -> BaseSampler:
         import numpy as np  # noqa: PLC0415
@@ -221,10 +282,24 @@ class Study:
             return optuna.samplers.TPESampler(seed=seed)
         return optuna.samplers.RandomSampler(seed=seed)
 
-    def _next_of_grid(self) -> dict[str, Any]:
-        while _key(values := numbered(self._space, self._place)) in self._tried:
-            self._place += 1
+    def _of_grid(self, number: int) -> dict[str, Any]:
+        if self._share is None:
+            while _key(values := numbered(self._space, self._place)) in self._tried:
+                self._place += 1
+        else:
+            values = numbered(self._space, number)
         return {name: self._coded[name].code(value) for name, value in values.items()}
+
+    @contextmanager
+    def _alone(self, address: str) -> Iterator[dict[str, Any]]:
+        """Options of an engine. Of the processes of a shared study one after the other makes tables, and the study."""
+        if self._share is None:
+            yield {}
+            return
+        from tradewind.research.optimize.shared_storage import alone  # noqa: PLC0415
+
+        with alone(address) as options:
+            yield options
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -271,7 +346,7 @@ def address_of(storage: str) -> str:
     scheme, mark, rest = storage.partition("://")
     if not mark:
         return f"sqlite:///{Path(storage).expanduser().absolute()}"
-    return f"postgresql+pg8000://{rest}" if scheme in {"postgres", "postgresql"} else storage
+    return f"postgresql+pg8000://{rest}" if scheme in POSTGRES else storage
 
 
 def _without_password(address: str) -> str:

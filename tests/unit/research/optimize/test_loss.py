@@ -5,12 +5,18 @@ from __future__ import annotations
 import pytest
 from tests.unit.research.optimize.toy import DAY, trade, traded
 
+from tradewind.contracts.searching import LossName
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.metrics import UNDEFINED, trade_metrics, wallet_metrics
 from tradewind.research.optimize.bench import Figures
 from tradewind.research.optimize.loss import LOSSES, joined, loss_named
 
 STEADY, WILD, LOSING = traded(10, 12, -2, 11, -3), traded(90, -80, 100, -60), traded(-10, 5, -12)
+
+
+def test_every_loss_can_be_named_in_a_backtest():
+    """And no other one."""
+    assert [name.value for name in LossName] == list(LOSSES)
 
 
 @pytest.mark.parametrize("name", sorted(LOSSES))

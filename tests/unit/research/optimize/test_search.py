@@ -10,14 +10,14 @@ from dataclasses import replace
 import pytest
 from tests.unit.research.optimize.toy import SPACE, ToyBench, ToySetup
 
+from tradewind.contracts.searching import Sampler
 from tradewind.domain.errors import ConfigError, MachineError
 from tradewind.research.optimize.bench import PARTS, Ending, Judge, Outcome
 from tradewind.research.optimize.crew import Alone, hired
 from tradewind.research.optimize.interruption import Interruption
-from tradewind.research.optimize.sampler import Sampler
 from tradewind.research.optimize.search import Plan, search
 from tradewind.research.optimize.space import Choice, Span, Steps, numbered, size
-from tradewind.research.optimize.study import Study
+from tradewind.research.optimize.study import Share, Study
 
 pytest.importorskip("optuna", reason="the extra optimize is not installed")
 
@@ -262,3 +262,38 @@ def test_a_second_ctrl_c_ends_wherever_it_is():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert before is signal.getsignal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("sampler", [Sampler.RANDOM, Sampler.GRID])
+def test_shares_of_a_study_are_together_what_one_process_tries(postgres_url, sampler):
+    """Each trial once, whoever is done first; who begins again goes on, and all know the same best one."""
+    plan = replace(PLAN, trials=12, prune=False)
+    alone = searched(plan, sampler=sampler)
+
+    def shared(index, trials=12):
+        study = study_of(sampler=sampler, storage=postgres_url, share=Share(index, 3))
+        search(study, Alone(ToyBench(), Interruption()), replace(plan, trials=trials), None, lambda _study: None)
+        return study
+
+    second, killed = shared(1), shared(0, trials=6)
+    assert not second.complete(12)
+    first, third = shared(0), shared(2)
+    assert [4, 2, 4, 4, 4] == [one.own for one in (second, killed, first, shared(1), third)]
+    assert all(one.complete(12) for one in (first, second, third))
+    assert set(range(12)) == {one.number for one in third.finished}
+    assert {one.number: one.values for one in first.finished} == {one.number: one.values for one in alone.finished}
+    assert first.best().values == alone.best().values
+    assert first.best() == second.best() == third.best()
+
+
+def test_a_share_of_a_small_grid_ends_with_it(postgres_url):
+    """However many trials are wanted: every set once."""
+    space = {"size": Steps(SPACE["size"].low, SPACE["size"].step, 3), "flag": Choice((True, False))}
+    studies = []
+    for index in range(3):
+        study = study_of(space=space, sampler=Sampler.GRID, storage=postgres_url, share=Share(index, 3))
+        search(study, Alone(ToyBench(), Interruption()), replace(PLAN, prune=False), None, lambda _study: None)
+        studies.append(study)
+    assert [2, 2, 2] == [one.own for one in studies]
+    assert studies[0].complete(30)
+    assert 6 == len({(one.values["size"], one.values["flag"]) for one in studies[0].finished})

@@ -1,0 +1,74 @@
+"""Whole results of Backtests in the database: written by the last pod of a Job, read by the bots of the same namespace.
+
+A row is of a name, not of a resource: the result of a Backtest that was deleted and made again under its name takes
+the place of the former one. It stays when its resource goes, until somebody deletes it here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from tradewind.kernel.store.base import Store, Write
+from tradewind.portfolio.tables import backtests
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The result of one Backtest in short; `time` is when it was written, milliseconds UTC."""
+
+    name: str
+    uid: str
+    time: int
+    headline: Mapping[str, Any]
+
+
+async def record_backtest(store: Store, key: str, uid: str, time: int, document: Mapping[str, Any]) -> None:
+    """Keep the result of the Backtest `key` (`namespace/name`); `document` is as `tradewind backtest -o json` has it.
+
+    Doing it twice leaves one row.
+    """
+    row = {
+        "bot": key,
+        "uid": uid,
+        "recorded_at": time,
+        "headline": json.dumps(headline_of(document), ensure_ascii=False),
+        "document": json.dumps(document, ensure_ascii=False),
+    }
+    await store.commit([Write(delete(backtests).where(backtests.c.bot == key)), Write(insert(backtests), row)])
+
+
+def headline_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a list tells of a result."""
+    metrics = document["metrics"]
+    whole = ("start", "end", "timeframe", "currency", "candles", "startBalance", "endBalance")
+    return {
+        **{name: document[name] for name in whole},
+        "trades": len(document["trades"]),
+        "profit": metrics["profit"],
+        "maxDrawdownRatio": metrics["wallet"]["maxDrawdownRatio"],
+        "sharpe": metrics["wallet"]["sharpe"],
+    }
+
+
+def recorded(connection: Connection, namespace: str) -> list[Recorded]:
+    """All of a namespace, the newest first."""
+    columns = (backtests.c.bot, backtests.c.uid, backtests.c.recorded_at, backtests.c.headline)
+    begins = backtests.c.bot.startswith(f"{namespace}/", autoescape=True)
+    rows = connection.execute(select(*columns).where(begins).order_by(backtests.c.recorded_at.desc(), backtests.c.bot))
+    return [Recorded(row.bot.partition("/")[2], row.uid, row.recorded_at, json.loads(row.headline)) for row in rows]
+
+
+def document_of(connection: Connection, key: str) -> str | None:
+    """The whole result as JSON; None where there is none."""
+    found = connection.execute(select(backtests.c.document).where(backtests.c.bot == key)).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+async def forget_backtest(store: Store, key: str) -> None:
+    """Delete the result."""
+    await store.commit([Write(delete(backtests).where(backtests.c.bot == key))])
