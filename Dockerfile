@@ -1,8 +1,7 @@
 # The one image of Tradewind: every service, the operator and the migration are this image with other arguments.
 #
 #   docker build -t tradewind:0.1.0 .
-#   docker build -t tradewind:0.1.0-parquet --build-arg EXTRAS=parquet .
-#   docker build -t tradewind:0.1.0-freqtrade --build-arg EXTRAS=freqtrade .    (pandas and TA-Lib for kind Freqtrade)
+#   docker build -t tradewind:0.1.0-freqtrade --build-arg EXTRAS=optimize,freqtrade .    (pandas and TA-Lib as well)
 #
 # It runs as nobody in particular (user 10001) on a root file system that cannot be written; what it writes goes to
 # TRADEWIND_STATE_DIRECTORY and /tmp.
@@ -20,7 +19,8 @@ RUN sed -n '/^uv==/,/[^\\]$/p' requirements.lock > /uv.txt \
  && python3 -m venv /uv && /uv/bin/pip install --quiet --require-hashes -r /uv.txt \
  && python3 -m venv --without-pip /opt/tradewind
 COPY pyproject.toml ./
-ARG EXTRAS=""
+# Searches of Backtests; what else there is stands in pyproject.toml.
+ARG EXTRAS="optimize"
 # What others have written stays in the builder's cache for as long as the lock does. Two things are left out: the
 # official client of Kubernetes (126 MB), which only `kubectl tradewind` uses, on people's machines (tests/node holds
 # that), and the tests that packages bring along.
