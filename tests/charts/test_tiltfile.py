@@ -16,6 +16,7 @@ import yaml
 from tests.charts.values import ROOT
 from tests.cluster import pins
 from tests.cluster.toolchain import present_programs
+from tests.required import lacking
 
 KUBECONFIG = """
 apiVersion: v1
@@ -30,10 +31,9 @@ users: [{name: nobody, user: {}}]
 @pytest.fixture
 def tilt(programs, tmp_path):
     """Evaluates the Tiltfile with options; exit code, and what it found or said."""
-    tools = getattr(pins, "DEVELOPMENT_TOOLS", ())
-    found = present_programs(tools, lambda _: None).get("tilt")
-    if found is None or not (ROOT / "Dockerfile").exists():
-        pytest.skip("tilt is not built (make e2e builds it), or there is no Dockerfile")
+    found = present_programs(pins.DEVELOPMENT_TOOLS, lambda _: None).get("tilt")
+    if found is None:
+        lacking("TRADEWIND_REQUIRE_NODE", "nobody judges the Tiltfile", pins.ToolchainError("make e2e builds tilt"))
     (tmp_path / "kubeconfig").write_text(KUBECONFIG)
     folder = tmp_path / "programs"
     folder.mkdir()
