@@ -253,4 +253,4 @@ def _check_informative(strategy: IStrategy, timeframe: str, named: NamedClass) -
 def _said(frame: DataFrame, name: str) -> np.ndarray:
     if name not in frame.columns:
         return np.zeros(len(frame), dtype=bool)
-    return (frame[name] == 1).to_numpy(bool, na_value=False)
+    return np.asarray((frame[name] == 1).to_numpy(bool, na_value=False))
