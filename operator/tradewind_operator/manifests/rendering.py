@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from tradewind import catalog
 from tradewind.contracts.api.document import brief_document
@@ -50,9 +51,18 @@ def _check_live(bot: TradingBot, site: Site) -> None:
 
 def _check_classes(bot: TradingBot) -> None:
     """A class of the user's comes out of a ConfigMap, and never into a pod that holds the keys of an account."""
-    errors = []
+    errors, keyed = [], dict[tuple[object, str], object]()
     for row, one in enumerate(bot.spec.strategies):
-        if one.kind == FREQTRADE and one.parameters.get("configMap") is None:
+        if one.kind != FREQTRADE:
+            continue
+        name, file = one.parameters.get("configMap"), one.parameters["file"]
+        first = keyed.setdefault((name, PurePath(file).name), file)
+        if name is not None and first != file:
+            told = f"{file}, which is the key {PurePath(file).name} of {name} as {first} is"
+            fix = "rename one, or name another configMap"
+            allowed = "a key for each file: a ConfigMap has no folders"
+            errors.append(ConfigError(f"spec.strategies[{row}].parameters.file", told, allowed, fix))
+        if name is None:
             fix = f"kubectl create configmap {one.name} --from-file={one.parameters['file']}, and name it here"
             allowed = "on a cluster, the ConfigMap that has the file"
             errors.append(ConfigError(f"spec.strategies[{row}].parameters.configMap", "nothing", allowed, fix))

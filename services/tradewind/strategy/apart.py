@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -40,7 +41,7 @@ from tradewind.strategies.freqtrade.questions import (
 START_LIMIT = 60.0
 """Seconds for the process to begin and the file to be imported: pandas alone takes one to ten of them."""
 
-_WORKER = ("-m", "tradewind.strategies.freqtrade.worker")
+_WORKER = ("-P", "-m", "tradewind.strategies.freqtrade.worker")
 _OURS = ("TRADEWIND_", "OTEL_")
 
 
@@ -82,7 +83,10 @@ class ApartStrategy:
             self._wanted[answer.pair] = None
         self._seconds.observe(time.perf_counter() - began)
         assert isinstance(answer, Said)
-        return stances_of(answer)
+        stances = stances_of(answer)
+        if len(stances) != len(candles):
+            raise TradewindError(f"strategy {self.name}: {len(stances)} stances for {len(candles)} candles")
+        return stances
 
     def reasons(self, _candles: CandleSeries, _index: int) -> tuple[str, ...]:
         """Its name: a class of somebody's tells no more."""
@@ -99,8 +103,9 @@ class ApartStrategy:
         process, self._process = self._process, None
         if process is None:
             return
+        # The group is its own: what the class has started would live on, and hold the pipe, whose end `wait` waits for.
         with suppress(ProcessLookupError):
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         assert process.stdin is not None
         process.stdin.close()

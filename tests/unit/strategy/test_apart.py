@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +20,8 @@ from tradewind.strategy import apart
 from tradewind.strategy.apart import ApartStrategy
 
 SERIES = synthetic_series("AAA/EUR", "1h", seed=3, candles=60, start_price=100.0, volatility=0.02)
+OTHER = synthetic_series("BBB/EUR", "1h", seed=5, candles=60, start_price=100.0, volatility=0.02)
+CHECKS = "stoploss = -1\n    disable_dataframe_checks = True"
 CLASS = """
 import os, sys, time
 import talib.abstract as ta
@@ -61,13 +65,18 @@ BOT = {
 class Apart:
     """A class of the file, its process and its metrics."""
 
-    def __init__(self, path, limit):
+    def __init__(self, path, limit, pairs):
         strategy = {"name": "odd", "kind": "Freqtrade", "parameters": {"file": str(path)}}
-        self.bot = parse_bot({**BOT, "spec": {**BOT["spec"], "strategies": [strategy]}}, "the manifest")
-        self.named = named_class(self.bot, 0, ["AAA/EUR"])
+        spec = {**BOT["spec"], "strategies": [strategy], "pairs": {"include": list(pairs)}}
+        self.bot = parse_bot({**BOT, "spec": spec}, "the manifest")
+        self.named = named_class(self.bot, 0, pairs)
         self.metrics = Metrics()
-        context = SimpleNamespace(bot=self.bot, metrics=self.metrics, key=self.bot.key)
+        context = SimpleNamespace(bot=self.bot, metrics=self.metrics, key=self.bot.key, ask=self.ask)
         self.strategy = ApartStrategy(context, "odd", self.named, limit)
+
+    async def ask(self, _service, _question, *, pair, timeframe):
+        assert (pair, timeframe) == ("BBB/EUR", "1h")
+        return OTHER
 
     def failures(self, reason):
         return self.metrics.strategy_failures.labels(self.bot.key, "odd", reason)._value.get()
@@ -77,10 +86,10 @@ class Apart:
 async def begin(tmp_path):
     begun = []
 
-    def start(text, limit=30.0):
+    def start(text, limit=30.0, pairs=("AAA/EUR",)):
         path = tmp_path / "odd.py"
         path.write_text(text)
-        begun.append(Apart(path, limit))
+        begun.append(Apart(path, limit, pairs))
         return begun[-1]
 
     yield start
@@ -111,6 +120,77 @@ async def test_it_says_what_the_class_says_here_and_may_fail_and_go_on(begin, mo
     told = capfd.readouterr()
     assert "not an answer []" in told.err
     assert "answer" not in told.out.replace("not an answer ['TRADEWIND_DATABASE_URL']", "")
+
+
+PLAIN = CLASS.replace("what.get(len(dataframe), int)()", "HERE")
+
+
+async def test_a_class_that_takes_whatever_is_raised_still_gets_the_candles_it_asks_for(begin):
+    """A bare except swallows the question for them; what it says without them no backtest says."""
+    asked = """try:
+            dataframe["rsi"] = 100 - self.dp.get_pair_dataframe("BBB/EUR", "1h")["close"].rank(pct=True) * 100
+        except:
+            dataframe["rsi"] = 50.0"""
+    odd = begin(PLAIN.replace("HERE", asked), pairs=("AAA/EUR", "BBB/EUR"))
+    await odd.strategy.start()
+
+    here, there = FileStrategy(odd.named, lambda _: OTHER).stances(SERIES), await odd.strategy.stances(SERIES)
+    assert here.side.tolist() == there.side.tolist()
+    assert {0, 1} == set(there.side.tolist())
+
+
+@pytest.mark.parametrize("then", ["os._exit(7)", "time.sleep(600)"])
+async def test_what_a_class_has_started_ends_with_it_and_holds_nobody_up(begin, then, tmp_path):
+    """A child that was forked has the pipe of the answers, too."""
+    forks = f"""child = os.fork()
+        if not child:
+            time.sleep(600)
+        open({str(tmp_path / "child")!r}, "w").write(str(child))
+        {then}"""
+    odd = begin(PLAIN.replace("HERE", forks), limit=1.0)
+    await odd.strategy.start()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(TradewindError):
+            await odd.strategy.stances(SERIES)
+    async with asyncio.timeout(10):
+        while _lives((tmp_path / "child").read_text()):  # noqa: ASYNC110 - the end of another's child is told nobody
+            await asyncio.sleep(0.02)
+
+
+def _lives(process):
+    """Whether it does; one that has ended may wait for whoever asks how."""
+    try:
+        return Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+async def test_a_class_that_forks_and_goes_on_twice_answers_once(begin):
+    """The second answer would be taken for that of the next question."""
+    odd = begin(PLAIN.replace("HERE", "len(dataframe) == 60 and os.fork()"))
+    await odd.strategy.start()
+
+    for length in (60, 60, 40, 30):
+        assert length == len(await odd.strategy.stances(SERIES.slice(0, length)))
+
+
+async def test_rows_that_are_dropped_are_refused_whatever_the_class_disables(begin):
+    """Stances would be of other candles."""
+    text = PLAIN.replace("HERE", "dataframe = dataframe.dropna()").replace("stoploss = -1", CHECKS)
+    odd = begin(text)
+    await odd.strategy.start()
+
+    with pytest.raises(ConfigError, match=r"received 57 rows for 60 candles of AAA/EUR; allowed: a row for every"):
+        await odd.strategy.stances(SERIES)
+    assert 0 == len(await odd.strategy.stances(SERIES.slice(0, 0)))
+
+
+async def test_a_file_beside_the_user_is_no_module_of_ours(begin, monkeypatch, tmp_path):
+    """The folder that one stands in is not searched, as it is not by the command."""
+    (tmp_path / "signal.py").write_text("BUY = 1")
+    monkeypatch.chdir(tmp_path)
+    await begin(CLASS).strategy.start()
 
 
 async def test_who_is_too_slow_is_ended(begin):

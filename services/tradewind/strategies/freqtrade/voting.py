@@ -66,10 +66,17 @@ class FileStrategy:
 
     def stances(self, candles: CandleSeries) -> Stances:
         """One stance per candle. Raises `ConfigError` for a method that fails."""
+        if not len(candles):
+            # Most classes raise then; a pair that has yet to trade must not keep the others from it.
+            return Stances.held(np.zeros(0, dtype=np.int8))
         strategy, provider = self._made[candles.timeframe]
         with freqtrade_imports(), without_account():
             provider.stand_at(candles)
             frame = analyzed(strategy, candles.pair, frame_of(candles))
+        if len(frame) != len(candles):
+            # Checked here too, because `disable_dataframe_checks` lets it pass: stances would be of other candles.
+            told = f"{len(frame)} rows for {len(candles)} candles of {candles.pair}"
+            raise ConfigError(f"{self.class_name}.populate_*", told, "a row for every candle, in order", "drop no row")
         return stances_of(strategy, frame)
 
     def reasons(self, _candles: CandleSeries, _index: int) -> tuple[str, ...]:
@@ -244,4 +251,6 @@ def _check_informative(strategy: IStrategy, timeframe: str, named: NamedClass) -
 
 
 def _said(frame: DataFrame, name: str) -> np.ndarray:
-    return np.asarray(frame[name] == 1) if name in frame.columns else np.zeros(len(frame), dtype=bool)
+    if name not in frame.columns:
+        return np.zeros(len(frame), dtype=bool)
+    return np.asarray((frame[name] == 1).to_numpy(bool, na_value=False))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 from typing import BinaryIO
@@ -40,9 +41,13 @@ def main() -> None:
     asked: queue.SimpleQueue[Question] = queue.SimpleQueue()
     # It listens also while the class thinks, for ever perhaps: whoever asks may be gone meanwhile.
     threading.Thread(target=_listen, args=(sys.stdin.buffer, asked), daemon=True).start()
-    office = _Office()
+    office, own = _Office(), os.getpid()
     while True:
-        answers.write(framed(office.answer(asked.get())))
+        answer = office.answer(asked.get())
+        if os.getpid() != own:
+            # The class has forked and let both go on: a second answer would be taken for that of the next question.
+            os._exit(1)
+        answers.write(framed(answer))
         answers.flush()
 
 
@@ -57,19 +62,21 @@ class _Office:
     """Holds the class once it is loaded."""
 
     def __init__(self) -> None:
+        self._wanted: str | None = None
         self._strategy: VectorisedStrategy | None = None
         self._others: dict[str, CandleSeries] = {}
 
     def answer(self, question: Question) -> Answer:
         """What the class says, or what the user must mend."""
+        self._wanted = None
         try:
-            if isinstance(question, Load):
-                return self._load(question.named)
-            return self._look(question)
+            answer = self._load(question.named) if isinstance(question, Load) else self._look(question)
         except _WantedSignal as wanted:
             return Wanted(wanted.pair)
         except ConfigError as error:
-            return refused(error)
+            answer = refused(error)
+        # A class with a bare `except:` goes on without the candles, and says what no backtest says.
+        return answer if self._wanted is None else Wanted(self._wanted)
 
     def _load(self, named: NamedClass) -> Answer:
         check_file(named)
@@ -86,6 +93,7 @@ class _Office:
 
     def _other(self, pair: str) -> CandleSeries:
         if pair not in self._others:
+            self._wanted = pair
             raise _WantedSignal(pair)
         return self._others[pair]
 
@@ -93,7 +101,10 @@ class _Office:
 def _listen(questions: BinaryIO, asked: queue.SimpleQueue[Question]) -> None:
     while len(head := questions.read(LENGTH)) == LENGTH:
         asked.put(read_question(questions.read(int.from_bytes(head, "big"))))
-    # At once, whatever the class is doing: its threads and its cleaning up are nobody's business any more.
+    # At once, whatever the class is doing: its threads and its cleaning up are nobody's business any more, and what it
+    # has started ends too. It leads a session of its own, so that its group is nobody else's.
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 

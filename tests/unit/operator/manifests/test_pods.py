@@ -117,6 +117,15 @@ def test_a_class_of_the_users_is_in_the_pod_of_strategy_alone(pods):
     assert ["1Gi", "256Mi"] == limits
 
 
+def test_two_files_of_one_name_in_a_config_map_are_refused(pods):
+    """It has no folders: both strategies would be the same class."""
+    other = {**CLASS, "name": "other", "parameters": {"file": "others/dip.py", "configMap": "dip.files"}}
+    with pytest.raises(
+        ConfigErrors, match=r"\[1\].parameters.file: received others/dip.py, which is the key dip.py of dip"
+    ):
+        pods(strategies=[CLASS, other])
+
+
 EMA = {"name": "trend", "kind": "EmaCross"}
 
 
