@@ -7,7 +7,7 @@ the place of the former one. It stays when its resource goes, until somebody del
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from sqlalchemy import Connection, delete, insert, select
 
 from tradewind.kernel.store.base import Store, Write
 from tradewind.portfolio.tables import backtests
+
+_TRADES, _NEXT = '"trades": [', ", "
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,21 @@ def document_of(connection: Connection, key: str) -> str | None:
     """The whole result as JSON; None where there is none."""
     found = connection.execute(select(backtests.c.document).where(backtests.c.bot == key)).scalar_one_or_none()
     return None if found is None else str(found)
+
+
+def trades_of(document: str) -> Iterator[dict[str, Any]]:
+    """The closed trades of a whole result as `record_backtest` has written it, one after the other.
+
+    Parsed as one piece, a hundred thousand of them hold the interpreter for a quarter of a second, in whatever thread.
+    """
+    decoder = json.JSONDecoder()
+    # What stands before it are names and numbers of a schema, which have no quotes in them.
+    place = document.index(_TRADES) + len(_TRADES)
+    while document[place] != "]":
+        trade, place = decoder.raw_decode(document, place)
+        yield trade
+        if document.startswith(_NEXT, place):
+            place += len(_NEXT)
 
 
 async def forget_backtest(store: Store, key: str) -> None:
