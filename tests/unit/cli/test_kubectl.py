@@ -153,7 +153,7 @@ def test_the_pods_of_a_backtest_are_none_of_the_bot_of_its_name(monkeypatch):
     bot = SimpleNamespace(metadata=SimpleNamespace(name="crossing"))
     assert wanted <= pod_labels(bot, "engine").items()
     sample = Path(__file__).parents[3] / "manifests" / "samples" / "backtest.yaml"
-    site = Site(image="any", operator_namespace="any", version="1")
+    site = Site(image="any", operator_namespace="any", storage_wired=False, version="1")
     *_, job = render_backtest(parse_backtest(read_document(sample), "the test"), site, "uid")
     assert not wanted <= job["spec"]["template"]["metadata"]["labels"].items()
 
