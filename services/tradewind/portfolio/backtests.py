@@ -6,16 +6,20 @@ the place of the former one. It stays when its resource goes, until somebody del
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from tradewind.kernel.store.base import Store, Write
 from tradewind.portfolio.tables import backtests
 
+_AT_ONCE = 31
+"""How many others may write the same row at once: the pods of one Backtest."""
 _TRADES, _NEXT = '"trades": [', ", "
 
 
@@ -32,7 +36,7 @@ class Recorded:
 async def record_backtest(store: Store, key: str, uid: str, time: int, document: Mapping[str, Any]) -> None:
     """Keep the result of the Backtest `key` (`namespace/name`); `document` is as `tradewind backtest -o json` has it.
 
-    Doing it twice leaves one row.
+    Doing it twice leaves one row, at once too: two pods may find that a search is complete.
     """
     row = {
         "bot": key,
@@ -41,7 +45,12 @@ async def record_backtest(store: Store, key: str, uid: str, time: int, document:
         "headline": json.dumps(headline_of(document), ensure_ascii=False),
         "document": json.dumps(document, ensure_ascii=False),
     }
-    await store.commit([Write(delete(backtests).where(backtests.c.bot == key)), Write(insert(backtests), row)])
+    writes = [Write(delete(backtests).where(backtests.c.bot == key)), Write(insert(backtests), row)]
+    for _ in range(_AT_ONCE):
+        # Of two that insert at once the other one was first; its row is there now to be deleted.
+        with contextlib.suppress(IntegrityError):
+            return await store.commit(writes)
+    return await store.commit(writes)
 
 
 def headline_of(document: Mapping[str, Any]) -> dict[str, Any]:
