@@ -72,14 +72,16 @@ class ApiClient:
         self.fence = fence or Fence()
         self.reach = Reach()
         self._session: aiohttp.ClientSession | None = None
+        self._watching: aiohttp.ClientSession | None = None
         self._info: kopf.ConnectionInfo | None = None
         self._authorization: dict[str, str] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for one in (self._session, self._watching):
+            if one is not None:
+                await one.close()
+        self._session = self._watching = None
 
     async def apply(self, resource: Resource, manifest: Object, manager: str, *, status: bool = False) -> Object:
         """Server-side apply: what `manifest` says is so afterwards, whoever said otherwise; the object as it then is.
@@ -144,7 +146,7 @@ class ApiClient:
     ) -> AsyncIterator[AsyncIterator[Object]]:
         """The events of a watch; ends when the server ends it, raises `ApiError` after `silence` seconds without."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=silence)
-        async with self._open("GET", path, None, parameters, limits, accept=accept) as response:
+        async with self._open("GET", path, None, parameters, limits, accept=accept, lasting=True) as response:
             yield _lines(response)
 
     # ------------------------------------------------------------------------------------------------------- requests
@@ -194,9 +196,10 @@ class ApiClient:
         *,
         content_type: str = JSON,
         accept: str | None = None,
+        lasting: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         for attempt in (1, 2):
-            session = self._connected()
+            session = self._connected(lasting=lasting)
             headers = {"Accept": accept or JSON, **self._authorization}
             if body is not None:
                 headers["Content-Type"] = content_type
@@ -227,18 +230,25 @@ class ApiClient:
                     0, type(error).__name__, f"{method} {path}: {str(error) or type(error).__name__}"
                 ) from error
 
-    def _connected(self) -> aiohttp.ClientSession:
+    def _connected(self, *, lasting: bool) -> aiohttp.ClientSession:
         if self._info is None:
             fresh = self._credentials()
             self._authorization = fresh.as_http_headers()
             if self._session is None:
-                # Many requests of many bots at once; the API server's own fairness decides about the rest.
-                connector = aiohttp.TCPConnector(limit=CONNECTIONS, ssl=_ssl(fresh))
-                agent = {"User-Agent": f"{OPERATOR}/{__version__}"}
-                self._session = aiohttp.ClientSession(connector=connector, headers=agent, auto_decompress=True)
+                # Many requests of many bots at once; the API server's own fairness decides about the rest. Watches
+                # hold a connection each, a dozen for each namespace: of those of requests they would leave none.
+                self._session, self._watching = _session(fresh, CONNECTIONS), _session(fresh, 0)
             self._info = fresh
-        assert self._session is not None
-        return self._session
+        found = self._watching if lasting else self._session
+        assert found is not None
+        return found
+
+
+def _session(info: kopf.ConnectionInfo, connections: int) -> aiohttp.ClientSession:
+    """At most so many connections at once; 0 for as many as are asked for."""
+    connector = aiohttp.TCPConnector(limit=connections, ssl=_ssl(info))
+    agent = {"User-Agent": f"{OPERATOR}/{__version__}"}
+    return aiohttp.ClientSession(connector=connector, headers=agent, auto_decompress=True)
 
 
 def _ssl(info: kopf.ConnectionInfo) -> Any:

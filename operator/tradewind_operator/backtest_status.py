@@ -23,7 +23,8 @@ Object = Mapping[str, Any]
 
 RECONCILED = Condition("Reconciled", "True", "Applied", "its Job is made")
 _COUNTS = ("candles", "trades")
-_TEXTS = ("name", "loss", *FIGURES)
+_TEXTS = {"name": 64, "loss": 32, **dict.fromkeys(FIGURES, 64)}
+"""As many characters as the schema has room for."""
 _LONGEST = 160
 
 
@@ -167,7 +168,7 @@ def _results(found: Any) -> tuple[dict[str, Any], ...]:
 
 
 def _result(found: Mapping[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {name: found[name][:64] for name in _TEXTS if isinstance(found.get(name), str)}
+    kept: dict[str, Any] = {name: found[name][: _TEXTS[name]] for name in _TEXTS if isinstance(found.get(name), str)}
     kept |= {name: found[name] for name in _COUNTS if isinstance(found.get(name), int)}
     values = found.get("values")
     if isinstance(values, dict):

@@ -53,7 +53,7 @@ class Operator:
     def __init__(self, settings: OperatorSettings, client: ApiClient | None = None) -> None:
         self.settings = settings
         self.metrics = OperatorMetrics()
-        self.bots, self.children, self.queue = Bots(), Children(), WorkQueue()
+        self.bots, self.children, self.queue = Bots(), Children(), WorkQueue(patient=is_backtest)
         self._log = structlog.get_logger().bind(service="operator", identity=settings.identity)
         self._tracing = Tracing(exporter_from_environment(), __version__, settings.namespace)
         self.client = client or ApiClient()

@@ -4,7 +4,7 @@ What arrives while a bot is being looked at brings it back once afterwards. A fa
 doubles, with a jitter so that many bots that failed of one cause do not come back as one; a success forgets that.
 Nothing but a change of the bot itself ends such a pause: what its children do meanwhile is seen at the end of it, and
 would otherwise make a storm of each failure. Urgent ones (something changed) go before the others (a look without a
-cause).
+cause); patient keys, which are Backtests, are never urgent: thousands of them may come at once, and bots trade.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ Work = Callable[[str], Awaitable[None]]
 
 
 class WorkQueue:
-    """Keys of bots, `namespace/name`. `random_source` is for the jitter alone."""
+    """Keys of bots, `namespace/name`, and others. `random_source` is for the jitter alone."""
 
-    def __init__(self, random_source: random.Random | None = None) -> None:
+    def __init__(
+        self, random_source: random.Random | None = None, patient: Callable[[str], bool] = lambda _key: False
+    ) -> None:
+        self._patient = patient
         self._random = random_source or random.Random()  # noqa: S311 - a jitter, no secret
         self._urgent: OrderedDict[str, None] = OrderedDict()
         self._idle: OrderedDict[str, None] = OrderedDict()
@@ -53,6 +56,7 @@ class WorkQueue:
 
     def add(self, key: str, *, urgent: bool = True, changed: bool = False) -> None:
         """Look at `key` as soon as possible; after a failure at the end of its pause, unless the bot was `changed`."""
+        urgent = urgent and not self._patient(key)
         if key in self._working:
             before = self._again.get(key, (False, False))
             self._again[key] = (before[0] or urgent, before[1] or changed)

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from tradewind.cli.main import app
 from tradewind.contracts.api.backtest import parse_backtest
-from tradewind.portfolio.backtests import document_of, recorded
+from tradewind.kernel.store.migration import migrate_postgres
+from tradewind.portfolio.backtests import document_of, record_backtest, recorded
 from tradewind_operator.backtest_status import told_by
 from tradewind_operator.manifests import Site
 from tradewind_operator.manifests.backtests import REFUSED, render_backtest
@@ -185,3 +186,20 @@ def test_two_pods_find_together_what_one_command_finds(tmp_path, postgres_url):
     assert (headline.name, headline.uid, headline.headline["trades"]) == ("crossing", UID, best["trades"])
     assert len(document["trades"]) == best["trades"]
     assert document["search"]["results"] == list(told.results)
+
+
+async def test_pods_that_end_at_once_leave_one_row(postgres_url):
+    """Each of the last ones may find that the search is complete; none of them fails for that."""
+    await migrate_postgres(postgres_url)
+    metrics = {"profit": "1", "wallet": {"maxDrawdownRatio": 0.1, "sharpe": 1.0}}
+    names = ("start", "end", "timeframe", "currency", "candles", "startBalance", "endBalance")
+    document = {**dict.fromkeys(names, "1"), "trades": [], "metrics": metrics}
+    stores = [Postgres(postgres_url).store() for _ in range(4)]
+    try:
+        for _ in range(3):
+            await asyncio.gather(*(record_backtest(one, "default/crossing", UID, 1, document) for one in stores))
+        found = await stores[0].read(lambda connection: recorded(connection, "default"))
+    finally:
+        for one in stores:
+            await one.close()
+    assert [one.name for one in found] == ["crossing"]

@@ -17,7 +17,7 @@ from tradewind.domain.errors import NotFoundError
 from tradewind.kernel.csv_text import csv_text
 from tradewind.kernel.http.wire import Answer, Exact, JsonResponse, MarketTime, Name
 from tradewind.kernel.service import Context
-from tradewind.portfolio.backtests import document_of, forget_backtest, recorded
+from tradewind.portfolio.backtests import document_of, forget_backtest, recorded, trades_of
 
 BacktestName = Annotated[Name, Path(examples=["crossing"])]
 
@@ -100,10 +100,10 @@ class BacktestApi:
         document = await self._document(name)
 
         def written() -> tuple[str, str]:
-            lines = json.loads(document)["trades"]
+            found = trades_of(document)
             if format is TradesFormat.CSV:
-                return csv_text(lines), "text/csv"
-            return json.dumps(lines, ensure_ascii=False), "application/json"
+                return csv_text(list(found)), "text/csv"
+            return f"[{', '.join(json.dumps(one, ensure_ascii=False) for one in found)}]", "application/json"
 
         # There may be very many; trading goes on meanwhile.
         text, kind = await asyncio.to_thread(written)

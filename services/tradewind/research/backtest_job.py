@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from tradewind.contracts.api.backtest import Backtest, Search
@@ -17,7 +18,7 @@ from tradewind.contracts.api.backtest_status import AS_IT_STANDS, BEST
 from tradewind.contracts.api.document import bot_document
 from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigError, TemporaryError
-from tradewind.domain.money import ZERO, decimal_of, plain
+from tradewind.domain.money import ZERO, plain
 from tradewind.plan import check
 from tradewind.research.native.given import given_by
 from tradewind.research.native.run import backtest as trade
@@ -160,4 +161,5 @@ def _needed() -> None:
 
 
 def _rounded(value: float) -> str:
-    return plain(round(decimal_of(value), 6))
+    # A decimal of 28 digits cannot be rounded to six places above 1e22, nor an infinite one at all.
+    return plain(Decimal(f"{value:.6f}"))

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tradewind.cli.kubectl.advice import _ADVICE, advice
-from tradewind.cli.kubectl.cluster import lines_of, moment_of
+from tradewind.cli.kubectl.cluster import Cluster, lines_of, moment_of
 from tradewind.cli.kubectl.failures import refused
 from tradewind.cli.kubectl.report import COLUMNS, age, detail, row, summary
 from tradewind.cli.kubectl.restart import restart
 from tradewind.cli.kubectl.voices import Voice, voices, workload_of
 from tradewind.cli.kubectl.waiting import unready, unreplaced, wait_until
 from tradewind.cli.main import exit_code
+from tradewind.contracts.api.backtest import parse_backtest
+from tradewind.contracts.api.reading import read_document
 from tradewind.contracts.labels import COMPONENT, RESTART
 from tradewind.domain.errors import ConfigError, DeniedError, NotFoundError, PermanentError, TemporaryError
+from tradewind_operator.manifests import Site
+from tradewind_operator.manifests.backtests import render_backtest
+from tradewind_operator.manifests.names import pod_labels
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PROBLEM = {"type": "urn:tradewind:problem:any"}
@@ -130,6 +137,25 @@ def test_lines_are_labelled_by_who_speaks():
     assert only.labelled('{"service": "engine"}') is None
     assert only.labelled('{"service": "portfolio"}') is not None
     assert only.labelled("Traceback") is not None
+
+
+def test_the_pods_of_a_backtest_are_none_of_the_bot_of_its_name(monkeypatch):
+    """Those that are over stay for an hour: whoever suspends the bot would wait for them."""
+    asked = []
+
+    def read(_cluster, path, parameters=None):
+        asked.append(parameters["labelSelector"])
+        return {"items": []}
+
+    monkeypatch.setattr(Cluster, "_read", read)
+    Cluster(None, "trading").pods("crossing")
+    wanted = {tuple(one.split("=")) for one in asked[0].split(",")}
+    bot = SimpleNamespace(metadata=SimpleNamespace(name="crossing"))
+    assert wanted <= pod_labels(bot, "engine").items()
+    sample = Path(__file__).parents[3] / "manifests" / "samples" / "backtest.yaml"
+    site = Site(image="any", operator_namespace="any", storage_wired=False, version="1")
+    *_, job = render_backtest(parse_backtest(read_document(sample), "the test"), site, "uid")
+    assert not wanted <= job["spec"]["template"]["metadata"]["labels"].items()
 
 
 def test_pods_of_one_workload_are_told_apart_and_those_that_are_silent_left_out():

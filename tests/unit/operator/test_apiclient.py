@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
@@ -137,6 +138,29 @@ async def test_an_answer_that_is_no_json_may_pass(body):
         with pytest.raises(ApiError, match="no JSON") as error:
             await client.read("/api")
         assert error.value.passing
+        await client.close()
+
+
+async def test_watches_take_no_connection_from_requests(monkeypatch):
+    """There is one of each kind for each namespace, and each lasts for minutes."""
+    monkeypatch.setattr(apiclient, "CONNECTIONS", 2)
+
+    async def answered(request):
+        if "watch" not in request.query:
+            return web.json_response({"items": []})
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"type": "BOOKMARK"}\n')
+        await asyncio.sleep(60)
+        return response
+
+    async with served(answered) as url:
+        client = ApiClient(lambda: kopf.ConnectionInfo(server=url))
+        async with contextlib.AsyncExitStack() as watches, asyncio.timeout(5):
+            for _ in range(3):
+                events = await watches.enter_async_context(client.watch("/api", {"watch": "true"}, None, 90.0))
+                assert await anext(events) == {"type": "BOOKMARK"}
+            assert await client.read("/api") == {"items": []}
         await client.close()
 
 

@@ -74,6 +74,7 @@ def test_a_pod_that_was_made_twice_counts_once():
         '{"results": [1, {"name": "Luck"}]}',
         '{"results": [{"name": "Best", "trades": "many", "sharpe": 1, "new": "x", "values": [1]}]}',
         json.dumps({"results": [{"name": "Best", "profit": "9" * 100, "values": {"a": "b" * 300}}], "trials": "2"}),
+        json.dumps({"results": [{"name": "Best", "loss": "9" * 100}]}),
     ],
 )
 def test_nothing_that_a_pod_leaves_makes_a_status_that_is_refused(message):

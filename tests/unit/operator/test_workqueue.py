@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from tradewind_operator.kinds import backtest_key, is_backtest
 from tradewind_operator.workqueue import LONGEST_PAUSE, WorkQueue
 
 
@@ -42,6 +43,18 @@ async def test_a_key_is_in_it_once_and_urgent_ones_come_first(queue):
     queue.add("risen")
     assert len(queue) == 3
     assert await work_through(queue) == ["first", "risen", "idle"]
+
+
+async def test_a_bot_goes_before_all_backtests_that_came_before_it():
+    """Each of those is several requests; a bot that is deleted has orders to withdraw."""
+    queue = WorkQueue(random.Random(1), patient=is_backtest)
+    for number in range(3):
+        queue.add(backtest_key("trading", str(number)), changed=True)
+    queue.add("trading/bot")
+    queue.add(backtest_key("trading", "0"))
+    done = await work_through(queue)
+    queue.close()
+    assert done == ["trading/bot", *(backtest_key("trading", str(number)) for number in range(3))]
 
 
 async def test_what_comes_while_a_bot_is_looked_at_brings_it_back_once(queue):

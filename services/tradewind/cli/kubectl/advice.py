@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tradewind.contracts.labels import DISABLED, INSTANCE, OPERATOR, RECONCILE
+from tradewind.contracts.labels import DISABLED, INSTANCE, NAME, OPERATOR, PRODUCT, RECONCILE
 
 Object = Mapping[str, Any]
 Told = Callable[[str, str, str], str]
@@ -56,8 +56,8 @@ _ADVICE: dict[tuple[str, str, str], Told] = {
         "set spec.storage.postgresSecretRef and redisSecretRef, or choose profile Minimal, which needs neither"
     ),
     ("Ready", "False", "WorkloadsNotReady"): _said(
-        f"why a pod is not ready: kubectl describe pods -n {{namespace}} -l {INSTANCE}={{name}}, and"
-        " kubectl tradewind logs {name} -n {namespace}"
+        f"why a pod is not ready: kubectl describe pods -n {{namespace}} -l {NAME}={PRODUCT},{INSTANCE}={{name}},"
+        " and kubectl tradewind logs {name} -n {namespace}"
     ),
     ("Ready", "False", "ServicesNotReady"): _said("what they wait for: kubectl tradewind logs {name} -n {namespace}"),
     ("Reconciled", "False", "InvalidSpec"): _said(

@@ -17,7 +17,7 @@ from typing import Any
 from tradewind import catalog
 from tradewind.cli.kubectl.failures import connected, refused, translated
 from tradewind.contracts.api.crd import GROUP, PLURAL, VERSION
-from tradewind.contracts.labels import INSTANCE, PART_OF, PRODUCT
+from tradewind.contracts.labels import INSTANCE, NAME, PART_OF, PRODUCT
 from tradewind.domain.errors import NotFoundError, PermanentError
 
 FIELD_MANAGER = "kubectl-tradewind"
@@ -181,4 +181,5 @@ def lines_of(response: Any) -> Iterator[str]:
 
 
 def _of(name: str) -> dict[str, str]:
-    return {"labelSelector": f"{PART_OF}={PRODUCT},{INSTANCE}={name}"}
+    # A Backtest may have the name of a bot; by the label NAME its pods are none of the bot's.
+    return {"labelSelector": f"{NAME}={PRODUCT},{PART_OF}={PRODUCT},{INSTANCE}={name}"}

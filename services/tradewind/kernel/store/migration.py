@@ -1,8 +1,9 @@
 """Migrations: each storing service has its own branch of revisions, in `SERVICE/migrations`; the kernel has one too.
 
 Revisions only ever expand (a new table, a new nullable column), so that an older instance still runs beside a newer
-database. They run before any service loads. Of several processes that start at once on a PostgreSQL, one runs them and
-the others wait for it at an advisory lock.
+database, and begins again there: what a newer version has brought to its newest revisions has all of ours, so there is
+nothing to do. They run before any service loads. Of several processes that start at once on a PostgreSQL, one runs them
+and the others wait for it at an advisory lock.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
 import tradewind
@@ -67,4 +71,14 @@ def _upgrade_alone(connection: Connection) -> None:
 def _upgrade(connection: Connection) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "heads")
+    try:
+        command.upgrade(config, "heads")
+    except CommandError:
+        if not _is_newer(connection, config):
+            raise
+
+
+def _is_newer(connection: Connection, config: Config) -> bool:
+    """Whether the database has a revision that only a newer version of the project knows."""
+    ours = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
+    return not ours.issuperset(MigrationContext.configure(connection).get_current_heads())

@@ -156,7 +156,9 @@ class Study:
     def complete(self, trials: int) -> bool:
         """Whether all of `trials` are over, those of every share."""
         self._take_in()
-        return len(self._done) >= self._bounded(trials)
+        most = self._bounded(trials)
+        # A pod that goes on beside its successor may have asked for one more than there are.
+        return sum(number < most for number in self._done) >= most
 
     def ask(self) -> Asked:
         """The next set of values."""

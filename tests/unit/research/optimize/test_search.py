@@ -286,6 +286,17 @@ def test_shares_of_a_study_are_together_what_one_process_tries(postgres_url, sam
     assert first.best() == second.best() == third.best()
 
 
+def test_a_trial_too_many_does_not_stand_for_one_that_is_missing(postgres_url):
+    """As of a pod that goes on beside its successor."""
+    for index, trials in enumerate((15, 12, 9)):
+        study = study_of(sampler=Sampler.RANDOM, storage=postgres_url, share=Share(index, 3))
+        plan = replace(PLAN, trials=trials, prune=False)
+        search(study, Alone(ToyBench(), Interruption()), plan, None, lambda _study: None)
+    assert len(study.finished) == 12
+    assert not study.complete(12)
+    assert study.complete(11)
+
+
 def test_a_share_of_a_small_grid_ends_with_it(postgres_url):
     """However many trials are wanted: every set once."""
     space = {"size": Steps(SPACE["size"].low, SPACE["size"].step, 3), "flag": Choice((True, False))}
