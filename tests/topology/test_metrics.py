@@ -24,6 +24,8 @@ NOT_HERE = {
     "candles_quarantined": "these candles are good",
     "order_rejections": "the venue refused nothing",
     "gate_refusals": "every entry went through",
+    "strategy_seconds": "of a class of the user's",
+    "strategy_failures": "of a class of the user's",
 }
 """Metrics without a sample in this run, and why: whatever else has none is a panel that stays empty for ever."""
 

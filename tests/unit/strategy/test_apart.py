@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -99,6 +100,8 @@ async def begin(tmp_path):
 
 async def test_it_says_what_the_class_says_here_and_may_fail_and_go_on(begin, monkeypatch, capfd):
     """What it prints goes elsewhere, and it sees no variable of ours; a method that raises is told by its name."""
+    for name in [one for one in os.environ if one.startswith("TRADEWIND_")]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("TRADEWIND_DATABASE_URL", "postgresql://user:password@host/database")
     odd = begin(CLASS)
     await odd.strategy.start()

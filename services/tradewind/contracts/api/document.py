@@ -93,9 +93,14 @@ def bot_document(bot: TradingBot) -> dict[str, Any]:
 def brief_document(bot: TradingBot) -> dict[str, Any]:
     """The bot as the wire's mapping without what is as by default; parsing it gives an equal bot.
 
-    A version that knows fewer fields can read it, unless the bot makes use of a newer one.
+    A version that knows fewer fields can read it, unless the bot makes use of a newer one. Parameters are in the order
+    of their names, as the API server keeps them: so a file renders as the resource does that was made of it.
     """
-    return bot.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    document = bot.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for strategy in document["spec"].get("strategies", ()):
+        if "parameters" in strategy:
+            strategy["parameters"] = dict(sorted(strategy["parameters"].items()))
+    return document
 
 
 def dump_bot(bot: TradingBot) -> str:
