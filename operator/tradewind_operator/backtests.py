@@ -16,8 +16,7 @@ from typing import Any
 import structlog
 
 from tradewind.contracts.api.backtest import Backtest, read_resource
-from tradewind.contracts.labels import APPLIED_HASH, INSTANCE, NAME
-from tradewind.contracts.labels import BACKTEST as LABEL
+from tradewind.contracts.labels import APPLIED_HASH
 from tradewind.domain.errors import ConfigErrors, TemporaryError
 from tradewind.plan import check
 from tradewind_operator.apiclient import ApiClient, ApiError
@@ -40,14 +39,19 @@ from tradewind_operator.events import Events
 from tradewind_operator.fence import NotLeaderError
 from tradewind_operator.kinds import BACKTEST, BY_KIND, JOB, POD
 from tradewind_operator.manifests import Manifest, Site
-from tradewind_operator.manifests.backtests import copied_address, render_backtest, storage_missing
+from tradewind_operator.manifests.backtests import (
+    child_of,
+    copied_address,
+    pod_selector,
+    render_backtest,
+    storage_missing,
+)
 from tradewind_operator.metrics import OperatorMetrics
-from tradewind_operator.reconciler import EARLY, NAMESPACE_ENDING, STATUS_MANAGER
+from tradewind_operator.reconciler import STATUS_MANAGER, is_passing
 from tradewind_operator.workqueue import WorkQueue
 
 AGAIN = 10.0
 """Seconds after which what somebody else has to mend is looked at again."""
-_NOT_YET = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
 class Backtests:
@@ -88,7 +92,7 @@ class Backtests:
             result = "not_leader"
         except (ApiError, TemporaryError) as error:
             result = "retried"
-            level = self._log.info if self._is_passing(key, error) else self._log.error
+            level = self._log.info if is_passing(error, self._queue.failures(key)) else self._log.error
             pause = self._queue.failed(key, error.retry_after)
             level("backtest is looked at again", backtest=key, error=str(error), pause=round(pause, 2))
         except Exception:  # noqa: BLE001
@@ -101,11 +105,6 @@ class Backtests:
                 self.forget(one)
         self._metrics.reconciles.labels(result).inc()
         self._metrics.reconcile_seconds.observe(time.perf_counter() - clock)
-
-    def _is_passing(self, key: str, error: ApiError | TemporaryError) -> bool:
-        if isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error):
-            return True
-        return error.status in _NOT_YET and self._queue.failures(key) < EARLY
 
     async def _look(self, one: Bot) -> None:
         resource = one.resource
@@ -132,7 +131,7 @@ class Backtests:
             self._queue.add_after(one.key, AGAIN)
             return refused("ChildConflict", str(error))
         except ApiError as error:
-            if self._is_passing(one.key, error):
+            if is_passing(error, self._queue.failures(one.key)):
                 raise
             # A quota, or an admission that somebody has to change: worth a word to whoever made the Backtest.
             self._queue.add_after(one.key, AGAIN)
@@ -181,8 +180,8 @@ class Backtests:
     async def _pods(self, one: Bot, backtest: Backtest) -> list[Mapping[str, Any]]:
         """The pods of its Job. They are asked for once, at the end: nothing of them is wanted before."""
         namespace, name = backtest.metadata.namespace, backtest.metadata.name
-        job = self._children.of(one.key)[JOB.kind, f"{name}-{LABEL}"]
-        selector = f"{NAME}={LABEL},{INSTANCE}={name}"
+        job = self._children.of(one.key)[JOB.kind, child_of(backtest)]
+        selector = ",".join(f"{label}={value}" for label, value in pod_selector(name).items())
         page = await self._client.read(POD.collection(namespace), {"labelSelector": selector})
         owned = [
             pod

@@ -41,6 +41,18 @@ EARLY = 3
 NAMESPACE_ENDING = "because it is being terminated"
 
 
+def is_passing(error: ApiError | TemporaryError, failures: int) -> bool:
+    """Whether a look that failed, after so many `failures` before, is to be tried again without anybody's doing."""
+    if isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error):
+        return True
+    return _may_be_early(error, failures)
+
+
+def _may_be_early(error: ApiError, failures: int) -> bool:
+    """Whether an API server may have refused what it allows, because it has just started and knows no roles yet."""
+    return error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and failures < EARLY
+
+
 class Reconciler:
     """Looks at bots.
 
@@ -109,17 +121,12 @@ class Reconciler:
         self._tracer.span("reconcile", None, {"tradewind.bot": key, "tradewind.result": result}, start=began)
 
     async def _retry(self, key: str, bot: Bot | None, error: ApiError | TemporaryError) -> None:
-        passing = isinstance(error, TemporaryError) or error.passing or NAMESPACE_ENDING in str(error)
-        passing = passing or (isinstance(error, ApiError) and self._may_be_early(key, error))
+        passing = is_passing(error, self._queue.failures(key))
         if not passing and bot is not None and await self._is_gone(bot):
             return
         pause = self._queue.failed(key, error.retry_after)
         level = self._log.info if passing else self._log.error
         level("bot is looked at again", bot=key, error=str(error), pause=round(pause, 2))
-
-    def _may_be_early(self, key: str, error: ApiError) -> bool:
-        """Whether an API server may have refused what it allows, because it has just started and knows no roles yet."""
-        return error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) and self._queue.failures(key) < EARLY
 
     async def _is_gone(self, bot: Bot) -> bool:
         try:
@@ -155,7 +162,7 @@ class Reconciler:
             self._queue.add_after(bot.key, error.retry_after)
             return _refused("Waiting", str(error)), "waiting"
         except ApiError as error:
-            if error.passing or self._may_be_early(bot.key, error):
+            if error.passing or _may_be_early(error, self._queue.failures(bot.key)):
                 raise
             if await self._confirm(bot):
                 self._queue.failed(bot.key, error.retry_after)

@@ -172,6 +172,11 @@ class Bot:
         return answer.content
 
 
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """Whether the kubelet says so."""
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"].get("conditions", ()))
+
+
 def _container(pod: Mapping[str, Any]) -> dict[str, Any]:
     statuses = pod.get("status", {}).get("containerStatuses") or [{}]
     return dict(statuses[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 from tests.node.audit import orders_agree
-from tests.node.bots import NAMESPACE, Bot
+from tests.node.bots import NAMESPACE, Bot, is_ready
 from tests.node.installing import HOME, POSTGRES, REDIS
 
 from tradewind.domain.order import OrderState
@@ -67,12 +67,11 @@ def submitted(bot):
 def has_another(bot, component, former):
     """Whether a pod of a workload is ready that is not the former one; for a moment there is none at all."""
     return any(
-        one["type"] == "Ready" and one["status"] == "True"
+        is_ready(pod)
         for pod in bot.pods()
         if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component
         and pod["metadata"]["uid"] != former
         and "deletionTimestamp" not in pod["metadata"]
-        for one in pod["status"].get("conditions", ())
     )
 
 
@@ -99,11 +98,7 @@ def _is_back(node, pod, restarts):
 
 def _readiness(bot):
     """Workload -> whether its pod is ready."""
-    found = {}
-    for component in WORKLOADS:
-        conditions = bot.pod(component)["status"].get("conditions", ())
-        found[component] = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    return found
+    return {component: is_ready(bot.pod(component)) for component in WORKLOADS}
 
 
 @pytest.mark.parametrize("store", STORES)

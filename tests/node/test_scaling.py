@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import pytest
-from tests.node.bots import NAMESPACE, Bot
+from tests.node.bots import NAMESPACE, Bot, is_ready
 
 from tradewind import catalog
 
@@ -71,7 +71,4 @@ def test_load_adds_gateways_and_rest_takes_them_away(node, churning):
 
 def _ready_gateways(bot):
     pods = [one for one in bot.pods() if one["metadata"]["labels"]["app.kubernetes.io/component"] == "door"]
-    return sum(
-        any(part["type"] == "Ready" and part["status"] == "True" for part in one["status"].get("conditions", ()))
-        for one in pods
-    )
+    return sum(is_ready(one) for one in pods)
