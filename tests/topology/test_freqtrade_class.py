@@ -28,6 +28,7 @@ from tradewind.research.native.given import classes_of, given_by
 split, expected = test_split.split, test_split.expected
 script, live = test_live_market.script, test_live_market.live
 CLASS = """
+from datetime import timedelta
 from freqtrade.strategy import IStrategy, informative
 import talib.abstract as ta
 
@@ -54,11 +55,27 @@ class Dips(IStrategy):
         dip = (dataframe["rsi"] < 50) & (dataframe["close"] > 0.97 * dataframe["average_4h"])
         rising = dataframe["aaa_eur_close_2h"] > 0.99 * dataframe["aaa_eur_average_2h"]
         dataframe.loc[dip & rising, "enter_long"] = 1
+        dataframe.loc[dip & (dataframe["rsi"] < 40), "enter_tag"] = "deep"
         return dataframe
 
     def populate_exit_trend(self, dataframe, metadata):
         dataframe.loc[dataframe["rsi"] > 68, "exit_long"] = 1
         return dataframe
+
+    def confirm_trade_entry(self, pair, order_type, amount, rate, time_in_force, current_time, entry_tag, **kwargs):
+        candles, moment = self.dp.get_analyzed_dataframe(pair, self.timeframe)
+        other = self.dp.get_pair_dataframe("AAA/EUR", "4h")
+        assert (moment, rate, order_type) == (current_time, candles["close"].iloc[-1], "market")
+        return entry_tag == "deep" or bool(other["close"].iloc[-1] > other["open"].iloc[-1])
+
+    def confirm_trade_exit(self, pair, trade, exit_reason, current_time, **kwargs):
+        return exit_reason != "exit_signal" or current_time - trade.open_date_utc > timedelta(hours=2)
+
+    def custom_exit(self, pair, trade, current_time, current_rate, current_profit, **kwargs):
+        candles, _ = self.dp.get_analyzed_dataframe(pair, self.timeframe)
+        if trade.enter_tag == "deep" and current_profit > 0.008 and candles["rsi"].iloc[-1] > 50:
+            return f"rebound of {trade.open_rate}"
+        return current_time - trade.open_date_utc > timedelta(hours=12) or None
 """
 
 
@@ -87,9 +104,32 @@ async def test_a_class_trades_on_paper_as_in_a_backtest(embedded, manifest):
     """To the last digit, on a market with gaps; with several kinds of exit."""
     paper = await on_paper(embedded, manifest)
 
+    reasons = {trade["exit_reason"] for trade in paper["trades"]}
     assert len(paper["trades"]) > 10
-    assert {"stop_loss", "exit_signal", "trailing_stop_loss"} <= {trade["exit_reason"] for trade in paper["trades"]}
+    assert {"stop_loss", "exit_signal", "trailing_stop_loss", "custom_exit"} <= reasons
+    assert any(reason.startswith("rebound of ") for reason in reasons)
     assert paper == backtested(manifest)
+
+
+async def test_what_the_class_says_is_told_by_the_decision(embedded, manifest):
+    """Each entry that it confirmed, each that it did not, and why it left."""
+    async with embedded(sample=manifest, services=TRADING) as bot:
+        await bot.wait()
+        decisions = await bot.ask("engine", "decisions", limit=1000)
+        (counted,) = bot.metrics.trades_closed.collect()
+    closed = {one.labels["exit_reason"]: one.value for one in counted.samples if one.name.endswith("_total")}
+
+    gates = {
+        (one["verdict"], gate["verdict"], gate["value"])
+        for one in decisions
+        for gate in one["gates"]
+        if gate["gate"] == "confirmation"
+    }
+    assert gates == {("GO", "GO", "confirmed"), ("NO-GO", "NO-GO", "not confirmed")}
+    assert any(one["reason"].startswith("rebound of ") for one in decisions if one["action"] == "Exit")
+    # What a class calls its reasons makes no metric of its own.
+    assert closed["custom_exit"] > 2
+    assert not any(name.startswith("rebound") for name in closed)
 
 
 def test_a_bot_that_knows_no_later_candle_says_the_same(manifest):
@@ -195,8 +235,8 @@ def _live(parameters):
         ('dataframe["rsi"] =', 'self.lock_pair("AAA/EUR", 0)\n        dataframe["rsi"] =', "Trade or PairLocks"),
         (
             "def populate_exit_trend",
-            "def custom_exit(self):\n        pass\n\n    def populate_exit_trend",
-            "custom_exit",
+            "def order_filled(self):\n        pass\n\n    def populate_exit_trend",
+            "Dips: received order_filled; allowed: no order_filled: fills are known when the next candle",
         ),
         (
             "def populate_exit_trend",

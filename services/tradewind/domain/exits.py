@@ -22,6 +22,7 @@ class ExitReason(StrEnum):
     TRAILING_STOP_LOSS = "trailing_stop_loss"
     ROI = "roi"
     EXIT_SIGNAL = "exit_signal"
+    CUSTOM_EXIT = "custom_exit"
     FORCE_EXIT = "force_exit"
     EMERGENCY_EXIT = "emergency_exit"
 

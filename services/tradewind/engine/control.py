@@ -83,6 +83,7 @@ class TradingControl:
 
     async def _stop_at_once(self, actor: str, reason: str, *, flatten: bool) -> dict[str, Any]:
         self._trading.latch(reason, actor)
+        self._cycle.callbacks.abandon("trading was stopped by emergency")
         canceled, troubles = await self._cancel_everything()
         stored = True
         try:
@@ -150,6 +151,7 @@ class TradingControl:
         """
         if pair is not None and pair not in self._view.positions:
             raise NotFoundError(f"no open position in {pair}; open are: {sorted(self._view.positions) or 'none'}")
+        self._cycle.callbacks.abandon("a person sells")
         async with self._context.unit() as unit:
             pairs = [pair] if pair is not None else list(self._view.positions)
             time = self._handlers.time
@@ -160,5 +162,5 @@ class TradingControl:
     async def run_cycle(self) -> dict[str, Any]:
         """One cycle now, on the last closed candles; what was decided on them is not decided again."""
         async with self._context.unit() as unit:
-            report = self._cycle.run(self._handlers.time, self._handlers.last_candles, unit)
+            report = await self._cycle.run(self._handlers.time, self._handlers.last_candles, unit)
         return asdict(report)

@@ -12,11 +12,11 @@ from tradewind.contracts.api.v1alpha1 import TradingBot
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
 from tradewind.research.freqtrade.moving.left import STARTUP
-from tradewind.strategies.freqtrade.callbacks import check_native
 from tradewind.strategies.freqtrade.configuration import OVERRIDES
 from tradewind.strategies.freqtrade.imports import freqtrade_imports
 from tradewind.strategies.freqtrade.loading import load_strategy
 from tradewind.strategies.freqtrade.named import named_class
+from tradewind.strategies.freqtrade.native import check_native
 from tradewind.strategies.freqtrade.voting import FileStrategy
 
 _PLACED = ("order_types", "order_time_in_force", "pairlists", "trading_mode", "freqai", "timeframe_detail")
@@ -26,7 +26,7 @@ _PLACED = ("order_types", "order_time_in_force", "pairlists", "trading_mode", "f
 def settings_of_class(config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """`config` with what the class of `path` sets and `config` does not, and with its name.
 
-    Raises `ConfigError` for a file that cannot be loaded, and for callbacks that no bot would ask.
+    Raises `ConfigError` for a file that cannot be loaded, and for callbacks that no bot asks.
     """
     shown = {name: value for name, value in config.items() if name not in _PLACED}
     with freqtrade_imports():
