@@ -39,6 +39,7 @@ class Dips(IStrategy):
     stoploss = -0.04
     minimal_roi = {"0": 0.06}
     trailing_stop = True
+    use_custom_stoploss = True
 
     @informative("2h", "AAA/{stake}")
     @informative("4h")
@@ -67,6 +68,12 @@ class Dips(IStrategy):
         other = self.dp.get_pair_dataframe("AAA/EUR", "4h")
         assert (moment, rate, order_type) == (current_time, candles["close"].iloc[-1], "market")
         return entry_tag == "deep" or bool(other["close"].iloc[-1] > other["open"].iloc[-1])
+
+    def custom_stake_amount(self, proposed_stake, min_stake, max_stake, entry_tag, **kwargs):
+        return min(proposed_stake * 1.2, max_stake) if entry_tag == "deep" else proposed_stake / 2
+
+    def custom_stoploss(self, pair, trade, current_time, current_rate, current_profit, **kwargs):
+        return 0.02 if trade.max_rate > 1.015 * trade.open_rate else None
 
     def confirm_trade_exit(self, pair, trade, exit_reason, current_time, **kwargs):
         return exit_reason != "exit_signal" or current_time - trade.open_date_utc > timedelta(hours=2)

@@ -4,7 +4,8 @@
 reply, so that a running bot may wait for one and a backtest need not, and both decide the same.
 
 What protects is never asked about and never vetoed: an exit because nothing rests for a position, or because the price
-is below where its stop belongs. Without a reply there is no entry; an exit is made, and none is made up.
+is below where its stop belongs. Without a reply there is no entry, a stop stays where it is, an exit that was asked for
+is made, and none is made up.
 """
 
 from __future__ import annotations
@@ -23,23 +24,27 @@ from tradewind.domain.decision import (
     HeldPosition,
     PairView,
     decide,
+    entering,
+    is_trading,
     trailed,
 )
-from tradewind.domain.exits import ExitReason
-from tradewind.domain.money import ZERO
+from tradewind.domain.exits import ExitReason, stop_below
+from tradewind.domain.money import ZERO, decimal_of
 from tradewind.domain.risk import Gate, RiskView, Verdict
-from tradewind.domain.sizing import Funds
+from tradewind.domain.sizing import Funds, Size, largest_stake, minimum_stake, size_entry
 
 
 class Callback(StrEnum):
     """What may be asked, by freqtrade's names."""
 
+    CUSTOM_STAKE_AMOUNT = "custom_stake_amount"
     CONFIRM_TRADE_ENTRY = "confirm_trade_entry"
     CONFIRM_TRADE_EXIT = "confirm_trade_exit"
     CUSTOM_EXIT = "custom_exit"
+    CUSTOM_STOPLOSS = "custom_stoploss"
 
 
-OF_POSITIONS = frozenset({Callback.CONFIRM_TRADE_EXIT, Callback.CUSTOM_EXIT})
+OF_POSITIONS = frozenset({Callback.CONFIRM_TRADE_EXIT, Callback.CUSTOM_EXIT, Callback.CUSTOM_STOPLOSS})
 """What is asked about a position that is held; the others are asked about entries."""
 
 
@@ -48,6 +53,7 @@ class Question:
     """One callback about one pair, after its candle opened at `time` (milliseconds UTC) has closed at `rate`.
 
     `amount` is what would be bought or sold, in base; `reason` is why it would be sold; `position` is what is held.
+    `stake` is what would be staked, `least` and `most` what may be, in quote.
     """
 
     callback: Callback
@@ -57,17 +63,22 @@ class Question:
     amount: Decimal = ZERO
     reason: str = ""
     position: HeldPosition | None = None
+    stake: Decimal = ZERO
+    least: Decimal = ZERO
+    most: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What was said: whether it is confirmed, or why to leave, None for no reason.
+    """What was said: whether it is confirmed, why to leave, what to stake, or how far below the price the stop belongs.
+
+    None is no reason to leave, no stake, and a stop that stays.
 
     With `trouble` nothing was said, for that reason; `silent` is that it takes time to find out, and asking again
     about the next pair would take it again.
     """
 
-    value: bool | str | None
+    value: bool | str | float | None
     trouble: str = ""
     silent: bool = False
 
@@ -85,13 +96,21 @@ def deciding(
     """The decision of `decide`, with every question in `asked` that it raises."""
     decision = decide(view, risk, funds, rules)
     if isinstance(decision, Enter):
-        return (yield from _confirmed_entry(decision, view, asked)) if decision.go else decision
+        if decision.go and Callback.CUSTOM_STAKE_AMOUNT in asked:
+            decision = yield from _staked(decision, view, funds(), rules)
+        if decision.go and Callback.CONFIRM_TRADE_ENTRY in asked:
+            decision = yield from _confirmed_entry(decision, view)
+        return decision
     if view.position is None or view.busy or view.unprotected or OF_POSITIONS.isdisjoint(asked):
         return decision
     stop = trailed(view, view.position, rules)
     if isinstance(stop, Exit):
         return decision
-    return (yield from _left(decision, stop, _about(view, view.position), asked))
+    about = _about(view, view.position)
+    wanted = yield from _left(decision, about, asked)
+    if wanted is None and Callback.CUSTOM_STOPLOSS in asked:
+        return (yield from _moved(stop, view, about))
+    return wanted or stop
 
 
 def answered(asking: Deciding, reply: Callable[[Question], Reply]) -> Decision | None:
@@ -111,10 +130,22 @@ def _about(view: PairView, position: HeldPosition) -> Question:
     return Question(Callback.CUSTOM_EXIT, view.instrument.pair, view.time, view.close, amount, position=position)
 
 
-def _confirmed_entry(enter: Enter, view: PairView, asked: Collection[Callback]) -> Deciding:
+def _staked(enter: Enter, view: PairView, funds: Funds, rules: DecisionRules) -> Generator[Question, Reply, Enter]:
+    """An entry with the stake that is asked for, within all limits."""
+    least = minimum_stake(view.instrument, view.close, rules.stake.stop_loss)
+    most = largest_stake(funds, rules.stake)
+    about = Question(Callback.CUSTOM_STAKE_AMOUNT, view.instrument.pair, view.time, view.close)
+    reply = yield replace(about, stake=enter.size.stake, least=least, most=most)
+    if reply.trouble or not reply.value:
+        size = Size(ZERO, ZERO, reply.trouble or f"{about.callback.value} stakes nothing")
+    else:
+        wanted = decimal_of(float(reply.value))
+        size = size_entry(view.instrument, view.close, funds, rules.stake, wanted)
+    return entering(enter.consensus, enter.gates[:-1], size)
+
+
+def _confirmed_entry(enter: Enter, view: PairView) -> Generator[Question, Reply, Enter]:
     callback = Callback.CONFIRM_TRADE_ENTRY
-    if callback not in asked:
-        return enter
     reply = yield Question(callback, view.instrument.pair, view.time, view.close, enter.size.amount)
     confirmed = reply.value is True
     told = reply.trouble or ("confirmed" if confirmed else "not confirmed")
@@ -122,8 +153,10 @@ def _confirmed_entry(enter: Enter, view: PairView, asked: Collection[Callback]) 
     return replace(enter, gates=(*enter.gates, Gate("confirmation", verdict, told, f"confirmed by {callback.value}")))
 
 
-def _left(decision: Decision | None, stop: Amend | None, about: Question, asked: Collection[Callback]) -> Deciding:
-    """The exits that somebody asks for, in freqtrade's order, until one is not vetoed; else the stop may be raised."""
+def _left(
+    decision: Decision | None, about: Question, asked: Collection[Callback]
+) -> Generator[Question, Reply, Exit | None]:
+    """The first exit that is asked for and not vetoed, in freqtrade's order."""
     if isinstance(decision, Exit) and (yield from _confirmed_exit(decision, about, asked)):
         return decision
     if Callback.CUSTOM_EXIT in asked:
@@ -132,7 +165,22 @@ def _left(decision: Decision | None, stop: Amend | None, about: Question, asked:
             wanted = Exit(None, ExitReason.CUSTOM_EXIT, reply.value)
             if (yield from _confirmed_exit(wanted, about, asked)):
                 return wanted
-    return stop
+    return None
+
+
+def _moved(stop: Amend | None, view: PairView, about: Question) -> Deciding:
+    """The stop raised to where it is asked for, or further where it trails; one that would act at once is an exit."""
+    position = about.position
+    if position is None or position.stop_price is None or is_trading(view, position):
+        return stop
+    reply = yield replace(about, callback=Callback.CUSTOM_STOPLOSS)
+    if not reply.value:
+        return stop
+    current = stop.stop_price if stop is not None else position.stop_price
+    wanted = stop_below(view.instrument, view.close, abs(decimal_of(float(reply.value))), current)
+    if wanted is None:
+        return stop
+    return Exit(None, ExitReason.TRAILING_STOP_LOSS) if wanted >= view.close else Amend(wanted)
 
 
 def _confirmed_exit(wanted: Exit, about: Question, asked: Collection[Callback]) -> Generator[Question, Reply, bool]:

@@ -132,7 +132,11 @@ def decide(
     if not answer.enter:
         return None
     verdicts = gates(risk(answer.score), rules.limits)
-    size = size_entry(view.instrument, view.close, funds(), rules.stake)
+    return entering(answer, verdicts, size_entry(view.instrument, view.close, funds(), rules.stake))
+
+
+def entering(answer: Consensus, verdicts: tuple[Gate, ...], size: Size) -> Enter:
+    """An entry of that size, which is the last of its gates."""
     gate = Gate(
         "size",
         Verdict.NO_GO if size.refusal else Verdict.GO,
@@ -152,14 +156,21 @@ def decision_id(bot: str, pair: str, time: int, action: str) -> str:
     return hashlib.sha256(f"{bot}\x1f{pair}\x1f{time}\x1f{action}".encode()).hexdigest()[:24]
 
 
+def is_trading(view: PairView, position: HeldPosition) -> bool:
+    """Whether the target is trading, only slower than the price went: its stop stays then.
+
+    Where a stop moves by new legs the target would lose its place, and no venue rests it again on this side of the
+    price.
+    """
+    return position.target_price is not None and view.close >= position.target_price
+
+
 def trailed(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amend | Exit | None:
     """What the trailing stop asks for after a candle; None where the resting stop stays."""
     # Only a resting stop can be amended; where there is none yet the next candle will find it.
     if rules.trailing is None or position.stop_price is None:
         return None
-    if position.target_price is not None and view.close >= position.target_price:
-        # The target is trading, only slower than the price went. Where a stop moves by new legs it would lose its
-        # place, and no venue rests it again on this side of the price.
+    if is_trading(view, position):
         return None
     stop = trailed_stop(view.instrument, rules.trailing, position.average_price, view.high, position.stop_price)
     if stop is not None and stop >= view.close:

@@ -55,6 +55,12 @@ def trailed_stop(
     return stop if current is None or stop > current else None
 
 
+def stop_below(instrument: Instrument, close: Decimal, distance: Decimal, current: Decimal) -> Decimal | None:
+    """The stop to amend to so that it is `distance` (a ratio) below `close`, or None when it stays."""
+    stop = instrument.price_up(close * (ONE - distance))
+    return stop if stop > current else None
+
+
 def unmoved_below(trailing: TrailingStop, entry: Decimal, current: Decimal) -> float:
     """A high below which `trailed_stop` leaves a stop where it is: nearly the least that moves it, never above it."""
     least = max(entry * (ONE + trailing.activation), current / (ONE - trailing.distance))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from tradewind.domain.callbacks import Callback
 from tradewind.domain.errors import ConfigError
 from tradewind.strategies.freqtrade.callbacks import own_callbacks
@@ -11,10 +13,8 @@ _ELSEWHERE = "tradewind backtest --strategy --data, without BOT, has freqtrade's
 
 NOT_ASKED = {
     "bot_loop_start": "native rules decide pair by pair when its candle has closed, and have no other loop",
-    "custom_stake_amount": "stakes are those of spec.capital and spec.risk",
     "custom_entry_price": "an entry is a market order at the next open",
     "custom_exit_price": "an exit is a market order at the next open",
-    "custom_stoploss": "stops rest at the venue where spec.risk puts them",
     "adjust_trade_position": "a position is entered once and left whole",
     "order_filled": "fills are known when the next candle has closed, and custom_exit sees the position then",
     "check_entry_timeout": "market orders do not wait",
@@ -37,6 +37,9 @@ def check_native(strategy: IStrategy) -> None:
     if type(strategy).leverage is not IStrategy.leverage:
         raise ConfigError(f"{name}.leverage", "a method", "none: trades are spot, without leverage", "remove it")
     own = _own(strategy)
+    if "custom_stoploss" in own and "after_fill" in inspect.signature(strategy.custom_stoploss).parameters:
+        allowed = "none: a stop rests before anybody could be asked, and is raised when a candle has closed"
+        raise ConfigError(f"{name}.custom_stoploss", "a parameter after_fill", allowed, f"remove it; {_ELSEWHERE}")
     refused = [callback for callback in NOT_ASKED if callback in own]
     if refused:
         reasons = "; ".join(f"no {callback}: {NOT_ASKED[callback]}" for callback in refused)

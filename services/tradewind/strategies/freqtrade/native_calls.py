@@ -6,6 +6,8 @@ The time is that at which the candle closed, the rate is its close, and orders a
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -42,8 +44,12 @@ class NativeCalls:
                 return self._confirm_entry(question, now, seen)
             case Callback.CONFIRM_TRADE_EXIT:
                 return self._confirm_exit(question, now, seen)
-            case Callback.CUSTOM_EXIT:  # pragma: no branch - there is no other
+            case Callback.CUSTOM_EXIT:
                 return self._custom_exit(question, now, seen)
+            case Callback.CUSTOM_STAKE_AMOUNT:
+                return self._custom_stake(question, now, seen)
+            case Callback.CUSTOM_STOPLOSS:  # pragma: no branch - there is no other
+                return self._custom_stoploss(question, now, seen)
 
     def _confirm_entry(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
         answer = self._caller.ask(
@@ -92,6 +98,45 @@ class NativeCalls:
         if answer is True:
             return Reply(Callback.CUSTOM_EXIT.value)
         raise self._wrong(question, answer, "a reason in one line, True, or None")
+
+    def _custom_stake(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        answer = self._caller.ask(
+            self._strategy.custom_stake_amount,
+            question.pair,
+            now,
+            pair=question.pair,
+            current_rate=float(question.rate),
+            proposed_stake=float(question.stake),
+            min_stake=float(question.least),
+            max_stake=float(question.most),
+            leverage=1.0,
+            entry_tag=seen(question.pair).entry_tag(now),
+            side="long",
+        )
+        return Reply(self._number(question, answer, "a stake, 0 or None"))
+
+    def _custom_stoploss(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        trade, rate = self._trade(question, now, seen), float(question.rate)
+        answer = self._caller.ask(
+            self._strategy.custom_stoploss,
+            question.pair,
+            now,
+            pair=question.pair,
+            trade=trade,
+            current_rate=rate,
+            current_profit=trade.calc_profit_ratio(rate),
+            after_fill=False,
+        )
+        if isinstance(answer, float | np.floating) and np.isnan(answer):
+            return Reply(None)
+        return Reply(self._number(question, answer, "a ratio of the price, or None"))
+
+    def _number(self, question: Question, answer: Any, allowed: str) -> float | None:
+        if answer is None:
+            return None
+        if isinstance(answer, bool | np.bool_) or not isinstance(answer, Real) or not isfinite(answer):
+            raise self._wrong(question, answer, allowed)
+        return float(answer)
 
     def _trade(self, question: Question, now: int, seen: Callable[[str], Seen]) -> HeldTrade:
         position, pair, named = question.position, question.pair, self._named

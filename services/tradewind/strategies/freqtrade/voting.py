@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame, to_datetime
 
-from tradewind.domain.callbacks import Question, Reply
+from tradewind.domain.callbacks import Callback, Question, Reply
 from tradewind.domain.candle_checks import close_times, resample
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
@@ -100,17 +99,18 @@ class FileStrategy:
         """
         timeframe = self._named.timeframes[0]
         now, provider = close_time(timeframe, question.time), self._made[timeframe][1]
-        seen = partial(self._seen_at, now, known)
+
+        def seen(pair: str) -> Seen:
+            found = self._seen.get(pair)
+            if found is None or not (known is None or pair in known or found.reaches(now)):
+                self.stances(self._others(pair))
+                # It stood elsewhere meanwhile, perhaps later.
+                provider.stand_in_callback(now, seen)
+            return self._seen[pair]
+
         with freqtrade_imports(), without_account():
             provider.stand_in_callback(now, seen)
             return self._calls.reply(question, now, seen)
-
-    def _seen_at(self, now: int, known: Collection[str] | None, pair: str) -> Seen:
-        seen = self._seen.get(pair)
-        if seen is None or not (known is None or pair in known or seen.reaches(now)):
-            self.stances(self._others(pair))
-            seen = self._seen[pair]
-        return seen
 
     def reasons(self, _candles: CandleSeries, _index: int) -> tuple[str, ...]:
         """Its name: a class of somebody's tells no more."""
@@ -239,7 +239,9 @@ class _NoWallets:
         if name.startswith("__"):
             raise AttributeError(name)
         told = f"{self._name}.wallets.{name}"
-        raise ConfigError(told, "asked in populate_*", "candles alone: the account is the engine's", "remove it")
+        raise ConfigError(
+            told, "asked by the class", "candles and its own trade: the account is the engine's", "remove it"
+        )
 
 
 def frame_of(candles: CandleSeries) -> DataFrame:
@@ -292,6 +294,9 @@ def _check_told(strategy: IStrategy, named: NamedClass) -> None:
         if wrong:
             allowed = "what holds for the bot: native rules have stops and targets of the manifest alone"
             raise ConfigError(f"spec.risk.{field}", f"nothing, while {told}", allowed, fix)
+    if Callback.CUSTOM_STOPLOSS in native_callbacks(strategy) and not named.stop_loss:
+        told, allowed = f"nothing, while {name} has custom_stoploss", "the stop that it raises"
+        raise ConfigError("spec.risk.stopLoss", told, allowed, 'write stopLoss: "0.1", or what you would lose at most')
     needed = int(strategy.startup_candle_count)
     if needed > named.startup_candles:
         told = f"{named.startup_candles}, while {name}.startup_candle_count is {needed}"
