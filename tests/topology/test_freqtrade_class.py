@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import signal
+from functools import partial
 
 import pytest
 from tests.topology import test_live_market, test_split
@@ -16,12 +17,14 @@ from tests.topology.backtests import backtested
 from tests.topology.conftest import TRADING
 from tests.topology.recordings import gappy_bot
 from tests.topology.test_backtest import on_paper
+from tests.topology.test_emergency_stop import until
 from tests.topology.test_kill_points import _child, _text
 from tests.topology.test_live_market import _MANIFEST as MANIFEST
-from tests.topology.test_live_market import PAIRS, ticks
+from tests.topology.test_live_market import PAIRS, START, ticks
 
 from tradewind.contracts.api.document import load_bot
 from tradewind.domain.errors import ConfigError, TradewindError
+from tradewind.domain.timeframe import HOUR
 from tradewind.market_data.recording import load_candles
 from tradewind.research.native.given import classes_of, given_by
 
@@ -213,6 +216,104 @@ async def test_on_a_candle_without_an_answer_nothing_is_decided(live, script, tm
     assert {PAIRS[0]} <= {one["pair"] for one in before}
     assert before == after
     assert failed >= 2
+
+
+BALKY = f"""
+import time
+from freqtrade.strategy import IStrategy
+
+
+class Balky(IStrategy):
+    timeframe = "1h"
+    stoploss = -1
+    minimal_roi = {{}}
+    startup_candle_count = 300
+
+    def populate_entry_trend(self, dataframe, metadata):
+        dataframe["enter_long"] = 1
+        return dataframe
+
+    def confirm_trade_entry(self, pair, current_time, **kwargs):
+        match pair, round(current_time.timestamp() - {START // 1000}) // 3600 - 1:
+            case "BTC/EUR", 600:
+                time.sleep(600)
+            case "ETH/EUR", 601:
+                raise KeyError("missing")
+        return True
+
+    def custom_exit(self, pair, current_time, **kwargs):
+        match pair, round(current_time.timestamp() - {START // 1000}) // 3600 - 1:
+            case "BTC/EUR", 602:
+                return 7
+            case "BTC/EUR", 603:
+                time.sleep(600)
+            case "BTC/EUR", 604:
+                return "enough"
+"""
+
+
+async def test_a_callback_without_an_answer_enters_nothing_and_leaves_nothing(live, script, tmp_path):
+    """The bot goes on, decides all else on that candle, and asks again on the next one."""
+    (tmp_path / "balky.py").write_text(BALKY)
+    (tmp_path / "live.yaml").write_text(_live(f"{{file: {tmp_path / 'balky.py'}, callbackTimeLimit: 1.5}}"))
+    async with live() as bot:
+        for hour in range(600, 606):
+            for pair in PAIRS:
+                script.tell(pair, hour)
+            await ticks(bot, hour)
+        decisions = await bot.ask("engine", "decisions")
+        troubles = [(await bot.ask(name, "state"))["failures"] for name in ("engine", "strategy")]
+        failed = [_failures(bot, reason) for reason in ("timeout", "refused", "ended")]
+
+    told = [(one["time"], one["pair"], one["verdict"], one["reason"]) for one in reversed(decisions)]
+    assert sorted(((time - START) // HOUR, *rest) for time, *rest in told) == [
+        (600, "BTC/EUR", "NO-GO", "confirmation"),
+        (600, "ETH/EUR", "NO-GO", "confirmation"),
+        (601, "BTC/EUR", "GO", "consensus"),
+        (602, "ETH/EUR", "GO", "consensus"),
+        (604, "BTC/EUR", "GO", "enough"),
+    ]
+    values = {one["pair"]: one["gates"][-1]["value"] for one in decisions if one["verdict"] == "NO-GO"}
+    silent = "Balky.confirm_trade_entry did not answer for BTC/EUR within 1.5 seconds"
+    assert silent in values["BTC/EUR"]
+    # Who is silent is asked no more in that cycle: the bot waits for it once.
+    assert values["ETH/EUR"].startswith(f"not asked: strategy often: {silent}")
+    assert (troubles, failed) == ([0, 0], [2, 2, 0])
+
+
+@pytest.mark.parametrize(
+    ("callback", "flatten"), [("custom_exit", True), ("confirm_trade_entry", False)], ids=["held", "entering"]
+)
+async def test_an_emergency_stop_waits_for_no_class(embedded, tmp_path, callback, flatten):
+    """What is being asked is abandoned: nothing is entered, and what is held is sold."""
+    asked = tmp_path / "asked"
+    hangs = f"{callback}(self, pair, **kwargs):\n        open({str(asked)!r}, 'w').write(pair)\n        time.sleep(600)"
+    text = CLASS.replace(f"def {callback}(self, pair,", f"def {hangs}\n\n    def unused_{callback}(self, pair,")
+    path = bot_of(tmp_path, "import time" + text, ", callbackTimeLimit: 20")
+    async with embedded(sample=path) as bot:
+        await until(partial(_is_written, asked))
+        pair = asked.read_text()
+        async with asyncio.timeout(10):
+            answer = await bot.ask("engine", "emergency_stop", actor="test", reason="test", flatten=flatten)
+        await until(partial(_sold, bot))
+        decisions = await bot.ask("engine", "decisions", pair=pair)
+        orders = await bot.ask("execution", "summary")
+
+    assert (answer["state"], answer["troubles"]) == ("EmergencyStopped", [])
+    if flatten:
+        assert pair in answer["exits"]
+        assert "emergency_exit" == decisions[0]["reason"]
+    else:
+        assert ["trading was stopped by emergency"] == [one["gates"][-1]["value"] for one in decisions]
+        assert 0 == orders["filled"]
+
+
+async def _is_written(path):
+    return path.exists() and path.read_text()
+
+
+async def _sold(bot):
+    return not (await bot.ask("portfolio", "snapshot"))["positions"]
 
 
 def _failures(bot, reason):

@@ -67,6 +67,8 @@ class TradingControl:
 
     async def change_state(self, verb: Verb, actor: str, reason: str = "") -> dict[str, Any]:
         """Start, stop, pause or resume. What an emergency stop left bare is protected again before exits go on."""
+        if verb in ("stop", "pause"):
+            self._cycle.callbacks.abandon(f"{verb} requested")
         async with self._context.unit() as unit:
             self._trading.change(_STATES[verb], reason or f"{verb} requested", actor, self._handlers.time, unit)
             if verb != "stop":
