@@ -166,11 +166,8 @@ def test_killed_half_way_and_begun_again_it_decides_the_same(manifest, tmp_path)
 
 
 async def test_in_processes_it_stores_what_it_stores_in_one(split, expected):
-    """Row for row: strategy alone has the class, and the engine waits for what it says."""
-    async with asyncio.timeout(240):
-        await asyncio.gather(*(split.begin(name) for name in TRADING))
-        await test_split.until_ended(split.processes["engine"])
-
+    """Row for row: strategy alone has the class, and the engine waits for what it says, also while it is away."""
+    await test_split.traded_with_restarts(split, "strategy")
     test_split.same(await test_split.rows(split), expected)
 
 

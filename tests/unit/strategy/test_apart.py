@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from decimal import Decimal
@@ -261,7 +262,11 @@ def asked(rate, candle=40):
 
 
 async def test_a_callback_is_asked_in_the_process_that_has_the_class(begin):
-    """It sees frames of any pair up to the candle that closed; those that are not there are fetched and made."""
+    """It sees frames of any pair up to the candle that closed; those that are not there are fetched and made.
+
+    One that ended while nobody asked is begun again: the machine had no memory left, for one. One that was ended for
+    good is not: the service has begun another in its place.
+    """
     odd = begin(CALLED, pairs=("AAA/EUR", "BBB/EUR"))
     await odd.strategy.start()
     here = FileStrategy(odd.named, lambda _: OTHER)
@@ -273,6 +278,12 @@ async def test_a_callback_is_asked_in_the_process_that_has_the_class(begin):
     reply = await odd.strategy.reply(asked(100))
     assert reply == here.reply(asked(100))
     assert str(reply.value).startswith("41 ")
+    os.killpg(odd.strategy._process.pid, signal.SIGKILL)
+    assert reply == await odd.strategy.reply(asked(100))
+    await odd.strategy.close()
+    with pytest.raises(TemporaryError, match="strategy odd begins again with its service"):
+        await odd.strategy.reply(asked(100))
+    assert odd.strategy._process is None
 
 
 async def test_a_callback_that_fails_says_nothing_and_the_next_one_is_asked_again(begin):
@@ -294,23 +305,3 @@ async def test_a_callback_that_fails_says_nothing_and_the_next_one_is_asked_agai
     assert "its process ended with exit code 7" in ended.trouble
     # It is asked twice: it might have ended before, while nobody asked.
     assert [1, 1, 2] == [odd.failures(reason) for reason in ("timeout", "refused", "ended")]
-
-
-async def test_a_process_that_ended_while_nobody_asked_is_nobodys_fault(begin):
-    """The machine had no memory left, for one."""
-    odd = begin(CALLED, pairs=("AAA/EUR", "BBB/EUR"))
-    await odd.strategy.start()
-    os.killpg(odd.strategy._process.pid, 9)
-
-    assert str((await odd.strategy.reply(asked(100))).value).startswith("41 ")
-
-
-async def test_who_has_ended_for_good_is_not_begun_again_by_a_question(begin):
-    """The service has begun another in its place, and whoever asks comes again."""
-    odd = begin(CALLED)
-    await odd.strategy.start()
-    await odd.strategy.close()
-
-    with pytest.raises(TemporaryError, match="strategy odd begins again with its service"):
-        await odd.strategy.reply(asked(100))
-    assert odd.strategy._process is None
