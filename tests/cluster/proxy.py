@@ -14,15 +14,17 @@ import asyncio
 import contextlib
 import json
 import random
+import socket
 import ssl
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import AddrInfoType, ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
 from tests.cluster.processes import LOOPBACK
 from yarl import URL
 
@@ -69,6 +71,7 @@ class Proxy:
         self._to_expire = 0
         self._busy: set[asyncio.Transport] = set()
         self._watches: set[asyncio.Task[None]] = set()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._flowing = asyncio.Event()
@@ -89,6 +92,11 @@ class Proxy:
     def url(self) -> str:
         """Where clients reach it."""
         return f"https://{LOOPBACK}:{self._port}"
+
+    @property
+    def connections(self) -> int:
+        """How many connections to the API server are open."""
+        return sum(one.fileno() != -1 for one in set(self._sockets))
 
     # ---------------------------------------------------------------------------------------------------- misbehaving
 
@@ -183,7 +191,7 @@ class Proxy:
 
     async def _begin(self) -> None:
         self._flowing.set()
-        self._connector = connector = TCPConnector(ssl=self._to_upstream, limit=0)
+        self._connector = connector = TCPConnector(ssl=self._to_upstream, limit=0, socket_factory=self._socket)
         self._session = ClientSession(connector=connector, auto_decompress=False, timeout=ClientTimeout(total=None))
         application = web.Application(client_max_size=_LARGEST_BODY)
         application.router.add_route("*", "/{path:.*}", self._handle)
@@ -202,8 +210,21 @@ class Proxy:
         await asyncio.gather(*under_way, return_exceptions=True)
         await self._connector.close(abort_ssl=True)
         await self._session.close()
-        # A connection that was given up in the middle of its handshake is closed by the loop's next rounds.
-        await asyncio.sleep(0.05)
+        # Where TLS waits for the other side's goodbye, which may be long in coming, nothing is waited for.
+        for one in set(self._sockets):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for _ in range(1000):
+            if not self.connections:
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"{self.connections} connections to the API server do not end")
+
+    def _socket(self, address: AddrInfoType) -> socket.socket:
+        family, kind, protocol, *_ = address
+        found = socket.socket(family, kind, protocol)
+        self._sockets.add(found)
+        return found
 
     def _is_hit(self, fault: _Fault, request: web.Request) -> bool:
         return fault.matching(request.method, request.path) and self._random.random() < fault.share

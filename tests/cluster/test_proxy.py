@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from tests.cluster.clients import KubectlError
+from tests.cluster.components import API_SERVER
 from tests.cluster.proxy import Proxy
 
 
@@ -204,3 +205,14 @@ def test_it_can_stop_after_a_number_of_requests(client, proxy, control_plane, na
             held.result(120)
     assert not exists(control_plane, namespace, "third")
     assert 201 == client.create("fourth")
+
+
+def test_it_ends_though_the_api_server_does_not_say_goodbye(control_plane, namespace, token):
+    """A connection that was left open would be told of in another test, by whoever collects it."""
+    with Proxy(control_plane.url, control_plane.certificates) as proxy:
+        client = Client(proxy, namespace, token, control_plane.certificates)
+        with client.watch():
+            control_plane.pause(API_SERVER)
+            proxy.drop_watches()
+    control_plane.resume(API_SERVER)
+    assert 0 == proxy.connections

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from tests.servers.databases import Postgres
-from tests.topology.recordings import gappy_bot
+from tests.topology.recordings import breakout_bot
 
 from tradewind.catalog import by_name
 from tradewind.cli.release import _release
@@ -21,7 +21,11 @@ from tradewind.topology.shared import shared_by
 
 @pytest.fixture(params=["alone", "shared"])
 async def begun(request, tmp_path):
-    """A bot that has a position, and has ended; made from a policy. It had its own database, or shared one."""
+    """A bot that has a position, and has ended; made from a policy. It had its own database, or shared one.
+
+    Its market rises for two minutes and a half: a position that the bot closes itself, or one that no further candle
+    fills the exit of, would be of how quick the machine is.
+    """
     addresses = {}
     if request.param == "shared":
         redis, database = request.getfixturevalue("redis_server"), request.getfixturevalue("postgres_url")
@@ -29,7 +33,9 @@ async def begun(request, tmp_path):
         addresses = {"database_url": database, "bus_url": redis.url}
 
     async def make(policy):
-        bot = load_bot(gappy_bot(tmp_path, candles=160), [f"spec.deletionPolicy={policy}"])
+        rising = [100 + index / 10 for index in range(3000)]
+        changes = [f"spec.deletionPolicy={policy}", "spec.data.speed=72000"]
+        bot = load_bot(breakout_bot(tmp_path, AAA=rising, BBB=rising), changes)
         ports = dict.fromkeys(by_name(), 0)
         settings = Settings(state_directory=tmp_path / "state", key_directory=tmp_path, ports=ports, **addresses)
         running = a_bot(bot, settings)

@@ -42,9 +42,13 @@ class EngineHandlers:
         for voter in cycle.stances.voters:
             self._strategies[voter.timeframe] = (*self._strategies.get(voter.timeframe, ()), voter.strategy)
         self._candles: dict[int, list[CandleClosed]] = {}
-        self._evaluated: set[tuple[str, str, str, int]] = set()
+        self._evaluated: dict[tuple[str, str, str, int], int] = {}
+        """What was evaluated (strategy, timeframe, pair, open time of the candle), and the tick that it belongs to."""
         self._mark: PortfolioMarked | None = None
-        self._cycling = False
+        self._cycled: int | None = None
+        """The tick whose cycle stands in a unit of work that is not committed yet."""
+        self._ran = -1
+        """The latest tick whose cycle was committed since this service began."""
         self._complete_stances = False
         self.flatten = False
         """Whether a position that is heard of now is to be sold at once: everything was, a moment ago."""
@@ -52,7 +56,7 @@ class EngineHandlers:
     def reload(self) -> None:
         """The stances of before this start are asked for with the next tick, and a cycle that failed runs again."""
         self._complete_stances = False
-        self._cycling = False
+        self._cycled = None
 
     # ------------------------------------------------------------------------------------------------------ messages
 
@@ -67,7 +71,7 @@ class EngineHandlers:
     async def on_evaluation(self, message: StrategyEvaluated, unit: UnitOfWork) -> None:
         """A stance holds until the next one."""
         self._cycle.stances.take(message)
-        self._evaluated.add((message.strategy, message.timeframe, message.pair, message.candle_time))
+        self._evaluated[message.strategy, message.timeframe, message.pair, message.candle_time] = message.time
         await self._try(unit)
 
     async def on_mark(self, message: PortfolioMarked, unit: UnitOfWork) -> None:
@@ -114,7 +118,7 @@ class EngineHandlers:
 
     async def _try(self, unit: UnitOfWork) -> None:
         mark = self._mark
-        if mark is None or self._cycling or mark.final or mark.time not in self._candles:
+        if mark is None or mark.time == self._cycled or mark.final or mark.time not in self._candles:
             return
         tick = self._candles[mark.time]
         if len(tick) < tick[0].tick_size or self._context.seen("orders.events") < mark.orders_sequence:
@@ -124,28 +128,34 @@ class EngineHandlers:
         if mark.time < self.time:
             # Market data and execution were started again together, and play what was decided here.
             self._cycle.stances.forget()
+            self._evaluated = {which: time for which, time in self._evaluated.items() if time <= mark.time}
             self._complete_stances = False
         if not self._complete_stances:
             await self._ask_stances(mark.time)
         if self._context.bot.spec.mode is Mode.LIVE:
             self._cycle.feed_trouble = (await self._context.ask("market-data", "progress"))["trouble"]
         # What was gathered goes with the commit: should it fail, nobody would send it again before the tick is late.
-        self._cycling = True
+        self._cycled = mark.time
         unit.on_commit(partial(self._done, mark.time))
         await self._run(mark.time, [m for m in tick if m.timeframe == self._timeframe], unit)
 
     def _done(self, time: int) -> None:
-        self._cycling = False
-        self._mark = None
+        """Let go of a tick. Where it was sent twice, the next may be half here already, and nobody sends that again."""
+        self._ran = max(self._ran, time)
+        if self._cycled == time:
+            self._cycled = None
+        if self._mark is not None and self._mark.time <= time:
+            self._mark = None
         self._candles = {later: rest for later, rest in self._candles.items() if later > time}
-        self._evaluated.clear()
+        self._evaluated = {which: later for which, later in self._evaluated.items() if later > time}
 
     async def _run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> None:
         self.time, self.last_candles = time, candles
         if self._trading.store_latch(time, unit):
             # Execution could not store the stop either, and may have been started again since.
             self._cycle.cancel_entries(time, f"trading-{self._trading.version}", unit)
-        if time > self._trading.decided_time:
+        # A tick that was sent twice decides once: by now what is known may be of the next one.
+        if time > max(self._trading.decided_time, self._ran):
             before = len(unit.writes), len(unit.messages)
             report = self.last_report = await self._cycle.run(time, candles, unit)
             # Where nothing was decided nothing is written, and the same tick after a restart decides nothing again.

@@ -28,7 +28,8 @@ class PortfolioHandlers:
         self._timeframe = context.bot.spec.timeframe
         self._candles: dict[int, list[CandleClosed]] = {}
         self._matched: TickMatched | None = None
-        self._marking = False
+        self._marking: TickMatched | None = None
+        """What the mark stands for that is in a unit of work that is not committed yet."""
         self.marked: int | None = None
         """The last tick whose mark was committed."""
         metrics, key = context.metrics, context.key
@@ -78,7 +79,7 @@ class PortfolioHandlers:
 
     def reload(self) -> None:
         """A mark that failed is made again."""
-        self._marking = False
+        self._marking = None
 
     def drift(self) -> Decimal:
         """The largest relative difference to the venue's balances."""
@@ -86,7 +87,7 @@ class PortfolioHandlers:
 
     def _mark(self, unit: UnitOfWork) -> None:
         matched = self._matched
-        if matched is None or self._marking or self._context.seen("orders.events") < matched.orders_sequence:
+        if matched is None or matched is self._marking or self._context.seen("orders.events") < matched.orders_sequence:
             return
         if not matched.final:
             tick = self._candles.get(matched.time)
@@ -96,8 +97,8 @@ class PortfolioHandlers:
                 if message.timeframe == self._timeframe:
                     self.closes[message.pair] = message.candle.close
         # What was gathered goes with the commit: should it fail, nobody would send it again before the tick is late.
-        self._marking = True
-        unit.on_commit(partial(self._done, matched.time))
+        self._marking = matched
+        unit.on_commit(partial(self._done, matched))
         account = self._account
         if self.marked is not None and matched.time < self.marked:
             # Market data and execution were started again together, and play what was marked here.
@@ -116,7 +117,11 @@ class PortfolioHandlers:
             )
         )
 
-    def _done(self, time: int) -> None:
-        self._marking, self._matched = False, None
-        self.marked = time
-        self._candles = {later: rest for later, rest in self._candles.items() if later > time}
+    def _done(self, matched: TickMatched) -> None:
+        """Let go of a tick. Where it was sent twice, the next may be here already, and nobody sends that again."""
+        if self._marking is matched:
+            self._marking = None
+        if self._matched is matched:
+            self._matched = None
+        self.marked = matched.time
+        self._candles = {time: rest for time, rest in self._candles.items() if time > matched.time}

@@ -14,6 +14,7 @@ async def test_with_the_latch_go_cancellations_of_what_may_be_on_its_way(kept, c
     handlers = SimpleNamespace(
         _trading=SimpleNamespace(store_latch=lambda *_: kept, version=3, decided_time=7),
         _cycle=SimpleNamespace(cancel_entries=lambda time, cause, _: told.append((time, cause))),
+        _ran=-1,
         _publish_decided=lambda *_, **__: None,
     )
     await EngineHandlers._run(handlers, 7, [], SimpleNamespace(writes=[], messages=[]))
