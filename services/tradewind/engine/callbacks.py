@@ -59,9 +59,12 @@ class Callbacks:
             reply = Reply(None, self._silence)
         if reply.silent:
             self._silence = f"not asked: {reply.trouble}"
+        facts: dict[str, Any] = {"callback": question.callback.value, "pair": question.pair, "time": question.time}
         if reply.trouble:
-            facts: dict[str, Any] = {"callback": question.callback.value, "pair": question.pair, "time": question.time}
             self._context.log.warning("no reply of the class", reason=reply.trouble, **facts)
+        elif question.callback is Callback.CONFIRM_TRADE_EXIT and reply.value is False:
+            # A refused entry is stored with its gates; of an exit that is not made nothing else tells.
+            self._context.log.info("exit not confirmed", reason=question.reason, **facts)
         return reply
 
     async def _asked(self, question: Question) -> Reply:

@@ -39,7 +39,8 @@ def check_native(strategy: IStrategy) -> None:
     own = _own(strategy)
     if "custom_stoploss" in own and "after_fill" in inspect.signature(strategy.custom_stoploss).parameters:
         allowed = "none: a stop rests before anybody could be asked, and is raised when a candle has closed"
-        raise ConfigError(f"{name}.custom_stoploss", "a parameter after_fill", allowed, f"remove it; {_ELSEWHERE}")
+        fix = f"remove it, it would be False; {_ELSEWHERE}"
+        raise ConfigError(f"{name}.custom_stoploss", "a parameter after_fill", allowed, fix)
     refused = [callback for callback in NOT_ASKED if callback in own]
     if refused:
         reasons = "; ".join(f"no {callback}: {NOT_ASKED[callback]}" for callback in refused)
