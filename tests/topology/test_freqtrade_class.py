@@ -252,7 +252,7 @@ class Balky(IStrategy):
 async def test_a_callback_without_an_answer_enters_nothing_and_leaves_nothing(live, script, tmp_path):
     """The bot goes on, decides all else on that candle, and asks again on the next one."""
     (tmp_path / "balky.py").write_text(BALKY)
-    (tmp_path / "live.yaml").write_text(_live(f"{{file: {tmp_path / 'balky.py'}, callbackTimeLimit: 1.5}}"))
+    (tmp_path / "live.yaml").write_text(_live(f"{{file: {tmp_path / 'balky.py'}, callbackTimeLimit: 2.5}}"))
     async with live() as bot:
         for hour in range(600, 606):
             for pair in PAIRS:
@@ -271,7 +271,7 @@ async def test_a_callback_without_an_answer_enters_nothing_and_leaves_nothing(li
         (604, "BTC/EUR", "GO", "enough"),
     ]
     values = {one["pair"]: one["gates"][-1]["value"] for one in decisions if one["verdict"] == "NO-GO"}
-    silent = "Balky.confirm_trade_entry did not answer for BTC/EUR within 1.5 seconds"
+    silent = "Balky.confirm_trade_entry did not answer for BTC/EUR within 2.5 seconds"
     assert silent in values["BTC/EUR"]
     # Who is silent is asked no more in that cycle: the bot waits for it once.
     assert values["ETH/EUR"].startswith(f"not asked: strategy often: {silent}")
