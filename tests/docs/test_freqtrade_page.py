@@ -14,9 +14,12 @@ from typer.testing import CliRunner
 from tradewind.cli.main import app
 from tradewind.contracts.api.document import load_bot
 from tradewind.contracts.api.v1alpha1 import Strategy
+from tradewind.domain.callbacks import Callback
 from tradewind.plan import check
+from tradewind.strategies.freqtrade.held_trade import HeldTrade
 from tradewind.strategies.freqtrade.interface import CALLBACKS
 from tradewind.strategies.freqtrade.loading import METHODS_REFUSED
+from tradewind.strategies.freqtrade.native import NOT_ASKED
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "freqtrade.md").read_text()
@@ -32,6 +35,9 @@ FIRST, SECOND, MOVED, CASE, COMPILED, DETAILED = (words for words in COMMANDS if
 (VALIDATE,) = (words for words in COMMANDS if words[0] == "config")
 (LOOKAHEAD,) = (words for words in COMMANDS if words[0] == "lookahead-analysis")
 (RECURSIVE,) = (words for words in COMMANDS if words[0] == "recursive-analysis")
+
+ALIASES = {"open_date", "entry_tag", "buy_tag", "stoploss_or_liquidation"}
+"""Second names of what the page names."""
 
 
 @pytest.fixture
@@ -95,12 +101,14 @@ def test_its_configuration_becomes_a_bot_that_is_valid_and_trades(run, tmp_path,
     everything = (done, valid, traded, played, short)
     assert [0] * 5 == [each.exit_code for each in everything], [each.output for each in everything]
     assert json.loads(short.stdout)["trades"] == json.loads(played.stdout)["trades"] != []
+    assert re.search(r"dip_rested +[1-9]", traded.stdout), traded.stdout
     named = yaml.safe_load("strategies:" + PAGE.partition("```yaml\nstrategies:")[2].partition("```")[0])
     bot = load_bot(tmp_path / "bot.yaml")
     bot = bot.model_copy(update={"spec": bot.spec.model_copy(update={"strategies": named_strategies(named)})})
     check(bot)
     assert bot.spec.strategies[0].parameters == load_bot(tmp_path / "bot.yaml").spec.strategies[0].parameters | {
-        "timeLimit": 30
+        "timeLimit": 30,
+        "callbackTimeLimit": 5,
     }
     assert "note: unfilledtimeout: market orders do not wait" in done.stderr
     assert "secret: exchange.key, exchange.secret: not in the manifest" in done.stderr
@@ -135,3 +143,14 @@ def test_the_page_names_what_loads_and_what_is_refused():
     assert [] == [
         name for name in METHODS_REFUSED if f"`{name}`" not in PAGE and not any(part in name for part in others)
     ]
+
+
+def test_the_page_names_what_a_bot_asks_and_what_a_trade_has():
+    """One row for each callback: of those that are asked, and of those that are refused."""
+    asked, _, refused = PAGE.partition("| callback | when it is asked")[2].partition("What a bot refuses when it loads")
+    assert [] == [name for name in Callback if f"| `{name}` |" not in asked]
+    assert [] == [name for name in NOT_ASKED if f"`{name}`" not in refused]
+    shown = [
+        name for name, value in vars(HeldTrade).items() if not name.startswith("_") and isinstance(value, property)
+    ]
+    assert [] == [name for name in shown if f"`{name}`" not in asked and name not in ALIASES]

@@ -273,6 +273,29 @@ def test_a_bot_that_was_moved_with_its_class_trades_by_it(moved, tmp_path):
     assert 1 == peeks.exit_code, peeks.output
 
 
+def test_a_class_with_callbacks_becomes_a_bot_too(moved, tmp_path):
+    """Its stop too, where the configuration and the class say the same of it."""
+    strategy, target = tmp_path / "mine.py", tmp_path / "bot.yaml"
+    stop = "    def custom_stoploss(self, pair, trade, current_rate, current_profit, **kwargs):\n        return 0.02\n"
+    text = STRATEGY.replace("    stoploss", "    use_custom_stoploss = True\n    stoploss")
+    strategy.write_text(f"{text}\n{stop}    def custom_exit(self, current_profit, **kwargs):\n        return True\n")
+    done = moved("--strategy", strategy, "--data", CANDLES, "-o", target)
+
+    assert 0 == done.exit_code, done.output
+    assert "suspended" not in yaml.safe_load(target.read_text())["spec"]
+    words = ["backtest", str(target), "--timerange", "20220101-20220201", "-o", "json"]
+    traded = CliRunner().invoke(app, words)
+    assert 0 == traded.exit_code, traded.output
+    assert "custom_exit" in {trade["exitReason"] for trade in json.loads(traded.stdout)["trades"]}
+
+    done = moved("--strategy", strategy, "--data", CANDLES, "-o", target, use_custom_stoploss=False)
+    assert 3 == exit_code(done.exception), done.output
+    told = (
+        "use_custom_stoploss: received False; allowed: True, as Mine has it: a bot reads the class alone; fix: set Mine"
+    )
+    assert str(done.exception).startswith(told)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
@@ -298,8 +321,8 @@ def test_a_class_that_no_bot_honours_becomes_none(moved, tmp_path, old, new, tol
     ("body", "told"),
     [
         (
-            "    def custom_exit(self, **kwargs):\n        return None\n",
-            "Mine: received custom_exit; allowed: a strategy",
+            "    def order_filled(self, **kwargs):\n        return None\n",
+            "Mine: received order_filled; allowed: no order_filled: fills are known",
         ),
         ("    exit_profit_only = True\n", "Mine.exit_profit_only: received True"),
         ("    def bot_start(self, **kwargs):\n        1 / 0\n", "Mine.bot_start: received ZeroDivisionError"),

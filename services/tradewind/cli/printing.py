@@ -32,7 +32,9 @@ def print_table(title: str | None, columns: Sequence[str], rows: Sequence[Sequen
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console = Console(width=None if sys.stdout.isatty() else 110, highlight=False, soft_wrap=False)
+    # Cells are what somebody else wrote too: a class gives its exits any name, `[/x]` for one.
+    width = None if sys.stdout.isatty() else 110
+    console = Console(width=width, markup=False, highlight=False, soft_wrap=False)
     if title is not None:
         console.print(title, style="bold")  # not the table's own, which would fold it to the table's width
     console.print(table)

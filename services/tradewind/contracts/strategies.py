@@ -156,6 +156,13 @@ class FreqtradeParameters(StrategyParameters):
         le=600.0,
         description="Seconds within which the class answers for a pair, 0.1 to 600; after that nothing is decided.",
     )
+    callback_time_limit: Level = Field(
+        default=5.0,
+        ge=0.1,
+        le=20.0,
+        description="Seconds within which a callback of the class answers, 0.1 to 20; after that nothing is entered by"
+        " it, and nothing is left for it.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,18 +20,22 @@ from tradewind.domain.sizing import Funds, Size, StakeRules, size_entry
 
 @dataclass(frozen=True, slots=True)
 class HeldPosition:
-    """The engine's view of an open position, with the prices of its resting stop and target; None where none rests."""
+    """The engine's view of an open position, with the prices of its resting stop and target; None where none rests.
+
+    `open_time` is when its first fill was, in milliseconds UTC.
+    """
 
     position_id: str
     amount: Decimal
     average_price: Decimal
     stop_price: Decimal | None
     target_price: Decimal | None = None
+    open_time: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PairView:
-    """One pair at one closed candle, and what the voters together say about it.
+    """One pair at one closed candle, which opened at `time`, and what the voters together say about it.
 
     `busy` while an entry or exit is on its way or the pair closed at this candle; `unprotected` when the venue refused
     what should protect the position.
@@ -44,6 +48,7 @@ class PairView:
     position: HeldPosition | None
     busy: bool
     unprotected: bool = False
+    time: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +83,19 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Sell the whole position; by consensus, because nothing protects it, or because the price is below its stop."""
+    """Sell the whole position; by consensus, because nothing protects it, or because the price is below its stop.
+
+    `text` is what a strategy calls its own reason.
+    """
 
     consensus: Consensus | None
     reason: ExitReason
+    text: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reason as the trade tells it."""
+        return self.text or self.reason.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +128,15 @@ def decide(
             return Exit(None, ExitReason.EMERGENCY_EXIT)
         if answer.leave:
             return Exit(answer, ExitReason.EXIT_SIGNAL)
-        return _trail(view, view.position, rules)
+        return trailed(view, view.position, rules)
     if not answer.enter:
         return None
     verdicts = gates(risk(answer.score), rules.limits)
-    size = size_entry(view.instrument, view.close, funds(), rules.stake)
+    return entering(answer, verdicts, size_entry(view.instrument, view.close, funds(), rules.stake))
+
+
+def entering(answer: Consensus, verdicts: tuple[Gate, ...], size: Size) -> Enter:
+    """An entry of that size, which is the last of its gates."""
     gate = Gate(
         "size",
         Verdict.NO_GO if size.refusal else Verdict.GO,
@@ -138,13 +156,21 @@ def decision_id(bot: str, pair: str, time: int, action: str) -> str:
     return hashlib.sha256(f"{bot}\x1f{pair}\x1f{time}\x1f{action}".encode()).hexdigest()[:24]
 
 
-def _trail(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amend | Exit | None:
+def is_trading(view: PairView, position: HeldPosition) -> bool:
+    """Whether the target is trading, only slower than the price went: its stop stays then.
+
+    Where a stop moves by new legs the target would lose its place, and no venue rests it again on this side of the
+    price.
+    """
+    return position.target_price is not None and view.close >= position.target_price
+
+
+def trailed(view: PairView, position: HeldPosition, rules: DecisionRules) -> Amend | Exit | None:
+    """What the trailing stop asks for after a candle; None where the resting stop stays."""
     # Only a resting stop can be amended; where there is none yet the next candle will find it.
     if rules.trailing is None or position.stop_price is None:
         return None
-    if position.target_price is not None and view.close >= position.target_price:
-        # The target is trading, only slower than the price went. Where a stop moves by new legs it would lose its
-        # place, and no venue rests it again on this side of the price.
+    if is_trading(view, position):
         return None
     stop = trailed_stop(view.instrument, rules.trailing, position.average_price, view.high, position.stop_price)
     if stop is not None and stop >= view.close:

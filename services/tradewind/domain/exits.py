@@ -22,6 +22,7 @@ class ExitReason(StrEnum):
     TRAILING_STOP_LOSS = "trailing_stop_loss"
     ROI = "roi"
     EXIT_SIGNAL = "exit_signal"
+    CUSTOM_EXIT = "custom_exit"
     FORCE_EXIT = "force_exit"
     EMERGENCY_EXIT = "emergency_exit"
 
@@ -52,6 +53,12 @@ def trailed_stop(
         return None
     stop = instrument.price_up(high * (ONE - trailing.distance))
     return stop if current is None or stop > current else None
+
+
+def stop_below(instrument: Instrument, close: Decimal, distance: Decimal, current: Decimal) -> Decimal | None:
+    """The stop to amend to so that it is `distance` (a ratio) below `close`, or None when it stays."""
+    stop = instrument.price_up(close * (ONE - distance))
+    return stop if stop > current else None
 
 
 def unmoved_below(trailing: TrailingStop, entry: Decimal, current: Decimal) -> float:

@@ -59,21 +59,24 @@ def minimum_stake(instrument: Instrument, price: Decimal, stop_loss: Decimal | N
     return max(instrument.minimum_notional * stop_reserve, instrument.minimum_amount * price * (ONE + _RESERVE))
 
 
-def size_entry(instrument: Instrument, price: Decimal, funds: Funds, rules: StakeRules) -> Size:
+def size_entry(
+    instrument: Instrument, price: Decimal, funds: Funds, rules: StakeRules, wanted: Decimal | None = None
+) -> Size:
     """The size of an entry at about `price`.
 
-    The stake is the configured one, cut to what risk per trade, exposure and free cash (fee included) allow. A stake
-    below the venue's minimum is raised to it only when that is at most 30 % more and allowed by the same limits.
+    The stake is the `wanted` or else the configured one, cut to what risk per trade, exposure and free cash (fee
+    included) allow. A stake below the venue's minimum is raised to it only when that is at most 30 % more and allowed
+    by the same limits.
     """
-    total = (funds.tied + funds.free) * rules.tradable_ratio
-    available = max(min(total - funds.tied, funds.free), ZERO)
-    if rules.stake_amount is None:
+    available = _available(funds, rules)
+    if wanted is None and rules.stake_amount is None:
         wanted = min((available + funds.tied) / rules.max_open_positions, available)
-    else:
+    elif wanted is None:
         wanted = rules.stake_amount
+        assert wanted is not None
         if wanted > available:
             return Size(ZERO, ZERO, f"stake {plain(wanted)} is above the available {plain(round(available, 2))}")
-    ceiling = min(available / (ONE + rules.fee), *_limits(funds, rules))
+    ceiling = largest_stake(funds, rules)
     stake = min(wanted, ceiling)
     minimum = minimum_stake(instrument, price, rules.stop_loss)
     if stake < minimum:
@@ -83,6 +86,16 @@ def size_entry(instrument: Instrument, price: Decimal, funds: Funds, rules: Stak
     amount = instrument.amount(stake / price)
     refusal = instrument.refusal(amount, price)
     return Size(ZERO, ZERO, refusal) if refusal else Size(amount, amount * price)
+
+
+def largest_stake(funds: Funds, rules: StakeRules) -> Decimal:
+    """The most that an entry may cost before its fee: what risk per trade, exposure and free cash allow."""
+    return min(_available(funds, rules) / (ONE + rules.fee), *_limits(funds, rules))
+
+
+def _available(funds: Funds, rules: StakeRules) -> Decimal:
+    total = (funds.tied + funds.free) * rules.tradable_ratio
+    return max(min(total - funds.tied, funds.free), ZERO)
 
 
 def _limits(funds: Funds, rules: StakeRules) -> tuple[Decimal, ...]:

@@ -67,6 +67,8 @@ class TradingControl:
 
     async def change_state(self, verb: Verb, actor: str, reason: str = "") -> dict[str, Any]:
         """Start, stop, pause or resume. What an emergency stop left bare is protected again before exits go on."""
+        if verb in ("stop", "pause"):
+            self._cycle.callbacks.abandon(f"{verb} requested")
         async with self._context.unit() as unit:
             self._trading.change(_STATES[verb], reason or f"{verb} requested", actor, self._handlers.time, unit)
             if verb != "stop":
@@ -83,6 +85,7 @@ class TradingControl:
 
     async def _stop_at_once(self, actor: str, reason: str, *, flatten: bool) -> dict[str, Any]:
         self._trading.latch(reason, actor)
+        self._cycle.callbacks.abandon("trading was stopped by emergency")
         canceled, troubles = await self._cancel_everything()
         stored = True
         try:
@@ -150,6 +153,7 @@ class TradingControl:
         """
         if pair is not None and pair not in self._view.positions:
             raise NotFoundError(f"no open position in {pair}; open are: {sorted(self._view.positions) or 'none'}")
+        self._cycle.callbacks.abandon("a person sells")
         async with self._context.unit() as unit:
             pairs = [pair] if pair is not None else list(self._view.positions)
             time = self._handlers.time
@@ -160,5 +164,5 @@ class TradingControl:
     async def run_cycle(self) -> dict[str, Any]:
         """One cycle now, on the last closed candles; what was decided on them is not decided again."""
         async with self._context.unit() as unit:
-            report = self._cycle.run(self._handlers.time, self._handlers.last_candles, unit)
+            report = await self._cycle.run(self._handlers.time, self._handlers.last_candles, unit)
         return asdict(report)

@@ -1,4 +1,9 @@
-"""A trading cycle: decide every pair of a tick and carry the decisions out, in one unit of work."""
+"""A trading cycle: decide every pair of a tick and carry the decisions out, in one unit of work.
+
+Where a class of the user's has callbacks, it is asked in between. What it says is stored with the decision that it
+made, in the transaction that has the order and says that the tick is decided: so it is asked again, of the same
+candle, only where nothing came of it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,7 @@ from typing import Any
 from tradewind.contracts.api.v1alpha1 import Mode
 from tradewind.contracts.messages import Bracket, CandleClosed, CycleCompleted
 from tradewind.contracts.rules import rules_of, voters_of
+from tradewind.domain.callbacks import deciding
 from tradewind.domain.consensus import Consensus
 from tradewind.domain.decided_orders import entry_decision, entry_expiry, entry_order, exit_decision, exit_order
 from tradewind.domain.decision import (
@@ -23,7 +29,6 @@ from tradewind.domain.decision import (
     HeldPosition,
     PairView,
     answer_of,
-    decide,
     decision_id,
 )
 from tradewind.domain.exits import ExitReason
@@ -33,6 +38,7 @@ from tradewind.domain.order import Leg
 from tradewind.domain.risk import RiskView, limits_used, refusals
 from tradewind.domain.standing import Pending
 from tradewind.engine import commands
+from tradewind.engine.callbacks import Callbacks
 from tradewind.engine.journal import Entry, Journal
 from tradewind.engine.stances import Stances
 from tradewind.engine.trading import TradingState
@@ -64,6 +70,7 @@ class Cycle:
         """Also of pairs that the bot no longer trades: what it holds of one can still be sold by a person."""
         self.stances = Stances(voters_of(bot))
         self.journal = Journal(context)
+        self.callbacks = Callbacks(context)
         self.rules = rules_of(bot)
         target = bot.spec.risk.take_profit
         self._bracket = Bracket(bot.spec.risk.stop_loss, target.distance if target else None)
@@ -83,8 +90,12 @@ class Cycle:
             # Looked up when somebody reads the metrics, so that a cycle costs nothing more.
             metrics.limit_used.labels(key, name).set_function(partial(self._limit_used, name))
 
-    def run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> CycleReport:
-        """One cycle over the base candles of tick `time`, in whitelist order."""
+    async def run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> CycleReport:
+        """One cycle over the base candles of tick `time`, in whitelist order.
+
+        Raises `TemporaryError` while a class that is to be asked cannot be: nothing is decided then.
+        """
+        await self.callbacks.begin()
         started = wall.perf_counter()
         report = CycleReport(cycle_id=f"cycle:{time}")
         by_pair = {message.pair: message for message in candles}
@@ -96,7 +107,7 @@ class Cycle:
             if tick is not None:
                 report.symbols_processed += 1
                 begun = wall.perf_counter()
-                decision = self._decide(pair, tick, report)
+                decision = await self._decide(pair, tick, report)
                 decided = wall.perf_counter()
                 report.decisions += self._carry_out(pair, time, decision, unit)
                 report.phases["decide"] += decided - begun
@@ -118,7 +129,7 @@ class Cycle:
         key, attempt = self._context.key, 1
         while exit_decision(key, pair, time, position.position_id, attempt) in self.journal:
             attempt += 1
-        return self._exit(pair, time, reason, None, unit, attempt=attempt)
+        return self._exit(pair, time, reason.value, None, unit, attempt=attempt)
 
     def cancel_entries(self, time: int, cause: str, unit: UnitOfWork) -> None:
         """Cancel every entry that is still on its way."""
@@ -134,7 +145,7 @@ class Cycle:
 
     # ------------------------------------------------------------------------------------------------------ deciding
 
-    def _decide(self, pair: str, tick: CandleClosed, report: CycleReport) -> Decision | None:
+    async def _decide(self, pair: str, tick: CandleClosed, report: CycleReport) -> Decision | None:
         view, trading = self._view, self._trading.trading
         position = view.positions.get(pair)
         if trading in ("Stopped", "EmergencyStopped") and position is not None:
@@ -149,8 +160,10 @@ class Cycle:
             position=position,
             busy=view.busy(pair, tick.time),
             unprotected=pair in view.unprotected,
+            time=tick.time,
         )
-        return decide(pair_view, partial(self._risk, trading, tick), view.funds, self.rules)
+        risk, callbacks = partial(self._risk, trading, tick), self.callbacks
+        return await callbacks.decided(deciding(pair_view, risk, view.funds, self.rules, callbacks.asked))
 
     def _risk(self, trading: str, tick: CandleClosed, score: Decimal = ZERO) -> RiskView:
         age = inf if tick.missed else max(self._context.clock.now() - tick.occurred_at, 0.0)
@@ -169,8 +182,8 @@ class Cycle:
         match decision:
             case Enter():
                 return self._enter(pair, time, decision, unit)
-            case Exit(consensus, reason):
-                return self._exit(pair, time, reason, consensus, unit)
+            case Exit(consensus):
+                return self._exit(pair, time, decision.told, consensus, unit)
             case Amend(stop_price):
                 return self._amend(pair, time, stop_price, unit)
             case None:
@@ -218,7 +231,7 @@ class Cycle:
         self,
         pair: str,
         time: int,
-        reason: ExitReason,
+        reason: str,
         consensus: Consensus | None,
         unit: UnitOfWork,
         *,
@@ -229,12 +242,12 @@ class Cycle:
         identity = exit_decision(key, pair, time, position.position_id, attempt)
         if identity in self.journal:
             return False
-        unit.traceparent = self._span(pair, "Exit", reason.value, self._view.traceparents.get(pair))
+        unit.traceparent = self._span(pair, "Exit", reason, self._view.traceparents.get(pair))
         score = float(consensus.score) if consensus else 0.0
         reasons = self.stances.reasons(pair)
-        self.journal.add(Entry(identity, pair, time, "Exit", "GO", reason.value, reasons, score), unit)
+        self.journal.add(Entry(identity, pair, time, "Exit", "GO", reason, reasons, score), unit)
         amount = self.known_instruments[pair].amount(position.amount)
-        decided = exit_order(key, identity, pair, time, amount=amount, tag=reason.value)
+        decided = exit_order(key, identity, pair, time, amount=amount, tag=reason)
         order = commands.exit_(decided, position_id=position.position_id)
         self._view.pending[pair] = Pending(order.client_order_id, Leg.EXIT)
         unit.publish(order)

@@ -137,7 +137,7 @@ class EngineHandlers:
         # What was gathered goes with the commit: should it fail, nobody would send it again before the tick is late.
         self._cycled = mark.time
         unit.on_commit(partial(self._done, mark.time))
-        self._run(mark.time, [m for m in tick if m.timeframe == self._timeframe], unit)
+        await self._run(mark.time, [m for m in tick if m.timeframe == self._timeframe], unit)
 
     def _done(self, time: int) -> None:
         """Let go of a tick. Where it was sent twice, the next may be half here already, and nobody sends that again."""
@@ -149,7 +149,7 @@ class EngineHandlers:
         self._candles = {later: rest for later, rest in self._candles.items() if later > time}
         self._evaluated = {which: later for which, later in self._evaluated.items() if later > time}
 
-    def _run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> None:
+    async def _run(self, time: int, candles: list[CandleClosed], unit: UnitOfWork) -> None:
         self.time, self.last_candles = time, candles
         if self._trading.store_latch(time, unit):
             # Execution could not store the stop either, and may have been started again since.
@@ -157,7 +157,7 @@ class EngineHandlers:
         # A tick that was sent twice decides once: by now what is known may be of the next one.
         if time > max(self._trading.decided_time, self._ran):
             before = len(unit.writes), len(unit.messages)
-            report = self.last_report = self._cycle.run(time, candles, unit)
+            report = self.last_report = await self._cycle.run(time, candles, unit)
             # Where nothing was decided nothing is written, and the same tick after a restart decides nothing again.
             if len(unit.writes) > before[0] or report.orders:
                 self._trading.decided(time, unit)

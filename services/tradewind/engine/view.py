@@ -36,6 +36,8 @@ class AccountView(Standing):
         self._stops: dict[str, tuple[str, Decimal]] = {}
         self._targets: dict[str, tuple[str, Decimal]] = {}
         self._last_closed: dict[str, str] = {}
+        self._opened: dict[str, tuple[str, int]] = {}
+        """By pair, which position was opened last, and when: one that is taken up again began then."""
 
     async def load(self) -> None:
         """Ask the owners."""
@@ -50,6 +52,7 @@ class AccountView(Standing):
         self.pending, self._stops, self._targets = {}, {}, {}
         for order in orders["orders"]:
             self._take_order(order)
+        self._opened = {p.pair: (p.position_id, p.open_time) for p in account["positions"]}
         self.positions = {
             position.pair: self._held(position.position_id, position.pair, position.amount, position.average_price)
             for position in account["positions"]
@@ -75,7 +78,12 @@ class AccountView(Standing):
     def _held(self, position_id: str, pair: str, amount: Decimal, average_price: Decimal) -> HeldPosition:
         stop, target = self._stops.get(pair), self._targets.get(pair)
         return HeldPosition(
-            position_id, amount, average_price, stop[1] if stop else None, target[1] if target else None
+            position_id,
+            amount,
+            average_price,
+            stop[1] if stop else None,
+            target[1] if target else None,
+            self._opened[pair][1],
         )
 
     def raise_stop(self, pair: str, stop_price: Decimal) -> None:
@@ -89,6 +97,8 @@ class AccountView(Standing):
         """A position grew or shrank."""
         if message.sequence <= self._portfolio_sequence:
             return
+        if self._opened.get(message.pair, ("", 0))[0] != message.position_id:
+            self._opened[message.pair] = message.position_id, message.time
         self.positions[message.pair] = self._held(
             message.position_id, message.pair, message.amount, message.average_price
         )

@@ -15,6 +15,7 @@ from typing import Any, NotRequired, TypedDict
 import msgspec
 
 from tradewind.contracts.messages import StrategyEvaluated
+from tradewind.domain.callbacks import Reply
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.order import Order
 from tradewind.domain.position import Position
@@ -90,6 +91,8 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("execution", "open_orders"): OpenOrders,
     ("execution", "cancel_everything"): tuple[int, list[str]],
     ("strategy", "stances"): list[StrategyEvaluated],
+    ("strategy", "callbacks"): list[str],
+    ("strategy", "callback"): Reply,
     ("engine", "status"): Trading,
 }
 """Service and question -> the type of its answer. `state` is answered by every service."""

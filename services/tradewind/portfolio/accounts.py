@@ -20,6 +20,7 @@ from tradewind.kernel.service import Context
 from tradewind.kernel.unit import UnitOfWork
 from tradewind.portfolio.tables import ledger, positions
 
+_REASONS = frozenset(ExitReason)
 _FIELDS = ("amount", "bought", "sold", "spent", "received", "fees", "quote_fees", "close_time", "exit_reason")
 _INSERT_CHANGE = insert(ledger)
 _INSERT_POSITION = insert(positions)
@@ -178,7 +179,9 @@ class Account:
         self.trades.append(trade)
         self.trades.sort(key=trade_order)
         self._closed[position.position_id] = position, trade
-        self._context.metrics.trades_closed.labels(self._context.key, message.tag).inc()
+        # What a class calls its reasons may be another text each time; a metric has one name for them.
+        reason = message.tag if message.tag in _REASONS else ExitReason.CUSTOM_EXIT.value
+        self._context.metrics.trades_closed.labels(self._context.key, reason).inc()
         unit.publish(
             PositionClosed(
                 id=f"closed:{message.id}",

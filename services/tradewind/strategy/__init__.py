@@ -6,7 +6,8 @@ candle, and a restart loses nothing. Over a recording the strategies are compute
 exchange they are computed anew with each candle. Tests hold both to evaluating the window up to each candle.
 
 A class that was written for freqtrade runs in a process of its own beside the service (`apart`), under a time limit;
-nothing else of a bot imports it, and where none is named no such process is started.
+nothing else of a bot imports it, and where none is named no such process is started. What it has callbacks for, the
+engine asks it here.
 
 When market-data is gone there are no candles and nothing to say. When a strategy raises, the candle is tried again
 and then the service fails, naming the strategy: a silent vote would be a wrong one.

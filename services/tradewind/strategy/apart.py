@@ -1,5 +1,7 @@
 """A strategy whose code is the user's: asked in a process of its own, under a time limit.
 
+It is asked its stances by this service, and what it has callbacks for by the engine, through this service.
+
 So whatever the class does, it stops neither the event loop nor the probes of this process, and it can be ended. It gets
 no variable of ours, because some name keys. A class that does not answer in time, or ends its process, fails the
 service as one does that raises: a vote that nobody cast would be a wrong one. No cycle runs then, nothing is
@@ -15,9 +17,11 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
+from dataclasses import dataclass
 
 from tradewind.contracts.strategies import FREQTRADE
-from tradewind.domain.errors import TradewindError
+from tradewind.domain.callbacks import Callback, Question, Reply
+from tradewind.domain.errors import TemporaryError, TradewindError
 from tradewind.domain.series import CandleSeries
 from tradewind.kernel.service import Context
 from tradewind.strategies.base import Stances
@@ -25,10 +29,13 @@ from tradewind.strategies.freqtrade.named import NamedClass
 from tradewind.strategies.freqtrade.questions import (
     LENGTH,
     Answer,
+    Asked,
     Load,
     Loaded,
-    Question,
+    Look,
     Refused,
+    Replied,
+    Request,
     Said,
     Wanted,
     error_of,
@@ -45,14 +52,28 @@ _WORKER = ("-P", "-m", "tradewind.strategies.freqtrade.worker")
 _OURS = ("TRADEWIND_", "OTEL_")
 
 
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Seconds: for all candles of a pair, and for a callback."""
+
+    stances: float
+    callback: float
+
+
+class _EndedError(TradewindError):
+    """The process is not there any more."""
+
+
 class ApartStrategy:
-    """The class of the strategy `name`; `time_limit` is in seconds, for all candles of a pair."""
+    """The class of the strategy `name`."""
 
     kind = FREQTRADE
 
-    def __init__(self, context: Context, name: str, named: NamedClass, time_limit: float) -> None:
+    def __init__(self, context: Context, name: str, named: NamedClass, limits: TimeLimits) -> None:
         self.name, self.warm_up, self._class_name = name, 0, ""
-        self._context, self._named, self._time_limit = context, named, time_limit
+        self.callbacks: tuple[Callback, ...] = ()
+        self._context, self._named, self._limits = context, named, limits
+        self._over = False
         self._wanted: dict[str, None] = {}
         self._process: Process | None = None
         self._turn = asyncio.Lock()
@@ -64,20 +85,28 @@ class ApartStrategy:
 
     async def start(self) -> None:
         """Load the class. Raises `ConfigError` for what the user must mend."""
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *_WORKER, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
-        )
-        answer = await self._ask(Load(self._named), START_LIMIT)
+        async with self._turn:
+            if self._over:
+                raise TemporaryError(f"strategy {self.name} begins again with its service")
+            environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, *_WORKER, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
+            )
+            try:
+                answer = await self._asked(Load(self._named), START_LIMIT)
+            except BaseException:
+                await self.stop()
+                raise
         assert isinstance(answer, Loaded)
-        self._class_name, self.warm_up = answer.class_name, answer.warm_up
+        self._class_name, self.warm_up, self.callbacks = answer.class_name, answer.warm_up, answer.callbacks
 
     async def stances(self, candles: CandleSeries) -> Stances:
         """One stance per candle. Raises `ConfigError` for a method that fails, `TradewindError` without an answer."""
+        await self._running()
         while True:
             others = [await self._series(pair) for pair in self._wanted if pair != candles.pair]
             began = time.perf_counter()
-            answer = await self._ask(look(candles, others), self._time_limit)
+            answer = await self._ask(look(candles, others), self._limits.stances)
             if not isinstance(answer, Wanted):
                 break
             self._wanted[answer.pair] = None
@@ -92,11 +121,48 @@ class ApartStrategy:
         """Its name: a class of somebody's tells no more."""
         return (self._class_name,)
 
+    async def reply(self, question: Question) -> Reply:
+        """What a callback says. Raises `TemporaryError` alone, where nobody can be asked now."""
+        for last in (False, True):
+            try:
+                return await self._replied(question)
+            except TemporaryError:
+                raise
+            except _EndedError as error:
+                # It may have ended while nobody asked, and not by this question.
+                if last:
+                    return Reply(None, str(error), silent=True)
+            except TradewindError as error:
+                return Reply(None, str(error), silent=self._process is None)
+        raise AssertionError("unreachable")
+
+    async def _replied(self, question: Question) -> Reply:
+        await self._running()
+        known = dict[str, None]()
+        while True:
+            answer = await self._ask(Asked(question, tuple(known)), self._limits.callback)
+            if not isinstance(answer, Wanted):
+                break
+            known[answer.pair] = None
+            await self.stances(await self._series(answer.pair))
+        assert isinstance(answer, Replied)
+        return answer.reply
+
+    async def _running(self) -> None:
+        """Begin again where a callback has ended it."""
+        if self._process is None:
+            await self.start()
+
     async def _series(self, pair: str) -> CandleSeries:
         """All candles of another pair: market-data has those of a tick before it tells of any of them."""
         timeframe = self._context.bot.spec.timeframe
         series: CandleSeries = await self._context.ask("market-data", "series", pair=pair, timeframe=timeframe)
         return series
+
+    async def close(self) -> None:
+        """End the process for good."""
+        self._over = True
+        await self.stop()
 
     async def stop(self) -> None:
         """End the process, whatever it does."""
@@ -110,46 +176,55 @@ class ApartStrategy:
         assert process.stdin is not None
         process.stdin.close()
 
-    async def _ask(self, question: Question, limit: float) -> Answer:
+    async def _ask(self, request: Request, limit: float) -> Answer:
         async with self._turn:
-            process = self._process
-            if process is None:
-                raise TradewindError(f"strategy {self.name} does not run: it is started again with its service")
-            try:
-                async with asyncio.timeout(limit):
-                    answer = await _answered(process, question)
-            except TimeoutError:
-                self._failures["timeout"].inc()
-                await self.stop()
-                raise TradewindError(self._late(question, limit)) from None
-            except (asyncio.IncompleteReadError, ConnectionError):
-                self._failures["ended"].inc()
-                await self.stop()
-                told = f"strategy {self.name}: its process ended with exit code {process.returncode}"
-                raise TradewindError(f"{told}; fix: see what it wrote last, and the memory limit") from None
-            except BaseException:
-                # An answer that nobody waits for would be taken for the next one.
-                await self.stop()
-                raise
+            return await self._asked(request, limit)
+
+    async def _asked(self, request: Request, limit: float) -> Answer:
+        process = self._process
+        if process is None:
+            raise TradewindError(f"strategy {self.name} does not run: it is started again with its service")
+        try:
+            async with asyncio.timeout(limit):
+                answer = await _answered(process, request)
+        except TimeoutError:
+            self._failures["timeout"].inc()
+            await self.stop()
+            raise TradewindError(self._late(request, limit)) from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self._failures["ended"].inc()
+            await self.stop()
+            told = f"strategy {self.name}: its process ended with exit code {process.returncode}"
+            raise _EndedError(f"{told}; fix: see what it wrote last, and the memory limit") from None
+        except BaseException:
+            # An answer that nobody waits for would be taken for the next one.
+            await self.stop()
+            raise
         if isinstance(answer, Refused):
             self._failures["refused"].inc()
             raise error_of(answer)
         return answer
 
-    def _late(self, question: Question, limit: float) -> str:
-        if isinstance(question, Load):
-            told = f"its file {self._named.path} was not loaded within {limit:g} seconds"
-            return f"strategy {self.name}: {told}; fix: do less when it is imported and in bot_start"
-        pair, timeframe = question.candles.pair, question.candles.timeframe
-        told = f"{self._class_name} did not answer for {pair} {timeframe} within {limit:g} seconds"
-        fix = f"make its populate_* methods faster, or raise {self._named.field}.timeLimit"
-        return f"strategy {self.name}: {told}, and nothing is decided; fix: {fix}"
+    def _late(self, request: Request, limit: float) -> str:
+        within, field = f"within {limit:g} seconds", self._named.field
+        match request:
+            case Load():
+                told = f"its file {self._named.path} was not loaded {within}"
+                fix = "do less when it is imported and in bot_start"
+            case Look(candles=candles):
+                asked = f"{candles.pair} {candles.timeframe}"
+                told = f"{self._class_name} did not answer for {asked} {within}, and nothing is decided"
+                fix = f"make its populate_* methods faster, or raise {field}.timeLimit"
+            case Asked(question=question):  # pragma: no branch - there is no fourth
+                told = f"{self._class_name}.{question.callback.value} did not answer for {question.pair} {within}"
+                fix = f"make it faster, or raise {field}.callbackTimeLimit"
+        return f"strategy {self.name}: {told}; fix: {fix}"
 
 
-async def _answered(process: Process, question: Question) -> Answer:
+async def _answered(process: Process, request: Request) -> Answer:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(framed(question))
+    process.stdin.write(framed(request))
     await process.stdin.drain()
     length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
     answer: Answer = read_answer(await process.stdout.readexactly(length))

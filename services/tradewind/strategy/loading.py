@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tradewind.contracts.strategies import FREQTRADE, parse_parameters
+from tradewind.domain.callbacks import Question, Reply
+from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.service import Context
 from tradewind.strategies.freqtrade.named import named_class, parameters_of
 from tradewind.strategies.loader import build_strategy
-from tradewind.strategy.apart import ApartStrategy
+from tradewind.strategy.apart import ApartStrategy, TimeLimits
 from tradewind.strategy.evaluation import Evaluator
 
 
@@ -18,6 +20,7 @@ class Strategies:
     def __init__(self, context: Context) -> None:
         self._context, self._spec = context, context.bot.spec
         self._apart: dict[str, ApartStrategy] = {}
+        self._begun = False
 
     async def begin(self) -> dict[tuple[str, str], list[Evaluator]]:
         """Every strategy on every pair and timeframe, evaluated on all candles that there are.
@@ -39,16 +42,35 @@ class Strategies:
                     found.setdefault((pair, timeframe), []).append(evaluator)
         return found
 
+    def callbacks(self) -> list[str]:
+        """What is to be asked of the class that votes alone, where it has callbacks.
+
+        Raises `TemporaryError` before they have begun: nobody is to take that for none.
+        """
+        if not self._begun:
+            raise TemporaryError("strategy begins, and does not know yet what its class is asked")
+        return [callback.value for one in self._apart.values() for callback in one.callbacks]
+
+    async def reply(self, question: Question) -> Reply:
+        """What that class says. Raises `TemporaryError` where it cannot be asked now."""
+        for one in self._apart.values():
+            if self._begun and question.callback in one.callbacks:
+                return await one.reply(question)
+        raise TemporaryError(f"strategy has no class now that is asked {question.callback.value}")
+
     async def stop(self) -> None:
         """End the processes."""
+        self._begun = False
         for strategy in self._apart.values():
-            await strategy.stop()
+            await strategy.close()
         self._apart.clear()
 
     async def _begin_apart(self, pairs: Iterable[str]) -> None:
         bot, folder = self._context.bot, self._context.settings.strategy_directory
         for row, strategy in enumerate(self._spec.strategies):
             if strategy.kind == FREQTRADE:
-                named, limit = named_class(bot, row, pairs, folder), parameters_of(bot, row).time_limit
-                self._apart[strategy.name] = ApartStrategy(self._context, strategy.name, named, limit)
+                named, parameters = named_class(bot, row, pairs, folder), parameters_of(bot, row)
+                limits = TimeLimits(parameters.time_limit, parameters.callback_time_limit)
+                self._apart[strategy.name] = ApartStrategy(self._context, strategy.name, named, limits)
                 await self._apart[strategy.name].start()
+        self._begun = True

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tradewind.contracts.api.v1alpha1 import Strategy
 from tradewind.contracts.messages import CandleClosed, StrategyEvaluated
 from tradewind.contracts.strategies import STRATEGY_KINDS, parse_parameters
+from tradewind.domain.callbacks import Question, Reply
 from tradewind.domain.timeframe import close_time
 from tradewind.kernel.service import Context, Service
 from tradewind.strategy.evaluation import Evaluations
@@ -42,6 +45,14 @@ def build(context: Context) -> Service:
             for strategy in spec.strategies
         ]
 
+    async def callbacks() -> list[str]:
+        """What the class of the bot is to be asked when something is decided."""
+        return begun.callbacks()
+
+    async def callback(about: dict[str, Any]) -> Reply:
+        """What it says, see `domain.callbacks`."""
+        return await begun.reply(msgspec.convert(about, Question))
+
     async def signals() -> list[StrategyEvaluated]:
         """What every voter says now, whichever instance saw its last candle."""
         now = (await context.ask("market-data", "progress"))["time"]
@@ -57,7 +68,13 @@ def build(context: Context) -> Service:
         handlers={CandleClosed: evaluations.on_candle},
         load=load,
         close=begun.stop,
-        answers={"stances": stances, "strategies": strategies, "signals": signals},
+        answers={
+            "stances": stances,
+            "strategies": strategies,
+            "signals": signals,
+            "callbacks": callbacks,
+            "callback": callback,
+        },
         router=routes,
     )
 

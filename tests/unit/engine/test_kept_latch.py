@@ -8,7 +8,7 @@ from tradewind.engine.handlers import EngineHandlers
 
 
 @pytest.mark.parametrize(("kept", "canceled"), [(True, [(7, "trading-3")]), (False, [])])
-def test_with_the_latch_go_cancellations_of_what_may_be_on_its_way(kept, canceled):
+async def test_with_the_latch_go_cancellations_of_what_may_be_on_its_way(kept, canceled):
     """Execution could not store the stop either: started again since, it knows nothing of it."""
     told = []
     handlers = SimpleNamespace(
@@ -17,5 +17,5 @@ def test_with_the_latch_go_cancellations_of_what_may_be_on_its_way(kept, cancele
         _ran=-1,
         _publish_decided=lambda *_, **__: None,
     )
-    EngineHandlers._run(handlers, 7, [], SimpleNamespace(writes=[], messages=[]))
+    await EngineHandlers._run(handlers, 7, [], SimpleNamespace(writes=[], messages=[]))
     assert told == canceled

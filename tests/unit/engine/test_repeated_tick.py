@@ -42,7 +42,7 @@ class Engine:
     def forget(self):
         self.stances.clear()
 
-    def run(self, time, candles, _unit):
+    async def run(self, time, candles, _unit):
         assert sorted(one.pair for one in candles) == list(PAIRS)
         self.ran.append((time, dict(self.stances)))
         return CycleReport("cycle")

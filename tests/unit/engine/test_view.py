@@ -88,6 +88,25 @@ async def test_what_is_older_than_the_view_changes_nothing(view):
     assert "stop1" == view.stop_order("BTC/EUR")
 
 
+async def test_a_position_opened_when_its_first_fill_was(view):
+    """Also one that its stop closed between two fills of its entry: it goes on as one position."""
+
+    def told(kind, sequence, time):
+        return kind(id=f"p{sequence}", time=time, sequence=sequence, position_id="entry2", pair="ETH/EUR",
+                    amount=Decimal(sequence), average_price=Decimal(10), fees=Decimal(0))  # fmt: skip
+
+    for message in (told(PositionOpened, 11, 70), told(PositionChanged, 12, 80)):
+        view.on_position(message)
+    assert (70, Decimal(12)) == (view.positions["ETH/EUR"].open_time, view.positions["ETH/EUR"].amount)
+    view.on_position_closed(
+        PositionClosed(id="c", time=90, sequence=13, position_id="entry2", pair="ETH/EUR", open_time=70,
+                       open_rate=Decimal(10), close_rate=Decimal(9), amount=Decimal(2), fees=Decimal(0),
+                       profit=Decimal(-2), profit_ratio=Decimal(0), exit_reason="stop_loss")
+    )  # fmt: skip
+    view.on_position(told(PositionOpened, 14, 100))
+    assert [70, 0] == [view.positions[pair].open_time for pair in ("ETH/EUR", "BTC/EUR")]
+
+
 async def test_newer_events_are_followed(view):
     """Balances and positions take the absolute values of the events."""
     view.on_balance(BalanceChanged(id="b", time=0, sequence=11, currency="EUR", total=Decimal(700)))

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tradewind.contracts.api.document import parse_bot
-from tradewind.domain.errors import ConfigError, TradewindError
+from tradewind.domain.callbacks import Callback, Question, Reply
+from tradewind.domain.decision import HeldPosition
+from tradewind.domain.errors import ConfigError, TemporaryError, TradewindError
 from tradewind.kernel.telemetry.metrics import Metrics
 from tradewind.market_data.adapters.synthetic import synthetic_series
 from tradewind.strategies.freqtrade.named import named_class
 from tradewind.strategies.freqtrade.voting import FileStrategy
 from tradewind.strategy import apart
-from tradewind.strategy.apart import ApartStrategy
+from tradewind.strategy.apart import ApartStrategy, TimeLimits
 
 SERIES = synthetic_series("AAA/EUR", "1h", seed=3, candles=60, start_price=100.0, volatility=0.02)
 OTHER = synthetic_series("BBB/EUR", "1h", seed=5, candles=60, start_price=100.0, volatility=0.02)
@@ -66,14 +70,14 @@ BOT = {
 class Apart:
     """A class of the file, its process and its metrics."""
 
-    def __init__(self, path, limit, pairs):
+    def __init__(self, path, limits, pairs):
         strategy = {"name": "odd", "kind": "Freqtrade", "parameters": {"file": str(path)}}
         spec = {**BOT["spec"], "strategies": [strategy], "pairs": {"include": list(pairs)}}
         self.bot = parse_bot({**BOT, "spec": spec}, "the manifest")
         self.named = named_class(self.bot, 0, pairs)
         self.metrics = Metrics()
         context = SimpleNamespace(bot=self.bot, metrics=self.metrics, key=self.bot.key, ask=self.ask)
-        self.strategy = ApartStrategy(context, "odd", self.named, limit)
+        self.strategy = ApartStrategy(context, "odd", self.named, limits)
 
     async def ask(self, _service, _question, *, pair, timeframe):
         assert (pair, timeframe) == ("BBB/EUR", "1h")
@@ -87,10 +91,10 @@ class Apart:
 async def begin(tmp_path):
     begun = []
 
-    def start(text, limit=30.0, pairs=("AAA/EUR",)):
+    def start(text, limit=30.0, pairs=("AAA/EUR",), callback=5.0):
         path = tmp_path / "odd.py"
         path.write_text(text)
-        begun.append(Apart(path, limit, pairs))
+        begun.append(Apart(path, TimeLimits(limit, callback), pairs))
         return begun[-1]
 
     yield start
@@ -117,8 +121,7 @@ async def test_it_says_what_the_class_says_here_and_may_fail_and_go_on(begin, mo
     assert there.side.tolist() == (await odd.strategy.stances(SERIES)).side.tolist()
     with pytest.raises(TradewindError, match="its process ended with exit code 7; fix: see what it wrote last"):
         await odd.strategy.stances(SERIES.slice(0, 56))
-    with pytest.raises(TradewindError, match="strategy odd does not run"):
-        await odd.strategy.stances(SERIES)
+    assert there.side.tolist() == (await odd.strategy.stances(SERIES)).side.tolist()
     assert [0, 1, 1] == [odd.failures(reason) for reason in ("timeout", "refused", "ended")]
     told = capfd.readouterr()
     assert "not an answer []" in told.err
@@ -238,3 +241,67 @@ def test_a_bot_without_such_a_class_loads_nothing_of_it():
         "sys.exit(bool({'pandas', 'talib'} & set(sys.modules)))"
     )
     assert 0 == subprocess.run([sys.executable, "-c", probe], check=False).returncode
+
+
+CALLED = CLASS.replace(
+    "    def populate_entry_trend",
+    """    def custom_exit(self, pair, trade, current_time, current_rate, **kwargs):
+        candles, _ = self.dp.get_analyzed_dataframe("BBB/EUR", "1h")
+        what = {1.0: lambda: os._exit(7), 2.0: lambda: time.sleep(600), 3.0: lambda: candles["missing"]}
+        what.get(current_rate, int)()
+        return f"{len(candles)} {candles['rsi'].iloc[-1]:.4f}"
+
+    def populate_entry_trend""",
+)
+
+
+def asked(rate, candle=40):
+    position = HeldPosition("entry", Decimal(1), Decimal(100), None, None, int(SERIES.open_time[2]))
+    time = int(SERIES.open_time[candle])
+    return Question(Callback.CUSTOM_EXIT, "AAA/EUR", time, Decimal(rate), Decimal(1), position=position)
+
+
+async def test_a_callback_is_asked_in_the_process_that_has_the_class(begin):
+    """It sees frames of any pair up to the candle that closed; those that are not there are fetched and made.
+
+    One that ended while nobody asked is begun again: the machine had no memory left, for one. One that was ended for
+    good is not: the service has begun another in its place.
+    """
+    odd = begin(CALLED, pairs=("AAA/EUR", "BBB/EUR"))
+    await odd.strategy.start()
+    here = FileStrategy(odd.named, lambda _: OTHER)
+    for one in (here, odd.strategy):
+        said = one.stances(SERIES.slice(0, 41))
+        await said if asyncio.iscoroutine(said) else None
+
+    assert (Callback.CUSTOM_EXIT,) == odd.strategy.callbacks
+    reply = await odd.strategy.reply(asked(100))
+    assert reply == here.reply(asked(100))
+    assert str(reply.value).startswith("41 ")
+    os.killpg(odd.strategy._process.pid, signal.SIGKILL)
+    assert reply == await odd.strategy.reply(asked(100))
+    await odd.strategy.close()
+    with pytest.raises(TemporaryError, match="strategy odd begins again with its service"):
+        await odd.strategy.reply(asked(100))
+    assert odd.strategy._process is None
+
+
+async def test_a_callback_that_fails_says_nothing_and_the_next_one_is_asked_again(begin):
+    """Whoever ends the process, or holds it up, is begun again; silent is who takes time to find out."""
+    odd = begin(CALLED, pairs=("AAA/EUR", "BBB/EUR"), callback=0.5)
+    await odd.strategy.start()
+
+    raised = await odd.strategy.reply(asked(3))
+    assert raised == Reply(None, raised.trouble)
+    assert "Odd.custom_exit: received KeyError: 'missing' (AAA/EUR at " in raised.trouble
+    late = await odd.strategy.reply(asked(2))
+    assert late == Reply(None, late.trouble, silent=True)
+    assert (
+        "Odd.custom_exit did not answer for AAA/EUR within 0.5 seconds; fix: make it faster, or raise" in late.trouble
+    )
+    assert str((await odd.strategy.reply(asked(100))).value).startswith("41 ")
+    ended = await odd.strategy.reply(asked(1))
+    assert ended == Reply(None, ended.trouble, silent=True)
+    assert "its process ended with exit code 7" in ended.trouble
+    # It is asked twice: it might have ended before, while nobody asked.
+    assert [1, 1, 2] == [odd.failures(reason) for reason in ("timeout", "refused", "ended")]

@@ -62,14 +62,14 @@ class Desk:
         self.standing.pending[pair] = Pending(order.client_order_id, Leg.ENTRY, reserved)
         self._decided.append(lambda: self._send_entry(order))
 
-    def exit(self, pair: str, reason: ExitReason) -> None:
+    def exit(self, pair: str, reason: str) -> None:
         """Sell the position at the next open, whatever rests for it being canceled first."""
         held, attempt = self.standing.positions[pair], 1
         while (identity := self._exit_decision(pair, held, attempt)) in self._exits:
             attempt += 1
         self._exits.add(identity)
         amount = self.pairs[pair].instrument.amount(held.amount)
-        order = exit_order(self.rules.bot, identity, pair, self.time, amount=amount, tag=reason.value)
+        order = exit_order(self.rules.bot, identity, pair, self.time, amount=amount, tag=reason)
         self.standing.pending[pair] = Pending(order.client_order_id, Leg.EXIT)
         self._decided.append(lambda: self._send_exit(order))
 

@@ -16,11 +16,12 @@ from math import inf
 from tradewind.domain.account_order import CLOSING, OPENING, PATH
 from tradewind.domain.backtest.desk import Desk
 from tradewind.domain.backtest.outcome import Outcome
-from tradewind.domain.backtest.rules import BacktestRules
+from tradewind.domain.backtest.rules import BacktestRules, Replies
 from tradewind.domain.backtest.tape import Tape
 from tradewind.domain.backtest.valuation import Valuation
+from tradewind.domain.callbacks import OF_POSITIONS, answered, deciding
 from tradewind.domain.candle import Candle
-from tradewind.domain.decision import Amend, Enter, Exit, PairView, decide
+from tradewind.domain.decision import Amend, Enter, Exit, PairView
 from tradewind.domain.exits import ExitReason, unmoved_below
 from tradewind.domain.instrument import Instrument
 from tradewind.domain.money import decimal_of
@@ -42,7 +43,10 @@ class Backtest:
         tapes: Mapping[str, Tape],
         instruments: Mapping[str, Instrument],
         valuation: Valuation,
+        *,
+        replies: Replies = Replies(),  # noqa: B008 - it never changes
     ) -> None:
+        self._replies, self._asks_held = replies, not OF_POSITIONS.isdisjoint(replies.asked)
         self._rules, self._tapes, self._valuation = rules, tapes, valuation
         self._times: Sequence[int] = times.tolist()
         self._ticks = times
@@ -134,7 +138,7 @@ class Backtest:
             return False
         if pair not in standing.positions:
             return tape.said(index).answer.enter and has_slot(standing.slots(), self._rules.decision.limits)
-        if tape.said(index).answer.leave or pair in standing.unprotected:
+        if tape.said(index).answer.leave or pair in standing.unprotected or self._asks_held:
             return True
         return candle.high >= self._trails_from(pair)
 
@@ -161,8 +165,11 @@ class Backtest:
             position=standing.positions.get(pair),
             busy=False,
             unprotected=pair in standing.unprotected,
+            time=candle.open_time,
         )
-        match decide(view, partial(self._risk, pair, tick), standing.funds, rules.decision):
+        replies = self._replies
+        asking = deciding(view, partial(self._risk, pair, tick), standing.funds, rules.decision, replies.asked)
+        match answered(asking, replies.reply):
             case Enter(size=size) as enter if enter.go:
                 desk.enter(pair, size.amount, said.tag)
             case Enter(gates=answers):
@@ -170,8 +177,8 @@ class Backtest:
                 if cash and not LASTING.isdisjoint(refusals(answers)):
                     # No pair can be entered any more, and nothing is held that could change that.
                     self._given_up.add(pair)
-            case Exit(reason=reason):
-                desk.exit(pair, reason)
+            case Exit() as exit_:
+                desk.exit(pair, exit_.told)
             case Amend(stop_price):
                 desk.amend(pair, stop_price)
 
@@ -189,7 +196,7 @@ class Backtest:
         if orders.position is None:
             return self._tick_of(tape, len(tape) if pair in self._given_up else tape.next_entry(index))
         calm = self._calm[pair] = self._calm_prices(pair)
-        if calm is None:
+        if calm is None or self._asks_held:
             return self._tick_of(tape, index + 1)
         below, above = calm
         return self._tick_of(tape, tape.next_touch(index, below, min(above, self._trails_from(pair))))
@@ -223,7 +230,7 @@ class Backtest:
         for pair in self._order:
             if pair in standing.positions and pair not in standing.pending:
                 standing.closes[pair] = self._close_at(pair, last)
-                desk.exit(pair, ExitReason.FORCE_EXIT)
+                desk.exit(pair, ExitReason.FORCE_EXIT.value)
         desk.carry_out()
         for pair in self._order:
             if self._tapes[pair].ticks:

@@ -75,4 +75,5 @@ class PairOrders:
             position.average_price,
             self.levels.stop if self.stop and self.levels else None,
             self.levels.target if self.target and self.levels else None,
+            position.open_time,
         )

@@ -1,11 +1,13 @@
-"""What a manifest says about how to trade, as the parts of a backtest take it."""
+"""What a manifest, and the classes that it names, say about how to trade, as the parts of a backtest take it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tradewind.domain.account_order import AccountRules
+from tradewind.domain.callbacks import Callback, Question, Reply
 from tradewind.domain.decision import DecisionRules
 
 
@@ -33,3 +35,16 @@ class BacktestRules:
     start_balance: Decimal
     named: frozenset[str]
     trading_state: str = "Running"
+
+
+def _nobody(question: Question) -> Reply:
+    """Who replies where nobody is to be asked."""
+    raise AssertionError(question)
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Whoever has a say in decisions: what to ask, and of whom."""
+
+    asked: frozenset[Callback] = frozenset()
+    reply: Callable[[Question], Reply] = _nobody

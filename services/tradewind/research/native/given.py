@@ -6,9 +6,10 @@ to evaluating the window up to each candle. What a backtest cannot honour is ref
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 from tradewind.contracts.api.v1alpha1 import DataSource, Mode, TradingBot
 from tradewind.contracts.rules import account_rules, rules_of, voters_of
 from tradewind.contracts.strategies import FREQTRADE, parse_parameters
-from tradewind.domain.backtest.rules import BacktestRules, DeskRules
+from tradewind.domain.backtest.rules import BacktestRules, DeskRules, Replies
 from tradewind.domain.backtest.tape import SILENT, Tape, Told
 from tradewind.domain.backtest.valuation import Valuation
 from tradewind.domain.candle_checks import close_times
@@ -30,19 +31,26 @@ from tradewind.strategies.freqtrade.installed import check_installed
 from tradewind.strategies.freqtrade.named import named_class
 from tradewind.strategies.loader import build_strategy
 
+if TYPE_CHECKING:
+    from tradewind.strategies.freqtrade.voting import FileStrategy
+
 Build = Callable[[str, BaseModel], VectorisedStrategy]
 """Makes a strategy of its kind and parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What one backtest is made of. `times` are the open times of its ticks; `tapes` by pair, in whitelist order."""
+    """What one backtest is made of. `times` are the open times of its ticks; `tapes` by pair, in whitelist order.
+
+    `replies` are those of a class with callbacks: the one vote of such a bot is its own.
+    """
 
     bot: TradingBot
     recording: Recording
     rules: BacktestRules
     times: Integers
     tapes: Mapping[str, Tape]
+    replies: Replies
 
     def valuation(self) -> Valuation:
         """A fresh account's worth over these ticks."""
@@ -101,15 +109,22 @@ def given_of(
         named=frozenset(filter(spec.pairs.names, pairs)),
         trading_state="EmergencyStopped" if spec.emergency_stop else "Running",
     )
-    return Given(bot, recording, rules, times, tapes)
+    return Given(bot, recording, rules, times, tapes, _replies_of(classes.values()))
 
 
-def classes_of(bot: TradingBot, recording: Recording) -> dict[str, VectorisedStrategy]:
+def _replies_of(classes: Iterable[FileStrategy]) -> Replies:
+    for one in classes:
+        if one.callbacks:
+            return Replies(one.callbacks, one.reply)
+    return Replies()
+
+
+def classes_of(bot: TradingBot, recording: Recording) -> dict[str, FileStrategy]:
     """The classes of the user's files, by the name of the strategy: one for all pairs, as in the running bot.
 
     Raises `ConfigError` for a class that cannot be used, or where the extra is missing that it needs.
     """
-    found: dict[str, VectorisedStrategy] = {}
+    found: dict[str, FileStrategy] = {}
     for row, one in enumerate(bot.spec.strategies):
         if one.kind == FREQTRADE:
             check_installed(f"spec.strategies[{row}].kind")

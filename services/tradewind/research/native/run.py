@@ -18,7 +18,8 @@ def backtest(given: Given, on_tick: Callable[[int], bool] = lambda _tick: True) 
 
 def loop_of(given: Given) -> Backtest:
     """The loop, not yet run."""
-    return Backtest(given.rules, given.times, given.tapes, given.recording.instruments, given.valuation())
+    instruments = given.recording.instruments
+    return Backtest(given.rules, given.times, given.tapes, instruments, given.valuation(), replies=given.replies)
 
 
 def result_of_backtest(given: Given, outcome: Outcome) -> RunResult:

@@ -23,33 +23,6 @@ def own_callbacks(strategy: IStrategy) -> set[str]:
     return own | {"custom_stoploss"} if strategy.use_custom_stoploss else own
 
 
-_NATIVE = "tradewind backtest --strategy --data, without BOT, has freqtrade's rules"
-
-
-def check_native(strategy: IStrategy) -> None:
-    """Raises `ConfigError` for what freqtrade's rules honour and native ones do not: callbacks, and some settings."""
-    name = type(strategy).__name__
-    settings = {
-        "exit_profit_only": ("False: an exit signal closes a position at a loss too", strategy.exit_profit_only),
-        "ignore_roi_if_entry_signal": ("False: a target closes a position", strategy.ignore_roi_if_entry_signal),
-        "protections": ("none: spec.risk has maxDailyLoss and maxDrawdown", strategy.protections),
-    }
-    for setting, (allowed, value) in settings.items():
-        if value:
-            raise ConfigError(f"{name}.{setting}", value, allowed, f"remove it; {_NATIVE}")
-    idle = set()
-    if not strategy.use_custom_stoploss:
-        idle.add("custom_stoploss")
-    if not strategy.position_adjustment_enable:
-        idle.add("adjust_trade_position")
-    if type(strategy).leverage is not IStrategy.leverage:
-        raise ConfigError(f"{name}.leverage", "a method", "none: trades are spot, without leverage", "remove it")
-    asked = sorted(own_callbacks(strategy) - idle)
-    if asked:
-        allowed = "a strategy of populate_* methods: native rules ask no others"
-        raise ConfigError(name, ", ".join(asked), allowed, f"remove them; {_NATIVE}")
-
-
 def callbacks_of(strategy: IStrategy, session: Session) -> Callbacks:
     """What `strategy` has of its own. A callback that raises ends the run with its name, pair and candle."""
     calls = _Calls(strategy, session)
@@ -64,19 +37,15 @@ def callbacks_of(strategy: IStrategy, session: Session) -> Callbacks:
     )
 
 
-class _Calls:
-    """Each method has the arguments of the rules, and passes on those of the strategy."""
+class Caller:
+    """Calls methods of `strategy` with those of the arguments that they take."""
 
-    def __init__(self, strategy: IStrategy, session: Session) -> None:
-        self._strategy, self._session = strategy, session
+    def __init__(self, strategy: IStrategy) -> None:
+        self._strategy = strategy
         self._names: dict[str, set[str] | None] = {}
-        self._loop = type(strategy).bot_loop_start is not IStrategy.bot_loop_start
-        orders = {**IStrategy.order_types, **strategy.order_types}
-        lives = {**IStrategy.order_time_in_force, **strategy.order_time_in_force}
-        self._entry = {"order_type": orders["entry"], "time_in_force": lives["entry"], "side": "long"}
-        self._exit = {"order_type": orders["exit"], "time_in_force": lives["exit"]}
 
-    def _ask(self, method: Callable[..., Any], pair: str, time: int, /, **arguments: Any) -> Any:
+    def ask(self, method: Callable[..., Any], pair: str, time: int, /, **arguments: Any) -> Any:
+        """What `method` answers at `time`. Raises `ConfigError` with its name, the pair and the time where it fails."""
         try:
             return method(**self._accepted(method, {"current_time": moment(time), **arguments}))
         except ConfigError:
@@ -96,10 +65,22 @@ class _Calls:
         names = self._names[name]
         return arguments if names is None else {key: value for key, value in arguments.items() if key in names}
 
+
+class _Calls:
+    """Each method has the arguments of the rules, and passes on those of the strategy."""
+
+    def __init__(self, strategy: IStrategy, session: Session) -> None:
+        self._strategy, self._session, self._caller = strategy, session, Caller(strategy)
+        self._loop = type(strategy).bot_loop_start is not IStrategy.bot_loop_start
+        orders = {**IStrategy.order_types, **strategy.order_types}
+        lives = {**IStrategy.order_time_in_force, **strategy.order_time_in_force}
+        self._entry = {"order_type": orders["entry"], "time_in_force": lives["entry"], "side": "long"}
+        self._exit = {"order_type": orders["exit"], "time_in_force": lives["exit"]}
+
     def candle(self, time: int) -> None:
         self.walk_to(time)
         if self._loop:
-            self._ask(self._strategy.bot_loop_start, "", time)
+            self._caller.ask(self._strategy.bot_loop_start, "", time)
 
     def walk_to(self, time: int) -> None:
         self._session.time = time
@@ -108,7 +89,7 @@ class _Calls:
     def custom_stake_amount(
         self, pair: str, time: int, rate: float, stake: float, least: float, most: float, tag: str
     ) -> Any:
-        return self._ask(
+        return self._caller.ask(
             self._strategy.custom_stake_amount,
             pair,
             time,
@@ -124,7 +105,7 @@ class _Calls:
 
     def custom_entry_price(self, pair: str, trade: RuleTrade | None, time: int, rate: float, tag: str) -> Any:
         return self._number(
-            self._ask(
+            self._caller.ask(
                 self._strategy.custom_entry_price,
                 pair,
                 time,
@@ -138,7 +119,7 @@ class _Calls:
 
     def custom_exit_price(self, trade: RuleTrade, time: int, rate: float, profit: float, reason: str) -> Any:
         return self._number(
-            self._ask(
+            self._caller.ask(
                 self._strategy.custom_exit_price,
                 trade.pair,
                 time,
@@ -152,10 +133,12 @@ class _Calls:
 
     def confirm_trade_entry(self, pair: str, amount: float, rate: float, time: int, tag: str) -> Any:
         method = self._strategy.confirm_trade_entry
-        return self._ask(method, pair, time, pair=pair, amount=amount, rate=rate, entry_tag=tag or None, **self._entry)
+        return self._caller.ask(
+            method, pair, time, pair=pair, amount=amount, rate=rate, entry_tag=tag or None, **self._entry
+        )
 
     def confirm_trade_exit(self, trade: RuleTrade, amount: float, rate: float, reason: str, time: int) -> Any:
-        return self._ask(
+        return self._caller.ask(
             self._strategy.confirm_trade_exit,
             trade.pair,
             time,
@@ -169,7 +152,7 @@ class _Calls:
         )
 
     def custom_stoploss(self, trade: RuleTrade, time: int, rate: float, profit: float, *, after_fill: bool) -> Any:
-        answer = self._ask(
+        answer = self._caller.ask(
             self._strategy.custom_stoploss,
             trade.pair,
             time,
@@ -183,14 +166,14 @@ class _Calls:
 
     def custom_exit(self, trade: RuleTrade, time: int, rate: float, profit: float) -> Any:
         method = self._strategy.custom_exit
-        return self._ask(
+        return self._caller.ask(
             method, trade.pair, time, pair=trade.pair, trade=trade, current_rate=rate, current_profit=profit
         )
 
     def adjust_trade_position(
         self, trade: RuleTrade, time: int, rate: float, profit: float, least: float, most: float
     ) -> Any:
-        return self._ask(
+        return self._caller.ask(
             self._strategy.adjust_trade_position,
             trade.pair,
             time,
@@ -206,15 +189,15 @@ class _Calls:
         )
 
     def order_filled(self, trade: RuleTrade, order: RuleOrder, time: int) -> None:
-        self._ask(self._strategy.order_filled, trade.pair, time, pair=trade.pair, trade=trade, order=order)
+        self._caller.ask(self._strategy.order_filled, trade.pair, time, pair=trade.pair, trade=trade, order=order)
 
     def check_entry_timeout(self, trade: RuleTrade, order: RuleOrder, time: int) -> Any:
         method = self._strategy.check_entry_timeout
-        return self._ask(method, trade.pair, time, pair=trade.pair, trade=trade, order=order)
+        return self._caller.ask(method, trade.pair, time, pair=trade.pair, trade=trade, order=order)
 
     def check_exit_timeout(self, trade: RuleTrade, order: RuleOrder, time: int) -> Any:
         method = self._strategy.check_exit_timeout
-        return self._ask(method, trade.pair, time, pair=trade.pair, trade=trade, order=order)
+        return self._caller.ask(method, trade.pair, time, pair=trade.pair, trade=trade, order=order)
 
     @staticmethod
     def _number(answer: Any) -> float | None:

@@ -6,11 +6,13 @@ It needs neither pandas nor the file, so whoever starts the process of a class c
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from tradewind.contracts.api.v1alpha1 import Mode, TradingBot
+from tradewind.contracts.rules import rules_of, voters_of
 from tradewind.contracts.strategies import FreqtradeParameters, parse_parameters
 from tradewind.domain.errors import ConfigError
 
@@ -19,7 +21,8 @@ class NamedClass(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy of a bot. `field` is where its parameters stand, for messages; `path` is of the file here.
 
     `stop_loss`, `take_profit` and `trailing_stop` are whether the manifest has one; `startup_candles` are as many as
-    an exchange is asked for.
+    an exchange is asked for. `alone` is whether nobody votes beside it, in another timeframe neither; `fee` is what an
+    entry and an exit are charged, as a ratio.
     """
 
     field: str
@@ -35,6 +38,8 @@ class NamedClass(msgspec.Struct, frozen=True, kw_only=True):
     take_profit: bool
     trailing_stop: bool
     startup_candles: int
+    alone: bool
+    fee: Decimal
 
 
 def parameters_of(bot: TradingBot, row: int) -> FreqtradeParameters:
@@ -65,6 +70,8 @@ def named_class(bot: TradingBot, row: int, pairs: Iterable[str], folder: Path | 
         take_profit=spec.risk.take_profit is not None,
         trailing_stop=spec.risk.trailing_stop is not None,
         startup_candles=parameters.startup_candles,
+        alone=[voter.timeframe for voter in voters_of(bot)] == [spec.timeframe],
+        fee=rules_of(bot).stake.fee,
     )
 
 

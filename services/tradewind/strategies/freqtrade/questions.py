@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from tradewind.domain.callbacks import Callback, Question, Reply
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
 from tradewind.strategies.base import Stances
@@ -42,11 +43,19 @@ class Look(msgspec.Struct, frozen=True, tag=True):
     others: tuple[Candles, ...]
 
 
+class Asked(msgspec.Struct, frozen=True, tag=True):
+    """A callback; of the pairs in `known` there are no later candles than those that the class has seen."""
+
+    question: Question
+    known: tuple[str, ...]
+
+
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """It has begun."""
+    """It has begun, and is asked these callbacks."""
 
     class_name: str
     warm_up: int
+    callbacks: tuple[Callback, ...]
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
@@ -54,6 +63,12 @@ class Said(msgspec.Struct, frozen=True, tag=True):
 
     side: bytes
     confidence: bytes
+
+
+class Replied(msgspec.Struct, frozen=True, tag=True):
+    """What a callback says."""
+
+    reply: Reply
 
 
 class Wanted(msgspec.Struct, frozen=True, tag=True):
@@ -71,15 +86,15 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     fix: str
 
 
-Question = Load | Look
-Answer = Loaded | Said | Wanted | Refused
+Request = Load | Look | Asked
+Answer = Loaded | Said | Replied | Wanted | Refused
 
 _encode = msgspec.msgpack.Encoder().encode
-read_question = msgspec.msgpack.Decoder(Question).decode
+read_request = msgspec.msgpack.Decoder(Request).decode
 read_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
-def framed(message: Question | Answer) -> bytes:
+def framed(message: Request | Answer) -> bytes:
     """A message with its length before it."""
     body = _encode(message)
     return len(body).to_bytes(LENGTH, "big") + body

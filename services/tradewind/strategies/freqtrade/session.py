@@ -59,8 +59,8 @@ def without_account() -> Iterator[None]:
 def current() -> Session | None:
     """The run in progress, or None. Raises `ConfigError` where there is an account, and not here."""
     if _apart:
-        allowed = "candles alone: a bot's strategies do not see its account"
-        raise ConfigError("strategy", "Trade or PairLocks, asked by populate_*", allowed, "remove it")
+        allowed = "candles, and in a callback its own trade: a bot's strategies do not see its account"
+        raise ConfigError("strategy", "Trade or PairLocks, asked by the class itself", allowed, "remove it")
     return _running[-1] if _running else None
 
 

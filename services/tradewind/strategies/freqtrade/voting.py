@@ -5,25 +5,28 @@ Long with confidence 0, which enters nothing and keeps what is held. On the firs
 Flat. Stops and targets are the manifest's, as those of a configuration win over a class in freqtrade; one that the
 class has and the manifest is silent about is refused, and so is by name whatever native rules would never ask.
 
-The running bot asks the class in a process of its own (`worker`), a backtest in its own; both by this.
+What they ask, `reply` answers: of the frames that the class has made when it said its stances. The running bot asks the
+class in a process of its own (`worker`), a backtest in its own; both by this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame, to_datetime
 
+from tradewind.domain.callbacks import Callback, Question, Reply
 from tradewind.domain.candle_checks import close_times, resample
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import TIMEFRAMES, close_time, is_multiple
 from tradewind.strategies.base import Stances, carried
 from tradewind.strategies.freqtrade.analysis import analyzed, other_pair
-from tradewind.strategies.freqtrade.callbacks import check_native
 from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
 from tradewind.strategies.freqtrade.imports import freqtrade_imports
@@ -31,7 +34,10 @@ from tradewind.strategies.freqtrade.informative import informative_methods
 from tradewind.strategies.freqtrade.interface import IStrategy
 from tradewind.strategies.freqtrade.loading import StrategyFile, make_strategy, read_strategy, started
 from tradewind.strategies.freqtrade.named import NamedClass, check_file
-from tradewind.strategies.freqtrade.session import without_account
+from tradewind.strategies.freqtrade.native import check_native, native_callbacks
+from tradewind.strategies.freqtrade.native_calls import NativeCalls
+from tradewind.strategies.freqtrade.seen import Seen
+from tradewind.strategies.freqtrade.session import moment, without_account
 
 Others = Callable[[str], CandleSeries]
 """All known candles of another pair of the bot, in the bot's timeframe or the strategy's."""
@@ -52,12 +58,17 @@ class FileStrategy:
         """
         self._named, self._others = named, others
         self._made = dict[str, tuple[IStrategy, ClosedCandles]]()
+        self._seen = dict[str, Seen]()
         check_file(named)
         with freqtrade_imports():
             self._file = _read(named)
         for timeframe in named.timeframes:
             self._made[timeframe] = self._make(timeframe)
         self.warm_up = max(int(strategy.startup_candle_count) for strategy, _ in self._made.values())
+        strategy = self._made[named.timeframes[0]][0]
+        self.callbacks = native_callbacks(strategy)
+        """What of its own is asked when something is decided."""
+        self._calls = NativeCalls(strategy, named, named.timeframes[0])
 
     @property
     def class_name(self) -> str:
@@ -77,7 +88,29 @@ class FileStrategy:
             # Checked here too, because `disable_dataframe_checks` lets it pass: stances would be of other candles.
             told = f"{len(frame)} rows for {len(candles)} candles of {candles.pair}"
             raise ConfigError(f"{self.class_name}.populate_*", told, "a row for every candle, in order", "drop no row")
+        if self.callbacks:
+            self._seen[candles.pair] = Seen.of(candles, frame, np.flatnonzero(_signals(strategy, frame)[0]))
         return stances_of(strategy, frame)
+
+    def reply(self, question: Question, known: Collection[str] | None = None) -> Reply:
+        """What a callback says. Of pairs in `known` there is nothing later than what was seen, of None of any.
+
+        Raises `ConfigError` for one that fails, or returns what it should not.
+        """
+        timeframe = self._named.timeframes[0]
+        now, provider = close_time(timeframe, question.time), self._made[timeframe][1]
+
+        def seen(pair: str) -> Seen:
+            found = self._seen.get(pair)
+            if found is None or not (known is None or pair in known or found.reaches(now)):
+                self.stances(self._others(pair))
+                # It stood elsewhere meanwhile, perhaps later.
+                provider.stand_in_callback(now, seen)
+            return self._seen[pair]
+
+        with freqtrade_imports(), without_account():
+            provider.stand_in_callback(now, seen)
+            return self._calls.reply(question, now, seen)
 
     def reasons(self, _candles: CandleSeries, _index: int) -> tuple[str, ...]:
         """Its name: a class of somebody's tells no more."""
@@ -97,6 +130,7 @@ class FileStrategy:
         with freqtrade_imports(), without_account():
             strategy = make_strategy(self._file, config)
             check_native(strategy)
+            _check_alone(strategy, named)
             _check_told(strategy, named)
             provider = ClosedCandles(type(strategy).__name__, timeframe, named.pairs, self._others)
             provider.runmode = mode
@@ -108,35 +142,55 @@ class FileStrategy:
 
 def stances_of(strategy: IStrategy, frame: DataFrame) -> Stances:
     """The signals in `frame` as stances. A signal to enter and one to exit on the same candle are one to exit."""
+    enter, leave = _signals(strategy, frame)
+    side = carried(enter.astype(np.int8) - leave.astype(np.int8)) == 1
+    return Stances.held(side.astype(np.int8), np.where(side & ~enter, 0.0, 1.0))
+
+
+def _signals(strategy: IStrategy, frame: DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The candles on which it enters and on which it leaves, never both."""
     enter, leave = _said(frame, "enter_long"), _said(frame, "exit_long")
     if not strategy.use_exit_signal:
         leave = np.zeros(len(frame), dtype=bool)
     enter = enter & ~leave
     enter[: int(strategy.startup_candle_count)] = False
-    side = carried(enter.astype(np.int8) - leave.astype(np.int8)) == 1
-    return Stances.held(side.astype(np.int8), np.where(side & ~enter, 0.0, 1.0))
+    return enter, leave
 
 
 class ClosedCandles(DataProvider):
     """`self.dp` under native rules: the bot's pairs, in the strategy's timeframe and longer ones, as far as closed.
 
     Of every pair it shows what had closed when the last candle closed that the strategy is asked about: so a bot that
-    knows no more says the same as a backtest. What only a venue knows is in no recording, and refused.
+    knows no more says the same as a backtest. What only a venue knows is in no recording, and refused. Frames with
+    indicators are there in a callback, when all are made.
     """
 
     def __init__(self, name: str, timeframe: str, pairs: tuple[str, ...], others: Others) -> None:
         super().__init__(timeframe, pairs, self._longer, {})
         self._name, self._base, self._others = f"{name}.dp", timeframe, others
-        self._candles: CandleSeries | None = None
+        self._now: int | None = None
+        self._known = others
+        self._seen: Callable[[str], Seen] | None = None
 
     def stand_at(self, candles: CandleSeries) -> None:
         """Show these candles, and of others what had closed with them, until the next call."""
-        self._candles = candles
+        self._now = close_time(candles.timeframe, int(candles.open_time[-1]))
+        self._known = lambda pair: candles if pair == candles.pair else self._others(pair)
+        self._seen = None
         self._frames.clear()
 
-    def get_analyzed_dataframe(self, pair: str, timeframe: str) -> Any:
-        """Refused."""
-        raise self._refusal(f"get_analyzed_dataframe of {pair} {timeframe}")
+    def stand_in_callback(self, now: int, seen: Callable[[str], Seen]) -> None:
+        """Show what had closed at `now` of what was `seen`, until the next call."""
+        self._now, self._seen = now, seen
+        self._known = lambda pair: seen(pair).candles
+        self._frames.clear()
+
+    def get_analyzed_dataframe(self, pair: str, timeframe: str) -> tuple[DataFrame, datetime]:
+        """In a callback, the candles of a pair with indicators and signals, at most 1000; and what time it is."""
+        if self._seen is None or self._now is None or timeframe != self._base:
+            raise self._refusal(f"get_analyzed_dataframe of {pair} {timeframe}")
+        check_candles(pair, timeframe, self._whitelist, self._base)
+        return self._seen(pair).analyzed(self._now), moment(self._now)
 
     def ticker(self, pair: str) -> Any:
         """Refused."""
@@ -155,14 +209,13 @@ class ClosedCandles(DataProvider):
         raise self._refusal("send_msg")
 
     def _longer(self, pair: str, timeframe: str) -> DataFrame:
-        candles = self._candles
-        if candles is None:
+        now = self._now
+        if now is None:
             raise self._refusal(f"candles of {pair} {timeframe}, in bot_start")
         check_candles(pair, timeframe, self._whitelist, self._base)
-        moment = close_time(candles.timeframe, int(candles.open_time[-1])) if len(candles) else 0
-        known = candles if pair == candles.pair else self._others(pair)
-        closed = int(np.searchsorted(close_times(known.timeframe, known.open_time), moment, side="right"))
-        return frame_of(resample(known.slice(0, closed), timeframe, moment))
+        known = self._known(pair)
+        closed = int(np.searchsorted(close_times(known.timeframe, known.open_time), now, side="right"))
+        return frame_of(resample(known.slice(0, closed), timeframe, now))
 
     def _refusal(self, asked: str) -> ConfigError:
         allowed = "closed candles: under native rules a strategy sees nothing else"
@@ -186,7 +239,9 @@ class _NoWallets:
         if name.startswith("__"):
             raise AttributeError(name)
         told = f"{self._name}.wallets.{name}"
-        raise ConfigError(told, "asked in populate_*", "candles alone: the account is the engine's", "remove it")
+        raise ConfigError(
+            told, "asked by the class", "candles and its own trade: the account is the engine's", "remove it"
+        )
 
 
 def frame_of(candles: CandleSeries) -> DataFrame:
@@ -203,6 +258,15 @@ def _read(named: NamedClass) -> StrategyFile:
         if error.field != "strategy":
             raise
         raise ConfigError(f"{named.field}.file", error.received, error.allowed, error.fix) from error
+
+
+def _check_alone(strategy: IStrategy, named: NamedClass) -> None:
+    """Refuse callbacks of a class that has not the only vote: of whose position would they decide?"""
+    callbacks = sorted(native_callbacks(strategy))
+    if callbacks and not named.alone:
+        allowed = "callbacks of a class that votes alone, in the timeframe of the bot"
+        fix = "leave the other strategies and timeframes out of spec.strategies, or remove the callbacks"
+        raise ConfigError(type(strategy).__name__, ", ".join(callbacks), allowed, fix)
 
 
 def _check_told(strategy: IStrategy, named: NamedClass) -> None:
@@ -230,6 +294,9 @@ def _check_told(strategy: IStrategy, named: NamedClass) -> None:
         if wrong:
             allowed = "what holds for the bot: native rules have stops and targets of the manifest alone"
             raise ConfigError(f"spec.risk.{field}", f"nothing, while {told}", allowed, fix)
+    if Callback.CUSTOM_STOPLOSS in native_callbacks(strategy) and not named.stop_loss:
+        told, allowed = f"nothing, while {name} has custom_stoploss", "the stop that it raises"
+        raise ConfigError("spec.risk.stopLoss", told, allowed, 'write stopLoss: "0.1", or what you would lose at most')
     needed = int(strategy.startup_candle_count)
     if needed > named.startup_candles:
         told = f"{named.startup_candles}, while {name}.startup_candle_count is {needed}"

@@ -11,34 +11,38 @@ import queue
 import signal
 import sys
 import threading
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
-from tradewind.strategies.base import VectorisedStrategy
 from tradewind.strategies.freqtrade.installed import check_installed
 from tradewind.strategies.freqtrade.named import NamedClass, check_file
 from tradewind.strategies.freqtrade.questions import (
     LENGTH,
     Answer,
+    Asked,
     Load,
     Loaded,
     Look,
-    Question,
+    Replied,
+    Request,
     Wanted,
     framed,
-    read_question,
+    read_request,
     refused,
     said,
     unpacked,
 )
+
+if TYPE_CHECKING:
+    from tradewind.strategies.freqtrade.voting import FileStrategy
 
 
 def main() -> None:
     """Answer until nobody asks any more."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    asked: queue.SimpleQueue[Question] = queue.SimpleQueue()
+    asked: queue.SimpleQueue[Request] = queue.SimpleQueue()
     # It listens also while the class thinks, for ever perhaps: whoever asks may be gone meanwhile.
     threading.Thread(target=_listen, args=(sys.stdin.buffer, asked), daemon=True).start()
     office, own = _Office(), os.getpid()
@@ -63,14 +67,14 @@ class _Office:
 
     def __init__(self) -> None:
         self._wanted: str | None = None
-        self._strategy: VectorisedStrategy | None = None
+        self._strategy: FileStrategy | None = None
         self._others: dict[str, CandleSeries] = {}
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, request: Request) -> Answer:
         """What the class says, or what the user must mend."""
         self._wanted = None
         try:
-            answer = self._load(question.named) if isinstance(question, Load) else self._look(question)
+            answer = self._answer(request)
         except _WantedSignal as wanted:
             return Wanted(wanted.pair)
         except ConfigError as error:
@@ -78,18 +82,33 @@ class _Office:
         # A class with a bare `except:` goes on without the candles, and says what no backtest says.
         return answer if self._wanted is None else Wanted(self._wanted)
 
+    def _answer(self, request: Request) -> Answer:
+        match request:
+            case Load(named=named):
+                return self._load(named)
+            case Look():
+                return self._look(request)
+            case Asked():  # pragma: no branch - there is no fourth
+                return self._reply(request)
+
     def _load(self, named: NamedClass) -> Answer:
         check_file(named)
         check_installed(f"{named.field.removesuffix('.parameters')}.kind")
         from tradewind.strategies.freqtrade.voting import FileStrategy  # noqa: PLC0415 - pandas is an extra
 
         strategy = self._strategy = FileStrategy(named, self._other)
-        return Loaded(strategy.class_name, strategy.warm_up)
+        return Loaded(strategy.class_name, strategy.warm_up, tuple(sorted(strategy.callbacks)))
 
-    def _look(self, question: Look) -> Answer:
+    def _look(self, request: Look) -> Answer:
         assert self._strategy is not None, "a class is loaded before it is asked"
-        self._others = {one.pair: unpacked(one) for one in question.others}
-        return said(self._strategy.stances(unpacked(question.candles)))
+        self._others = {one.pair: unpacked(one) for one in request.others}
+        return said(self._strategy.stances(unpacked(request.candles)))
+
+    def _reply(self, request: Asked) -> Answer:
+        assert self._strategy is not None, "a class is loaded before it is asked"
+        # What it knows of other pairs it has seen itself, or asks for.
+        self._others = {}
+        return Replied(self._strategy.reply(request.question, request.known))
 
     def _other(self, pair: str) -> CandleSeries:
         if pair not in self._others:
@@ -98,9 +117,9 @@ class _Office:
         return self._others[pair]
 
 
-def _listen(questions: BinaryIO, asked: queue.SimpleQueue[Question]) -> None:
+def _listen(questions: BinaryIO, asked: queue.SimpleQueue[Request]) -> None:
     while len(head := questions.read(LENGTH)) == LENGTH:
-        asked.put(read_question(questions.read(int.from_bytes(head, "big"))))
+        asked.put(read_request(questions.read(int.from_bytes(head, "big"))))
     # At once, whatever the class is doing: its threads and its cleaning up are nobody's business any more, and what it
     # has started ends too. It leads a session of its own, so that its group is nobody else's.
     if os.getpgrp() == os.getpid():

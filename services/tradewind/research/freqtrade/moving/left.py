@@ -35,7 +35,7 @@ _REFUSED: Mapping[str, tuple[tuple[Any, ...], str, str]] = {
     "margin_mode": (("", "none"), "no margin", "remove it"),
     "can_short": ((False,), "false", "remove the short side: spot trades are long"),
     "position_adjustment_enable": ((False,), "false", "remove it: a position has one entry"),
-    "use_custom_stoploss": ((False,), "false", "set stoploss, or a trailing stop"),
+    "use_custom_stoploss": ((False,), "false, where no class is there that has one", "add --strategy FILE"),
     "use_custom_roi": ((False,), "false", "set minimal_roi"),
 }
 """Keys with the values that are honoured, what is allowed, and the fix."""

@@ -1,0 +1,164 @@
+"""Asks a class written for freqtrade what `domain.callbacks` asks, with freqtrade's arguments, and checks what it says.
+
+The time is that at which the candle closed, the rate is its close, and orders are market orders, as native ones are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from tradewind.domain.callbacks import Callback, Question, Reply
+from tradewind.domain.decision import HeldPosition
+from tradewind.domain.errors import ConfigError
+from tradewind.strategies.freqtrade.callbacks import Caller
+from tradewind.strategies.freqtrade.held_trade import Around, HeldTrade
+from tradewind.strategies.freqtrade.interface import IStrategy
+from tradewind.strategies.freqtrade.named import NamedClass
+from tradewind.strategies.freqtrade.seen import Seen
+
+LONGEST_REASON = 255
+"""Characters of a reason to leave that are kept, as in freqtrade."""
+
+_ORDER = {"order_type": "market", "time_in_force": "GTC"}
+
+
+class NativeCalls:
+    """The callbacks of `strategy`, which `named` describes."""
+
+    def __init__(self, strategy: IStrategy, named: NamedClass, timeframe: str) -> None:
+        self._strategy, self._named, self._timeframe = strategy, named, timeframe
+        self._caller, self._name = Caller(strategy), type(strategy).__name__
+
+    def reply(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        """What it says at `now`, when the candle of the question has closed; `seen` is what it has said of a pair.
+
+        Raises `ConfigError` for a method that raises, or that returns what it should not.
+        """
+        match question.callback:
+            case Callback.CONFIRM_TRADE_ENTRY:
+                return self._confirm_entry(question, now, seen)
+            case Callback.CONFIRM_TRADE_EXIT:
+                return self._confirm_exit(question, now, seen)
+            case Callback.CUSTOM_EXIT:
+                return self._custom_exit(question, now, seen)
+            case Callback.CUSTOM_STAKE_AMOUNT:
+                return self._custom_stake(question, now, seen)
+            case Callback.CUSTOM_STOPLOSS:  # pragma: no branch - there is no other
+                return self._custom_stoploss(question, now, seen)
+
+    def _confirm_entry(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        answer = self._caller.ask(
+            self._strategy.confirm_trade_entry,
+            question.pair,
+            now,
+            pair=question.pair,
+            amount=float(question.amount),
+            rate=float(question.rate),
+            entry_tag=seen(question.pair).entry_tag(now),
+            side="long",
+            **_ORDER,
+        )
+        return Reply(self._flag(question, answer))
+
+    def _confirm_exit(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        answer = self._caller.ask(
+            self._strategy.confirm_trade_exit,
+            question.pair,
+            now,
+            pair=question.pair,
+            trade=self._trade(question, now, seen),
+            amount=float(question.amount),
+            rate=float(question.rate),
+            exit_reason=question.reason,
+            sell_reason=question.reason,
+            **_ORDER,
+        )
+        return Reply(self._flag(question, answer))
+
+    def _custom_exit(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        trade, rate = self._trade(question, now, seen), float(question.rate)
+        answer = self._caller.ask(
+            self._strategy.custom_exit,
+            question.pair,
+            now,
+            pair=question.pair,
+            trade=trade,
+            current_rate=rate,
+            current_profit=trade.calc_profit_ratio(rate),
+        )
+        if answer is None or answer is False or (isinstance(answer, str) and not answer):
+            return Reply(None)
+        if isinstance(answer, str) and answer.isprintable():
+            return Reply(answer[:LONGEST_REASON])
+        if answer is True:
+            return Reply(Callback.CUSTOM_EXIT.value)
+        raise self._wrong(question, answer, "a reason in one line, True, or None")
+
+    def _custom_stake(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        answer = self._caller.ask(
+            self._strategy.custom_stake_amount,
+            question.pair,
+            now,
+            pair=question.pair,
+            current_rate=float(question.rate),
+            proposed_stake=float(question.stake),
+            min_stake=float(question.least),
+            max_stake=float(question.most),
+            leverage=1.0,
+            entry_tag=seen(question.pair).entry_tag(now),
+            side="long",
+        )
+        return Reply(self._number(question, answer, "a stake, 0 or None"))
+
+    def _custom_stoploss(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
+        trade, rate = self._trade(question, now, seen), float(question.rate)
+        answer = self._caller.ask(
+            self._strategy.custom_stoploss,
+            question.pair,
+            now,
+            pair=question.pair,
+            trade=trade,
+            current_rate=rate,
+            current_profit=trade.calc_profit_ratio(rate),
+            after_fill=False,
+        )
+        if isinstance(answer, float | np.floating) and np.isnan(answer):
+            return Reply(None)
+        return Reply(self._number(question, answer, "a ratio of the price, or None"))
+
+    def _number(self, question: Question, answer: Any, allowed: str) -> float | None:
+        if answer is None:
+            return None
+        if isinstance(answer, bool | np.bool_) or not isinstance(answer, Real) or not isfinite(answer):
+            raise self._wrong(question, answer, allowed)
+        return float(answer)
+
+    def _trade(self, question: Question, now: int, seen: Callable[[str], Seen]) -> HeldTrade:
+        position, pair, named = question.position, question.pair, self._named
+        assert isinstance(position, HeldPosition)
+        opened = position.open_time
+        around = Around(
+            pair=pair,
+            strategy=self._name,
+            exchange=named.exchange,
+            currency=named.currency,
+            timeframe=self._timeframe,
+            fee=float(named.fee),
+            entry_tag=lambda: seen(pair).entry_tag(opened),
+            rates=lambda: seen(pair).rates(opened, now),
+        )
+        return HeldTrade(position, around)
+
+    def _flag(self, question: Question, answer: Any) -> bool:
+        if not isinstance(answer, bool | np.bool_):
+            raise self._wrong(question, answer, "True or False")
+        return bool(answer)
+
+    def _wrong(self, question: Question, answer: Any, allowed: str) -> ConfigError:
+        field = f"{self._name}.{question.callback.value}"
+        return ConfigError(field, f"{answer!r} for {question.pair}", allowed, "return one of these")
