@@ -114,9 +114,11 @@ def test_what_differs_is_told_figure_by_figure_and_trade_by_trade(results, tmp_p
     assert other["sameTrades"] + other["differentTrades"] >= other["figures"]["trades"]
     assert f"the first opened {times[0][:10]}" in told.stdout
     assert "win rate" in told.stdout
-    assert ["max drawdown ratio", "<h1>Comparison</h1>"] == [
-        words for words in ("max drawdown ratio", "<h1>Comparison</h1>") if words in page.read_text()
-    ]
+    text = page.read_text()
+    assert all(words in text for words in ("max drawdown ratio", "<h1>Comparison</h1>"))
+    ends = [f"{one['name']} ends with {one['figures']['finalBalance']:,.0f}" for one in (first, other)]
+    assert all(words in text for words in ends), ends
+    assert 2 == text.count(' d="M0 6H18"')
 
 
 def test_a_trade_of_one_alone_is_named(results, tmp_path):

@@ -43,10 +43,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One result beside the first: its figures by name, and where its trades differ, by the time of opening."""
+    """One result beside the first: its figures by name, and where its trades differ, by the time of opening.
+
+    `balances` are (milliseconds UTC, balance after all that closed until then): the first before any trade was opened.
+    """
 
     name: str
     figures: Mapping[str, float]
+    balances: tuple[tuple[int, float], ...]
     same: int
     differences: tuple[Difference, ...]
 
@@ -61,8 +65,10 @@ def compared(results: Sequence[Exported], balance: Decimal | None) -> tuple[Comp
     for name, result in zip(_names(results), results, strict=True):
         differences = tuple(_differences(first.trades, result.trades))
         changed = sum(1 for each in differences if each.other is not None)
-        figures = _figures(result, result.start_balance or result.balance(balance))
-        found.append(Compared(name, figures, len(result.trades) - changed, differences))
+        start = result.start_balance or result.balance(balance)
+        balances = tuple(_balances(result.trades, start))
+        same = len(result.trades) - changed
+        found.append(Compared(name, _figures(result, start), balances, same, differences))
     return tuple(found)
 
 
@@ -83,6 +89,14 @@ def _figures(result: Exported, start: Decimal) -> dict[str, float]:
         "days": result.days,
         **asdict(trade_metrics(result.trades, start, result.days)),
     }
+
+
+def _balances(trades: Sequence[ClosedTrade], start: Decimal) -> Iterator[tuple[int, float]]:
+    if trades:
+        yield min(trade.open_time for trade in trades), float(start)
+    for trade in sorted(trades, key=lambda trade: trade.close_time):
+        start += trade.profit
+        yield trade.close_time, float(start)
 
 
 def _differences(first: Sequence[ClosedTrade], other: Sequence[ClosedTrade]) -> Iterator[Difference]:

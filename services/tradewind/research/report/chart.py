@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from tradewind.research.report.axis import ValueTicks, date_ticks
 from tradewind.research.report.curve import Plane
@@ -101,11 +100,24 @@ def figure(title: str, subtitle: str, *content: Markup) -> Markup:
 
 def _places(plane: Plane, endings: Sequence[Ending]) -> list[float]:
     """Pixels from the top for each ending, moved apart where they would overlap, in their order of value."""
-    places = [plane.pixel(ending.value) for ending in endings]
-    order = sorted(range(len(places)), key=places.__getitem__)
-    for upper, lower in pairwise(order):
-        overlap = _LABEL_DISTANCE - (places[lower] - places[upper])
-        if overlap > 0:
-            places[upper] -= overlap / 2
-            places[lower] += overlap / 2
+    wanted = [plane.pixel(ending.value) for ending in endings]
+    groups: list[list[int]] = []
+    for one in sorted(range(len(wanted)), key=wanted.__getitem__):
+        group = [one]
+        while groups and _middle(groups[-1], wanted) + _reach(groups[-1]) > _middle(group, wanted) - _reach(group):
+            group = groups.pop() + group
+        groups.append(group)
+    places = [0.0] * len(wanted)
+    for group in groups:
+        first = _middle(group, wanted) - _LABEL_DISTANCE * (len(group) - 1) / 2
+        for number, one in enumerate(group):
+            places[one] = first + _LABEL_DISTANCE * number
     return places
+
+
+def _middle(group: list[int], wanted: Sequence[float]) -> float:
+    return sum(wanted[one] for one in group) / len(group)
+
+
+def _reach(group: list[int]) -> float:
+    return _LABEL_DISTANCE * len(group) / 2

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from tradewind.domain.timeframe import DAY, HOUR
+from tradewind.research.report.axis import value_ticks
+from tradewind.research.report.chart import Ending, value_axis
+from tradewind.research.report.curve import Plane
 from tradewind.research.report.equity_chart import equity_chart
 from tradewind.research.report.price_chart import price_chart
 from tradewind.research.report.profit_bars import profit_bars
@@ -192,3 +195,18 @@ class TestProfit:
             trades=[trade_of(1, "0.1") for _ in range(10)], end=run_of().start + DAY, start_balance=Decimal("0.5")
         )
         assert reader(profit_bars(run)).all("rect")[0].text == "1 Jan 2021: +1.00000 EUR"
+
+
+class TestEndings:
+    """Where lines end side by side, each has its label to itself."""
+
+    def test_three_that_end_alike_stand_apart_in_their_order(self, reader: Any) -> None:
+        """Around where they end; one that ends far away stays where it is."""
+        plane = Plane(0, 1, 0.0, 100.0, 400)
+        values = {"low": 50.0, "high": 51.0, "middle": 50.5, "far": 100.0}
+        chart = reader(value_axis(plane, 0, value_ticks(0, 100), str, [Ending(v, n, "", n) for n, v in values.items()]))
+        places = {n: float(chart.all("text", class_=f"ending {n}")[0].attributes["y"]) for n in values}
+
+        assert places["far"] == 0.0
+        assert [places[n] - places["middle"] for n in ("high", "low")] == [-30.0, 30.0]
+        assert places["middle"] == pytest.approx(plane.pixel(50.5))
