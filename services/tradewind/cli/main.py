@@ -113,7 +113,12 @@ def run_app(commands: typer.Typer) -> None:
     gc.set_threshold(_UNCOLLECTED)
     try:
         commands(standalone_mode=True)
-    except (TradewindError, KeyboardInterrupt) as error:
-        for line in (str(error) or "interrupted").splitlines():
-            print(f"error: {line}" if isinstance(error, TradewindError) else line, file=sys.stderr)
+    except TradewindError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
         sys.exit(exit_code(error))
+    except SystemExit as end:
+        # Typer makes an exit of Ctrl-C, without a word.
+        if end.__context__ is not None and isinstance(end.__context__.__cause__, KeyboardInterrupt):
+            print(str(end.__context__.__cause__) or "interrupted", file=sys.stderr)
+        raise

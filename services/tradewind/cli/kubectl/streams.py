@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
+import typer
+
 from tradewind.cli.kubectl.cluster import Cluster
 from tradewind.cli.kubectl.voices import Voice
 from tradewind.domain.errors import DeniedError, PermanentError, TradewindError
@@ -65,7 +67,8 @@ def _until_silent(lines: Lines) -> Iterator[str]:
         except queue.Empty:
             return
         if line is None:
-            raise KeyboardInterrupt
+            # Nothing was interrupted that would be worth a word.
+            raise typer.Exit(130)
         yield line
 
 
