@@ -45,6 +45,8 @@ def native_backtest(
     Raises `ConfigError` for what the user must mend, `typer.Exit` where it was ended.
     """
     given = _given(path, [*overrides, *as_overrides(timerange, fee)], strategy)
+    for told in given.set_aside:
+        print(f"note: {told}", file=sys.stderr)
     with Progress(given.bot.metadata.name, len(given.times)) as progress, _interruption() as interrupted:
 
         def on_tick(tick: int) -> bool:

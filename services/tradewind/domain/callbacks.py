@@ -174,10 +174,12 @@ def _moved(stop: Amend | None, view: PairView, about: Question) -> Deciding:
     if position is None or position.stop_price is None or is_trading(view, position):
         return stop
     reply = yield replace(about, callback=Callback.CUSTOM_STOPLOSS)
-    if not reply.value:
+    distance = abs(float(reply.value or 0))
+    if not 0 < distance < 1:
+        # As far below as the whole price, or further, is no stop at all: it raises none.
         return stop
     current = stop.stop_price if stop is not None else position.stop_price
-    wanted = stop_below(view.instrument, view.close, abs(decimal_of(float(reply.value))), current)
+    wanted = stop_below(view.instrument, view.close, decimal_of(distance), current)
     if wanted is None:
         return stop
     return Exit(None, ExitReason.TRAILING_STOP_LOSS) if wanted >= view.close else Amend(wanted)

@@ -3,7 +3,7 @@
 One question at a time, in the middle of a cycle, while the event loop goes on. Who does not answer in time is asked no
 more in that cycle, so a class holds it up once. While strategy cannot be reached no cycle runs, as without its
 evaluations. What a person commands at once (an emergency stop, a force exit) waits for no class: what is being asked
-is abandoned, and nothing was said.
+is put off, with the cycle that asks it, which begins again after the command and decides by what then holds.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 
 from tradewind.domain.callbacks import Callback, Deciding, Question, Reply
 from tradewind.domain.decision import Decision
+from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.service import Context
 from tradewind.plan import has_class
 
@@ -26,7 +27,7 @@ class Callbacks:
         self.asked: frozenset[Callback] = frozenset()
         self._context = context
         self._has_class = has_class(context.bot)
-        self._silence = ""
+        self._silence = self._put_off = ""
         self._asking: asyncio.Future[Reply] | None = None
 
     async def begin(self) -> None:
@@ -37,7 +38,7 @@ class Callbacks:
             self.asked = frozenset(map(Callback, await self._context.ask("strategy", "callbacks")))
 
     async def decided(self, asking: Deciding) -> Decision | None:
-        """The decision, when all is asked. Raises `TemporaryError` while strategy cannot be."""
+        """The decision, when all is asked. Raises `TemporaryError` while strategy cannot be, or where it is put off."""
         try:
             question = next(asking)
             while True:
@@ -46,17 +47,13 @@ class Callbacks:
             decision: Decision | None = decided.value
             return decision
 
-    def abandon(self, reason: str) -> None:
-        """Wait for nobody any more in the present cycle."""
-        self._silence = reason
-        if self._asking is not None:
-            self._asking.cancel()
+    def put_off(self, reason: str) -> None:
+        """Have the cycle that waits for a reply begin again later: `decided` raises `TemporaryError`."""
+        if self._asking is not None and self._asking.cancel():
+            self._put_off = reason
 
     async def _reply(self, question: Question) -> Reply:
         reply = Reply(None, self._silence) if self._silence else await self._asked(question)
-        if self._silence:
-            # Abandoned meanwhile: what came in the same moment comes too late.
-            reply = Reply(None, self._silence)
         if reply.silent:
             self._silence = f"not asked: {reply.trouble}"
         facts: dict[str, Any] = {"callback": question.callback.value, "pair": question.pair, "time": question.time}
@@ -74,8 +71,8 @@ class Callbacks:
             return await self._asking
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if not self._silence or (task is not None and task.cancelling()):
+            if not self._put_off or (task is not None and task.cancelling()):
                 raise
-            return Reply(None, self._silence)
+            raise TemporaryError(f"the cycle begins again: {self._put_off}", retry_after=0.0) from None
         finally:
-            self._asking = None
+            self._asking, self._put_off = None, ""

@@ -68,7 +68,7 @@ class TradingControl:
     async def change_state(self, verb: Verb, actor: str, reason: str = "") -> dict[str, Any]:
         """Start, stop, pause or resume. What an emergency stop left bare is protected again before exits go on."""
         if verb in ("stop", "pause"):
-            self._cycle.callbacks.abandon(f"{verb} requested")
+            self._cycle.callbacks.put_off(f"{verb} requested")
         async with self._context.unit() as unit:
             self._trading.change(_STATES[verb], reason or f"{verb} requested", actor, self._handlers.time, unit)
             if verb != "stop":
@@ -85,7 +85,7 @@ class TradingControl:
 
     async def _stop_at_once(self, actor: str, reason: str, *, flatten: bool) -> dict[str, Any]:
         self._trading.latch(reason, actor)
-        self._cycle.callbacks.abandon("trading was stopped by emergency")
+        self._cycle.callbacks.put_off("trading was stopped by emergency")
         canceled, troubles = await self._cancel_everything()
         stored = True
         try:
@@ -153,7 +153,7 @@ class TradingControl:
         """
         if pair is not None and pair not in self._view.positions:
             raise NotFoundError(f"no open position in {pair}; open are: {sorted(self._view.positions) or 'none'}")
-        self._cycle.callbacks.abandon("a person sells")
+        self._cycle.callbacks.put_off("a person sells")
         async with self._context.unit() as unit:
             pairs = [pair] if pair is not None else list(self._view.positions)
             time = self._handlers.time

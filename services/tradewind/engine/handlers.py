@@ -47,8 +47,8 @@ class EngineHandlers:
         self._mark: PortfolioMarked | None = None
         self._cycled: int | None = None
         """The tick whose cycle stands in a unit of work that is not committed yet."""
-        self._ran = -1
-        """The latest tick whose cycle was committed since this service began."""
+        self._ran = self._committed = -1
+        """The latest tick whose cycle was committed since this service began, and the last one."""
         self._complete_stances = False
         self.flatten = False
         """Whether a position that is heard of now is to be sold at once: everything was, a moment ago."""
@@ -57,6 +57,8 @@ class EngineHandlers:
         """The stances of before this start are asked for with the next tick, and a cycle that failed runs again."""
         self._complete_stances = False
         self._cycled = None
+        # Else the tick that is taken next would look like one of a market that went back.
+        self.time = self._committed
 
     # ------------------------------------------------------------------------------------------------------ messages
 
@@ -141,7 +143,7 @@ class EngineHandlers:
 
     def _done(self, time: int) -> None:
         """Let go of a tick. Where it was sent twice, the next may be half here already, and nobody sends that again."""
-        self._ran = max(self._ran, time)
+        self._ran, self._committed = max(self._ran, time), time
         if self._cycled == time:
             self._cycled = None
         if self._mark is not None and self._mark.time <= time:

@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import Process
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -47,6 +49,8 @@ from tradewind.strategies.freqtrade.questions import (
 
 START_LIMIT = 60.0
 """Seconds for the process to begin and the file to be imported: pandas alone takes one to ten of them."""
+AGAIN_LIMIT = 5.0
+"""Seconds that a question may take beyond the limit of a callback, where its process has to begin again."""
 
 _WORKER = ("-P", "-m", "tradewind.strategies.freqtrade.worker")
 _OURS = ("TRADEWIND_", "OTEL_")
@@ -75,7 +79,7 @@ class ApartStrategy:
         self._context, self._named, self._limits = context, named, limits
         self._over = False
         self._wanted: dict[str, None] = {}
-        self._process: Process | None = None
+        self._process: _Worker | None = None
         self._turn = asyncio.Lock()
         metrics, key = context.metrics, context.key
         self._seconds = metrics.strategy_seconds.labels(key, name)
@@ -89,9 +93,7 @@ class ApartStrategy:
             if self._over:
                 raise TemporaryError(f"strategy {self.name} begins again with its service")
             environment = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *_WORKER, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
-            )
+            self._process = await _Worker.begun(environment)
             try:
                 answer = await self._asked(Load(self._named), START_LIMIT)
             except BaseException:
@@ -99,6 +101,8 @@ class ApartStrategy:
                 raise
         assert isinstance(answer, Loaded)
         self._class_name, self.warm_up, self.callbacks = answer.class_name, answer.warm_up, answer.callbacks
+        for told in answer.set_aside:
+            self._context.log.warning("the manifest holds", strategy=self.name, of_the_class=told)
 
     async def stances(self, candles: CandleSeries) -> Stances:
         """One stance per candle. Raises `ConfigError` for a method that fails, `TradewindError` without an answer."""
@@ -123,6 +127,15 @@ class ApartStrategy:
 
     async def reply(self, question: Question) -> Reply:
         """What a callback says. Raises `TemporaryError` alone, where nobody can be asked now."""
+        limit = self._limits.callback + AGAIN_LIMIT
+        try:
+            async with asyncio.timeout(limit):
+                return await self._replied_at_last(question)
+        except TimeoutError:
+            told = f"strategy {self.name}: {question.callback.value} was not answered within {limit:g} seconds"
+            return Reply(None, f"{told}; its process begins again with the next candle", silent=True)
+
+    async def _replied_at_last(self, question: Question) -> Reply:
         for last in (False, True):
             try:
                 return await self._replied(question)
@@ -169,12 +182,7 @@ class ApartStrategy:
         process, self._process = self._process, None
         if process is None:
             return
-        # The group is its own: what the class has started would live on, and hold the pipe, whose end `wait` waits for.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
-        assert process.stdin is not None
-        process.stdin.close()
+        await process.end()
 
     async def _ask(self, request: Request, limit: float) -> Answer:
         async with self._turn:
@@ -186,7 +194,7 @@ class ApartStrategy:
             raise TradewindError(f"strategy {self.name} does not run: it is started again with its service")
         try:
             async with asyncio.timeout(limit):
-                answer = await _answered(process, request)
+                answer = await process.answered(request)
         except TimeoutError:
             self._failures["timeout"].inc()
             await self.stop()
@@ -221,11 +229,54 @@ class ApartStrategy:
         return f"strategy {self.name}: {told}; fix: {fix}"
 
 
-async def _answered(process: Process, request: Request) -> Answer:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(framed(request))
-    await process.stdin.drain()
-    length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
-    answer: Answer = read_answer(await process.stdout.readexactly(length))
-    return answer
+class _Worker:
+    """The process, and the socket by which it is asked.
+
+    A socket and no pipes: `wait` waits for the end of these too, which what the class has started may hold for ever.
+    """
+
+    def __init__(self, process: Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._process, self._reader, self._writer = process, reader, writer
+        self.pid = process.pid
+
+    @classmethod
+    async def begun(cls, environment: Mapping[str, str]) -> _Worker:
+        """One that waits to be asked, with these variables."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    *_WORKER,
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    env=environment,
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        return cls(process, *await asyncio.open_connection(sock=ours))
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None as long as it runs."""
+        return self._process.returncode
+
+    async def answered(self, request: Request) -> Answer:
+        """What it says. Raises `IncompleteReadError` or `ConnectionError` where it has ended."""
+        self._writer.write(framed(request))
+        await self._writer.drain()
+        length = int.from_bytes(await self._reader.readexactly(LENGTH), "big")
+        answer: Answer = read_answer(await self._reader.readexactly(length))
+        return answer
+
+    async def end(self) -> None:
+        """End it, whatever it does, and what it has started in its session."""
+        # The group is its own: what the class has started would live on.
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        await self._process.wait()
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()

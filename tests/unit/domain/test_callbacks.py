@@ -136,6 +136,8 @@ def test_what_protects_is_asked_of_nobody(leave, reason):
         (0.02, Amend(D(98))),
         (-0.02, Amend(D(98))),
         (0.0213, Amend(D(98))),
+        (1.0, None),
+        (-1e308, None),
         (0.3, None),
         (7.0, None),
         (0.0, None),

@@ -87,26 +87,28 @@ async def test_while_strategy_cannot_be_reached_nothing_is_decided():
         await callbacks_of(Strategy(TemporaryError("away"))).decided(asking("AAA/EUR"))
 
 
-async def test_what_is_abandoned_was_not_said():
-    """Also where an answer comes in the same moment; the next cycle asks again."""
+async def test_what_is_put_off_is_asked_again_after_the_command():
+    """What was answered in the same moment stands: the command finds it decided."""
     begun, fine = asyncio.Event(), Reply("enough")
     strategy = Strategy(begun, fine)
     callbacks = callbacks_of(strategy)
 
     deciding = asyncio.ensure_future(callbacks.decided(asking("AAA/EUR", "BBB/EUR")))
     await begun.wait()
-    callbacks.abandon("stopped")
-    assert await deciding == [Reply(None, "stopped")] * 2
+    callbacks.put_off("stop requested")
+    with pytest.raises(TemporaryError, match="the cycle begins again: stop requested"):
+        await deciding
     await callbacks.begin()
     deciding = asyncio.ensure_future(callbacks.decided(asking("AAA/EUR")))
     while callbacks._asking is None or not callbacks._asking.done():  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0)
-    callbacks.abandon("stopped")
-    assert await deciding == [Reply(None, "stopped")]
+    callbacks.put_off("stop requested")
+    assert await deciding == [fine]
+    callbacks.put_off("nobody asks")
 
 
 async def test_whoever_ends_the_bot_ends_the_question():
-    """That is no abandoning: the cycle ends with it."""
+    """That puts nothing off: the cycle ends with it."""
     begun = asyncio.Event()
     deciding = asyncio.ensure_future(callbacks_of(Strategy(begun)).decided(asking("AAA/EUR")))
     await begun.wait()

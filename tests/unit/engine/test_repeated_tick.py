@@ -147,6 +147,31 @@ async def test_a_market_that_begins_again_further_back_is_evaluated_again(engine
     assert [time for time, _ in engine.ran] == [0, HOUR, 2 * HOUR]
 
 
+async def test_a_unit_that_fails_over_a_repeated_tick_is_no_market_that_went_back(engine):
+    """What was committed of the next tick before is not sent again with the messages of that unit."""
+    await engine.whole(HOUR)
+    assert engine.commit() == [HOUR]
+    await engine.candles(HOUR)
+    await engine.evaluation(HOUR, "AAA/EUR")
+    await engine.evaluation(HOUR, "BBB/EUR")
+    await engine.evaluation(2 * HOUR, "AAA/EUR")
+    assert engine.commit() == []
+
+    async def rest():
+        await engine.mark(HOUR)
+        yield
+        await engine.candles(2 * HOUR)
+        await engine.evaluation(2 * HOUR, "BBB/EUR")
+        await engine.mark(2 * HOUR)
+        yield
+
+    async for _ in rest():
+        pass
+    engine.unit = UnitOfWork()
+    engine.handlers.reload()
+    assert [engine.commit() async for _ in rest()] == [[HOUR], [2 * HOUR]]
+
+
 async def test_a_tick_that_is_marked_twice_in_a_unit_runs_once():
     engine = Engine()
     await engine.whole(0)

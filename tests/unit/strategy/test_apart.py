@@ -145,6 +145,40 @@ async def test_a_class_that_takes_whatever_is_raised_still_gets_the_candles_it_a
     assert {0, 1} == set(there.side.tolist())
 
 
+async def test_what_leaves_the_session_of_its_class_holds_nobody_up(begin, tmp_path):
+    """It lives on, with the other end of what the class is asked by: the end of that is not waited for."""
+    forks = f"""child = os.fork()
+        if not child:
+            os.setsid()
+            time.sleep(600)
+        open({str(tmp_path / "child")!r}, "w").write(str(child))
+        time.sleep(600)"""
+    odd = begin(PLAIN.replace("HERE", forks), limit=1.0)
+    await odd.strategy.start()
+
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(TradewindError, match="did not answer for AAA/EUR 1h within 1 seconds"):
+                await odd.strategy.stances(SERIES)
+        assert _lives((tmp_path / "child").read_text())
+    finally:
+        os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
+
+
+async def test_a_question_takes_no_longer_than_its_limit_and_a_process_that_begins(begin, monkeypatch):
+    """However long it takes to import what the class needs."""
+    monkeypatch.setattr(apart, "AGAIN_LIMIT", 0.5)
+    odd = begin(CALLED, pairs=("AAA/EUR", "BBB/EUR"), callback=0.5)
+    await odd.strategy.start()
+    await odd.strategy.stop()
+    Path(odd.named.path).write_text("import time\ntime.sleep(600)\n")  # noqa: ASYNC240 - in memory
+
+    late = await odd.strategy.reply(asked(100))
+    assert late == Reply(None, late.trouble, silent=True)
+    assert "custom_exit was not answered within 1 seconds; its process begins again with the next" in late.trouble
+    assert odd.strategy._process is None
+
+
 @pytest.mark.parametrize("then", ["os._exit(7)", "time.sleep(600)"])
 async def test_what_a_class_has_started_ends_with_it_and_holds_nobody_up(begin, then, tmp_path):
     """A child that was forked has the pipe of the answers, too."""

@@ -51,6 +51,8 @@ class Given:
     times: Integers
     tapes: Mapping[str, Tape]
     replies: Replies
+    set_aside: tuple[str, ...] = ()
+    """What does not hold of a class, because the manifest has another, in sentences."""
 
     def valuation(self) -> Valuation:
         """A fresh account's worth over these ticks."""
@@ -109,7 +111,8 @@ def given_of(
         named=frozenset(filter(spec.pairs.names, pairs)),
         trading_state="EmergencyStopped" if spec.emergency_stop else "Running",
     )
-    return Given(bot, recording, rules, times, tapes, _replies_of(classes.values()))
+    set_aside = tuple(told for one in classes.values() for told in one.set_aside)
+    return Given(bot, recording, rules, times, tapes, _replies_of(classes.values()), set_aside)
 
 
 def _replies_of(classes: Iterable[FileStrategy]) -> Replies:

@@ -20,9 +20,9 @@ from tradewind.domain.errors import ConfigError
 class NamedClass(msgspec.Struct, frozen=True, kw_only=True):
     """One strategy of a bot. `field` is where its parameters stand, for messages; `path` is of the file here.
 
-    `stop_loss`, `take_profit` and `trailing_stop` are whether the manifest has one; `startup_candles` are as many as
-    an exchange is asked for. `alone` is whether nobody votes beside it, in another timeframe neither; `fee` is what an
-    entry and an exit are charged, as a ratio.
+    `stop_loss`, `take_profit` and `trailing_stop` (distance and activation) are those of the manifest, as ratios;
+    `startup_candles` are as many as an exchange is asked for. `alone` is whether nobody votes beside it, in another
+    timeframe neither; `fee` is what an entry and an exit are charged, as a ratio.
     """
 
     field: str
@@ -34,9 +34,9 @@ class NamedClass(msgspec.Struct, frozen=True, kw_only=True):
     pairs: tuple[str, ...]
     timeframes: tuple[str, ...]
     paper: bool
-    stop_loss: bool
-    take_profit: bool
-    trailing_stop: bool
+    stop_loss: Decimal | None
+    take_profit: Decimal | None
+    trailing_stop: tuple[Decimal, Decimal] | None
     startup_candles: int
     alone: bool
     fee: Decimal
@@ -53,6 +53,7 @@ def parameters_of(bot: TradingBot, row: int) -> FreqtradeParameters:
 def named_class(bot: TradingBot, row: int, pairs: Iterable[str], folder: Path | None = None) -> NamedClass:
     """The class of the strategy in `row`; `folder` holds the ConfigMaps of a pod, None where there are none."""
     spec, parameters = bot.spec, parameters_of(bot, row)
+    target, trailing = spec.risk.take_profit, spec.risk.trailing_stop
     path = Path(parameters.file)
     if folder is not None and parameters.config_map is not None:
         path = folder / parameters.config_map / path.name
@@ -66,9 +67,9 @@ def named_class(bot: TradingBot, row: int, pairs: Iterable[str], folder: Path | 
         pairs=tuple(pairs),
         timeframes=tuple(spec.strategies[row].timeframes or (spec.timeframe,)),
         paper=spec.mode is Mode.PAPER,
-        stop_loss=spec.risk.stop_loss is not None,
-        take_profit=spec.risk.take_profit is not None,
-        trailing_stop=spec.risk.trailing_stop is not None,
+        stop_loss=spec.risk.stop_loss,
+        take_profit=target.distance if target else None,
+        trailing_stop=(trailing.distance, trailing.activation) if trailing else None,
         startup_candles=parameters.startup_candles,
         alone=[voter.timeframe for voter in voters_of(bot)] == [spec.timeframe],
         fee=rules_of(bot).stake.fee,

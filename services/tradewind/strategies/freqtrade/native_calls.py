@@ -6,7 +6,7 @@ The time is that at which the candle closed, the rate is its close, and orders a
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
+from math import isfinite, nan
 from numbers import Real
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from tradewind.domain.callbacks import Callback, Question, Reply
 from tradewind.domain.decision import HeldPosition
 from tradewind.domain.errors import ConfigError
+from tradewind.domain.exits import ExitReason
 from tradewind.strategies.freqtrade.callbacks import Caller
 from tradewind.strategies.freqtrade.held_trade import Around, HeldTrade
 from tradewind.strategies.freqtrade.interface import IStrategy
@@ -23,6 +24,9 @@ from tradewind.strategies.freqtrade.seen import Seen
 
 LONGEST_REASON = 255
 """Characters of a reason to leave that are kept, as in freqtrade."""
+
+_LONGEST_ANSWER = 100
+"""Characters of what a class returned by mistake that are told."""
 
 _ORDER = {"order_type": "market", "time_in_force": "GTC"}
 
@@ -91,12 +95,12 @@ class NativeCalls:
             current_rate=rate,
             current_profit=trade.calc_profit_ratio(rate),
         )
-        if answer is None or answer is False or (isinstance(answer, str) and not answer):
+        if isinstance(answer, bool | np.bool_):
+            return Reply(Callback.CUSTOM_EXIT.value if answer else None)
+        if answer is None or answer == "":
             return Reply(None)
         if isinstance(answer, str) and answer.isprintable():
-            return Reply(answer[:LONGEST_REASON])
-        if answer is True:
-            return Reply(Callback.CUSTOM_EXIT.value)
+            return Reply(_told_apart(answer[:LONGEST_REASON]))
         raise self._wrong(question, answer, "a reason in one line, True, or None")
 
     def _custom_stake(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
@@ -134,9 +138,10 @@ class NativeCalls:
     def _number(self, question: Question, answer: Any, allowed: str) -> float | None:
         if answer is None:
             return None
-        if isinstance(answer, bool | np.bool_) or not isinstance(answer, Real) or not isfinite(answer):
+        number = None if isinstance(answer, bool | np.bool_) else _finite(answer)
+        if number is None:
             raise self._wrong(question, answer, allowed)
-        return float(answer)
+        return number
 
     def _trade(self, question: Question, now: int, seen: Callable[[str], Seen]) -> HeldTrade:
         position, pair, named = question.position, question.pair, self._named
@@ -161,4 +166,26 @@ class NativeCalls:
 
     def _wrong(self, question: Question, answer: Any, allowed: str) -> ConfigError:
         field = f"{self._name}.{question.callback.value}"
-        return ConfigError(field, f"{answer!r} for {question.pair}", allowed, "return one of these")
+        return ConfigError(field, f"{_short(answer)} for {question.pair}", allowed, "return one of these")
+
+
+def _finite(answer: Any) -> float | None:
+    """A number that is one; an integer may be too large for any."""
+    try:
+        number = float(answer) if isinstance(answer, Real) else nan
+    except OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
+def _told_apart(reason: str) -> str:
+    """A reason that nobody takes for one of the bot's own, such as `stop_loss`."""
+    ours = frozenset(ExitReason) - {ExitReason.CUSTOM_EXIT}
+    return f"{Callback.CUSTOM_EXIT.value} {reason}" if reason in ours else reason
+
+
+def _short(answer: Any) -> str:
+    try:
+        return repr(answer)[:_LONGEST_ANSWER]
+    except ValueError:  # an integer of thousands of digits
+        return "without end"

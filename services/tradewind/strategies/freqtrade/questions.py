@@ -51,11 +51,12 @@ class Asked(msgspec.Struct, frozen=True, tag=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    """It has begun, and is asked these callbacks."""
+    """It has begun, and is asked these callbacks; what of it is set aside, in sentences."""
 
     class_name: str
     warm_up: int
     callbacks: tuple[Callback, ...]
+    set_aside: tuple[str, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):

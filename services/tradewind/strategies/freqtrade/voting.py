@@ -68,6 +68,8 @@ class FileStrategy:
         strategy = self._made[named.timeframes[0]][0]
         self.callbacks = native_callbacks(strategy)
         """What of its own is asked when something is decided."""
+        self.set_aside = _set_aside(strategy, named)
+        """What of its own does not hold, in sentences: stops and targets for which the manifest has others."""
         self._calls = NativeCalls(strategy, named, named.timeframes[0])
 
     @property
@@ -301,6 +303,26 @@ def _check_told(strategy: IStrategy, named: NamedClass) -> None:
     if needed > named.startup_candles:
         told = f"{named.startup_candles}, while {name}.startup_candle_count is {needed}"
         raise ConfigError(f"{named.field}.startupCandles", told, f"{needed} or more", f"write {needed}")
+
+
+def _set_aside(strategy: IStrategy, named: NamedClass) -> tuple[str, ...]:
+    """What the class has and the manifest has otherwise, which holds: as a configuration does in freqtrade."""
+    name, holds = type(strategy).__name__, "in its place"
+    table = {int(minutes): float(ratio) for minutes, ratio in strategy.minimal_roi.items() if ratio < 100}
+    told = []
+    if named.take_profit is not None and table and table != {0: float(named.take_profit)}:
+        held = f"spec.risk.takeProfit {named.take_profit} holds {holds}, at any age"
+        told.append(f"{name}.minimal_roi {table}: {held}")
+    stop = float(strategy.stoploss)
+    if named.stop_loss is not None and -1 < stop < 0 and abs(stop) != float(named.stop_loss):
+        told.append(f"{name}.stoploss {stop}: spec.risk.stopLoss {named.stop_loss} holds {holds}")
+    if named.trailing_stop is not None and strategy.trailing_stop:
+        distance, offset = strategy.trailing_stop_positive or abs(stop), strategy.trailing_stop_positive_offset or 0.0
+        own = float(distance), float(offset) if strategy.trailing_only_offset_is_reached else 0.0
+        if own != tuple(map(float, named.trailing_stop)):
+            held = " from ".join(map(str, named.trailing_stop))
+            told.append(f"{name}.trailing_stop {own[0]} from {own[1]}: spec.risk.trailingStop {held} holds {holds}")
+    return tuple(told)
 
 
 def _check_informative(strategy: IStrategy, timeframe: str, named: NamedClass) -> None:

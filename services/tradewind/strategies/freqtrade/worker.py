@@ -97,7 +97,7 @@ class _Office:
         from tradewind.strategies.freqtrade.voting import FileStrategy  # noqa: PLC0415 - pandas is an extra
 
         strategy = self._strategy = FileStrategy(named, self._other)
-        return Loaded(strategy.class_name, strategy.warm_up, tuple(sorted(strategy.callbacks)))
+        return Loaded(strategy.class_name, strategy.warm_up, tuple(sorted(strategy.callbacks)), strategy.set_aside)
 
     def _look(self, request: Look) -> Answer:
         assert self._strategy is not None, "a class is loaded before it is asked"

@@ -20,6 +20,7 @@ D = Decimal
 SERIES = synthetic_series("AAA/EUR", "1h", seed=3, candles=60, start_price=100.0, volatility=0.02)
 BEGIN = int(SERIES.open_time[0])
 CLASS = """
+import numpy as np
 from freqtrade.strategy import IStrategy
 
 asked = []
@@ -212,6 +213,10 @@ def test_a_stop_that_does_not_rest_has_no_price(load):
         (Callback.CUSTOM_EXIT, {"LEAVE": "False"}, None),
         (Callback.CUSTOM_EXIT, {"LEAVE": "''"}, None),
         (Callback.CUSTOM_EXIT, {"LEAVE": "True"}, "custom_exit"),
+        (Callback.CUSTOM_EXIT, {"LEAVE": "np.bool_(True)"}, "custom_exit"),
+        (Callback.CUSTOM_EXIT, {"LEAVE": "np.bool_(False)"}, None),
+        (Callback.CUSTOM_EXIT, {"LEAVE": "'stop_loss'"}, "custom_exit stop_loss"),
+        (Callback.CUSTOM_STOPLOSS, {"STOP": "np.float64(1e300)"}, 1e300),
         (Callback.CUSTOM_EXIT, {"LEAVE": "'x' * 300"}, "x" * 255),
         (Callback.CONFIRM_TRADE_ENTRY, {"CONFIRM": "__import__('numpy').bool_(False)"}, False),
         (Callback.CONFIRM_TRADE_EXIT, {"VETO": "False"}, False),
@@ -234,6 +239,8 @@ def test_what_it_may_say(load, callback, says, reply):
         (Callback.CUSTOM_EXIT, {"LEAVE": "'two\\nlines'"}, "Asked.custom_exit: received 'two\\nlines' for"),
         (Callback.CUSTOM_STOPLOSS, {"STOP": "True"}, "Asked.custom_stoploss: received True for AAA/EUR;"),
         (Callback.CUSTOM_STAKE_AMOUNT, {"STAKE": "float('inf')"}, "Asked.custom_stake_amount: received inf for"),
+        (Callback.CUSTOM_STAKE_AMOUNT, {"STAKE": "10**400"}, "Asked.custom_stake_amount: received 1000000"),
+        (Callback.CUSTOM_STOPLOSS, {"STOP": "10**5000"}, "Asked.custom_stoploss: received without end for AAA/EUR;"),
         (Callback.CUSTOM_EXIT, {"LEAVE": "missing"}, "Asked.custom_exit: received NameError: name 'missing' is not"),
         (
             Callback.CUSTOM_EXIT,
@@ -305,3 +312,19 @@ def test_a_stop_that_no_bot_could_move_is_refused(load, old, new, spec, told):
     with pytest.raises(ConfigError) as caught:
         load(CLASS.replace(old, new), spec)
     assert str(caught.value).startswith(told)
+
+
+def test_what_the_manifest_has_otherwise_is_told(load):
+    """Its stops and targets hold; of a class that has the same there is nothing to tell."""
+    risk = {"stopLoss": "0.1", "takeProfit": {"distance": "0.05"}, "trailingStop": {"distance": "0.03"}}
+    spec, own = {**SPEC, "risk": risk}, "minimal_roi = {}"
+    trails = "\n    trailing_stop = True\n    trailing_stop_positive = 0.03"
+
+    same = CLASS.replace(own, 'minimal_roi = {"0": 0.05}' + trails)
+    assert () == load(same, spec).set_aside
+    other = 'minimal_roi = {"0": 0.05, "60": 0.01, "120": 100}' + trails.replace("0.03", "0.02")
+    assert load(CLASS.replace(own, other).replace("stoploss = -0.1", "stoploss = -0.04"), spec).set_aside == (
+        "Asked.minimal_roi {0: 0.05, 60: 0.01}: spec.risk.takeProfit 0.05 holds in its place, at any age",
+        "Asked.stoploss -0.04: spec.risk.stopLoss 0.1 holds in its place",
+        "Asked.trailing_stop 0.02 from 0.0: spec.risk.trailingStop 0.03 from 0 holds in its place",
+    )
