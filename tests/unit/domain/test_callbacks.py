@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from tests.unit.domain.test_decision import BTC, FLAT, FUNDS, HELD, LONG, RISK, RULES, view
 
-from tradewind.domain.callbacks import Callback, Reply, answered, deciding
+from tradewind.domain.backtest.rules import Replies
+from tradewind.domain.callbacks import Callback, Question, Reply, answered, deciding
 from tradewind.domain.decision import Amend, Enter, Exit, decide
 from tradewind.domain.exits import ExitReason
 from tradewind.domain.money import ZERO
@@ -52,6 +53,19 @@ def test_who_asks_nothing_decides_as_ever():
     assert decided(view(FLAT)) == (None, [])
     assert decided(view(busy=True)) == (None, [])
     assert decided(view(LONG, HELD, busy=True)) == (None, [])
+
+
+def test_what_a_class_has_not_is_not_asked():
+    """An exit that nobody would confirm needs no confirmation."""
+    held = view(FLAT, HELD)
+    assert decided(held, asked={LEAVE})[1] == []
+    assert decided(view(LONG, HELD), {LEAVE: "enough"}, asked={LEAVE}) == (
+        Exit(None, ExitReason.CUSTOM_EXIT, "enough"),
+        ["custom_exit"],
+    )
+    assert decided(view(LONG, HELD), asked={STOP}) == (None, ["custom_stoploss"])
+    with pytest.raises(AssertionError):
+        Replies().reply(Question(LEAVE, "BTC/EUR", 0, D(100)))
 
 
 def test_an_entry_is_made_when_it_is_confirmed():
