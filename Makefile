@@ -136,7 +136,7 @@ static: setup ## lint, format, types, layers
 	$(BIN)/lint-imports --no-cache | grep -v '^ *$$' | tail -6
 
 .PHONY: bench
-bench: setup ## candles per second of the whole bot, beside a bare loop
+bench: bench-backtest bench-compiled ## candles per second of both backtests and of the whole bot, beside plain loops
 	$(BIN)/python bench/replay.py
 
 .PHONY: freqtrade
