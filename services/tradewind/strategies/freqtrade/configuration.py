@@ -74,7 +74,7 @@ def settings_of(strategy: Any, config: Mapping[str, Any], default_fee: float) ->
         stakes=_stakes(config),
         fee=_number(config, "fee", default_fee),
         stop=_stop(strategy),
-        roi=_roi(strategy),
+        roi=RoiTable(roi_steps(strategy), timeframe_to_minutes(strategy.timeframe)),
         entry_timeout=_seconds(timeouts, "entry", _UNITS[unit]),
         exit_timeout=_seconds(timeouts, "exit", _UNITS[unit]),
         use_exit_signal=bool(strategy.use_exit_signal),
@@ -169,14 +169,14 @@ def _stop(strategy: Any) -> StopRules:
     )
 
 
-def _roi(strategy: Any) -> RoiTable:
+def roi_steps(strategy: Any) -> dict[int, float]:
+    """`minimal_roi` of a class, minutes to ratios. Raises `ConfigError` for one that is none."""
     try:
-        table = {int(minutes): float(ratio) for minutes, ratio in strategy.minimal_roi.items()}
+        return {int(minutes): float(ratio) for minutes, ratio in strategy.minimal_roi.items()}
     except (AttributeError, TypeError, ValueError) as error:
         name = f"{type(strategy).__name__}.minimal_roi"
         allowed = "minutes to ratios"
         raise ConfigError(name, strategy.minimal_roi, allowed, 'write {"0": 0.05, "60": 0.01}') from error
-    return RoiTable(table, timeframe_to_minutes(strategy.timeframe))
 
 
 def _protections(strategy: Any, config: Mapping[str, Any]) -> tuple[Protection, ...]:

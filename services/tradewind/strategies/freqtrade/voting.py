@@ -27,6 +27,7 @@ from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import TIMEFRAMES, close_time, is_multiple
 from tradewind.strategies.base import Stances, carried
 from tradewind.strategies.freqtrade.analysis import analyzed, other_pair
+from tradewind.strategies.freqtrade.configuration import roi_steps
 from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
 from tradewind.strategies.freqtrade.imports import freqtrade_imports
@@ -273,16 +274,15 @@ def _check_alone(strategy: IStrategy, named: NamedClass) -> None:
 
 def _check_told(strategy: IStrategy, named: NamedClass) -> None:
     """Refuse what the class would have and the manifest is silent about: a stop that nobody places costs money."""
-    name = type(strategy).__name__
-    stop = getattr(strategy, "stoploss", None)
+    name, stop = type(strategy).__name__, _own_stop(strategy)
     silent: Mapping[str, tuple[bool, str, str]] = {
         "stopLoss": (
-            isinstance(stop, int | float) and -1 < stop < 0 and not named.stop_loss,
-            f"{name}.stoploss is {stop}",
-            f'write stopLoss: "{abs(stop or 0)}", or set {name}.stoploss = -1 for none',
+            stop is not None and not named.stop_loss,
+            f"{name}.stoploss is -{stop}",
+            f'write stopLoss: "{stop}", or set {name}.stoploss = -1 for none',
         ),
         "takeProfit": (
-            any(ratio < 100 for ratio in strategy.minimal_roi.values()) and not named.take_profit,
+            bool(_own_targets(strategy)) and not named.take_profit,
             f"{name}.minimal_roi is {strategy.minimal_roi}",
             f'write takeProfit: {{distance: "..."}}, or set {name}.minimal_roi = {{}} for none',
         ),
@@ -308,21 +308,30 @@ def _check_told(strategy: IStrategy, named: NamedClass) -> None:
 def _set_aside(strategy: IStrategy, named: NamedClass) -> tuple[str, ...]:
     """What the class has and the manifest has otherwise, which holds: as a configuration does in freqtrade."""
     name, holds = type(strategy).__name__, "in its place"
-    table = {int(minutes): float(ratio) for minutes, ratio in strategy.minimal_roi.items() if ratio < 100}
-    told = []
+    told, table, stop = [], _own_targets(strategy), _own_stop(strategy)
     if named.take_profit is not None and table and table != {0: float(named.take_profit)}:
         held = f"spec.risk.takeProfit {named.take_profit} holds {holds}, at any age"
         told.append(f"{name}.minimal_roi {table}: {held}")
-    stop = float(strategy.stoploss)
-    if named.stop_loss is not None and -1 < stop < 0 and abs(stop) != float(named.stop_loss):
-        told.append(f"{name}.stoploss {stop}: spec.risk.stopLoss {named.stop_loss} holds {holds}")
+    if named.stop_loss is not None and stop is not None and stop != float(named.stop_loss):
+        told.append(f"{name}.stoploss -{stop}: spec.risk.stopLoss {named.stop_loss} holds {holds}")
     if named.trailing_stop is not None and strategy.trailing_stop:
-        distance, offset = strategy.trailing_stop_positive or abs(stop), strategy.trailing_stop_positive_offset or 0.0
+        distance, offset = strategy.trailing_stop_positive or stop or 1.0, strategy.trailing_stop_positive_offset or 0.0
         own = float(distance), float(offset) if strategy.trailing_only_offset_is_reached else 0.0
         if own != tuple(map(float, named.trailing_stop)):
             held = " from ".join(map(str, named.trailing_stop))
             told.append(f"{name}.trailing_stop {own[0]} from {own[1]}: spec.risk.trailingStop {held} holds {holds}")
     return tuple(told)
+
+
+def _own_stop(strategy: IStrategy) -> float | None:
+    """How far below the entry the class has its stop, as a ratio; None for one that has none."""
+    stop = getattr(strategy, "stoploss", None)
+    return abs(stop) if isinstance(stop, int | float) and -1 < stop < 0 else None
+
+
+def _own_targets(strategy: IStrategy) -> dict[int, float]:
+    """The targets of the class by the age of a position in minutes; 100 or more is freqtrade's word for none."""
+    return {minutes: ratio for minutes, ratio in roi_steps(strategy).items() if ratio < 100}
 
 
 def _check_informative(strategy: IStrategy, timeframe: str, named: NamedClass) -> None:

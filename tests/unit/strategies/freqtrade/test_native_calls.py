@@ -314,6 +314,13 @@ def test_a_stop_that_no_bot_could_move_is_refused(load, old, new, spec, told):
     assert str(caught.value).startswith(told)
 
 
+def test_a_class_without_a_stop_has_none_and_targets_are_numbers(load):
+    """It trades by the manifest's; what is no table of targets is told by its name."""
+    assert () == load(CLASS.replace("    stoploss = -0.1\n", "").replace("use_custom", "use")).set_aside
+    with pytest.raises(ConfigError, match=r"Asked.minimal_roi: received \{'soon': 1\}; allowed: minutes to ratios"):
+        load(CLASS.replace("minimal_roi = {}", "minimal_roi = {'soon': 1}"))
+
+
 def test_what_the_manifest_has_otherwise_is_told(load):
     """Its stops and targets hold; of a class that has the same there is nothing to tell."""
     risk = {"stopLoss": "0.1", "takeProfit": {"distance": "0.05"}, "trailingStop": {"distance": "0.03"}}
