@@ -40,7 +40,7 @@ class Dips(IStrategy):
     timeframe = "1h"
     startup_candle_count = 8
     stoploss = -0.04
-    minimal_roi = {"0": 0.06}
+    minimal_roi = {"0": 0.06, "360": -0.01}
     trailing_stop = True
     use_custom_stoploss = True
 
@@ -118,6 +118,8 @@ async def test_a_class_trades_on_paper_as_in_a_backtest(embedded, manifest):
     assert len(paper["trades"]) > 10
     assert {"stop_loss", "exit_signal", "trailing_stop_loss", "custom_exit"} <= reasons
     assert any(reason.startswith("rebound of ") for reason in reasons)
+    # A target of later: the one that rests is at 6 %.
+    assert any(trade["exit_reason"] == "roi" and trade["profit_ratio"] < 0.05 for trade in paper["trades"])
     assert paper == backtested(manifest)
 
 
@@ -366,7 +368,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(tmp_path, old, new, told):
     ("override", "told"),
     [
         ("stop_loss", "spec.risk.stopLoss: received nothing, while Dips.stoploss is -0.04;"),
-        ("take_profit", "spec.risk.takeProfit: received nothing, while Dips.minimal_roi is {'0': 0.06};"),
+        ("take_profit", "spec.risk.takeProfit: received nothing, while Dips.minimal_roi is {'0': 0.06, '360': -0.01};"),
         ("trailing_stop", "spec.risk.trailingStop: received nothing, while Dips.trailing_stop is True;"),
     ],
 )

@@ -5,7 +5,7 @@ The time is that at which the candle closed, the rate is its close, and orders a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite, nan
 from numbers import Real
 from typing import Any
@@ -16,10 +16,12 @@ from tradewind.domain.callbacks import Callback, Question, Reply
 from tradewind.domain.decision import HeldPosition
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.exits import ExitReason
+from tradewind.domain.timeframe import MINUTE
 from tradewind.strategies.freqtrade.callbacks import Caller
 from tradewind.strategies.freqtrade.held_trade import Around, HeldTrade
 from tradewind.strategies.freqtrade.interface import IStrategy
 from tradewind.strategies.freqtrade.named import NamedClass
+from tradewind.strategies.freqtrade.native import native_callbacks
 from tradewind.strategies.freqtrade.seen import Seen
 
 LONGEST_REASON = 255
@@ -32,10 +34,14 @@ _ORDER = {"order_type": "market", "time_in_force": "GTC"}
 
 
 class NativeCalls:
-    """The callbacks of `strategy`, which `named` describes."""
+    """The callbacks of `strategy`, which `named` describes.
 
-    def __init__(self, strategy: IStrategy, named: NamedClass, timeframe: str) -> None:
+    `targets` are ratios by the minutes after which they hold, for a position that has not left by then.
+    """
+
+    def __init__(self, strategy: IStrategy, named: NamedClass, timeframe: str, targets: Mapping[int, float]) -> None:
         self._strategy, self._named, self._timeframe = strategy, named, timeframe
+        self._targets, self._leaves = sorted(targets.items()), Callback.CUSTOM_EXIT in native_callbacks(strategy)
         self._caller, self._name = Caller(strategy), type(strategy).__name__
 
     def reply(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
@@ -86,6 +92,15 @@ class NativeCalls:
 
     def _custom_exit(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
         trade, rate = self._trade(question, now, seen), float(question.rate)
+        asked = self._own_exit(question, now, trade) if self._leaves else Reply(None)
+        if asked.value is not None:
+            return asked
+        age = now - _held(question).open_time
+        targets = [ratio for minutes, ratio in self._targets if minutes * MINUTE <= age]
+        return Reply(ExitReason.ROI.value if targets and trade.calc_profit_ratio(rate) >= targets[-1] else None)
+
+    def _own_exit(self, question: Question, now: int, trade: HeldTrade) -> Reply:
+        rate = float(question.rate)
         answer = self._caller.ask(
             self._strategy.custom_exit,
             question.pair,
@@ -144,8 +159,7 @@ class NativeCalls:
         return number
 
     def _trade(self, question: Question, now: int, seen: Callable[[str], Seen]) -> HeldTrade:
-        position, pair, named = question.position, question.pair, self._named
-        assert isinstance(position, HeldPosition)
+        position, pair, named = _held(question), question.pair, self._named
         opened = position.open_time
         around = Around(
             pair=pair,
@@ -167,6 +181,12 @@ class NativeCalls:
     def _wrong(self, question: Question, answer: Any, allowed: str) -> ConfigError:
         field = f"{self._name}.{question.callback.value}"
         return ConfigError(field, f"{_short(answer)} for {question.pair}", allowed, "return one of these")
+
+
+def _held(question: Question) -> HeldPosition:
+    """What is asked about."""
+    assert question.position is not None, "this callback is asked about a position"
+    return question.position
 
 
 def _finite(answer: Any) -> float | None:

@@ -67,11 +67,12 @@ class FileStrategy:
             self._made[timeframe] = self._make(timeframe)
         self.warm_up = max(int(strategy.startup_candle_count) for strategy, _ in self._made.values())
         strategy = self._made[named.timeframes[0]][0]
-        self.callbacks = native_callbacks(strategy)
-        """What of its own is asked when something is decided."""
+        later = _later_targets(strategy, named)
+        self.callbacks = native_callbacks(strategy) | ({Callback.CUSTOM_EXIT} if later else set())
+        """What of its own is asked when something is decided; among it, whether a target of later has come."""
         self.set_aside = _set_aside(strategy, named)
         """What of its own does not hold, in sentences: stops and targets for which the manifest has others."""
-        self._calls = NativeCalls(strategy, named, named.timeframes[0])
+        self._calls = NativeCalls(strategy, named, named.timeframes[0], later)
 
     @property
     def class_name(self) -> str:
@@ -309,7 +310,7 @@ def _set_aside(strategy: IStrategy, named: NamedClass) -> tuple[str, ...]:
     """What the class has and the manifest has otherwise, which holds: as a configuration does in freqtrade."""
     name, holds = type(strategy).__name__, "in its place"
     told, table, stop = [], _own_targets(strategy), _own_stop(strategy)
-    if named.take_profit is not None and table and table != {0: float(named.take_profit)}:
+    if named.take_profit is not None and table and not _is_first(table, named):
         held = f"spec.risk.takeProfit {named.take_profit} holds {holds}, at any age"
         told.append(f"{name}.minimal_roi {table}: {held}")
     if named.stop_loss is not None and stop is not None and stop != float(named.stop_loss):
@@ -332,6 +333,17 @@ def _own_stop(strategy: IStrategy) -> float | None:
 def _own_targets(strategy: IStrategy) -> dict[int, float]:
     """The targets of the class by the age of a position in minutes; 100 or more is freqtrade's word for none."""
     return {minutes: ratio for minutes, ratio in roi_steps(strategy).items() if ratio < 100}
+
+
+def _is_first(table: Mapping[int, float], named: NamedClass) -> bool:
+    """Whether the manifest's target is the one that the class begins with, so that those of later hold too."""
+    return table.get(0) == float(named.take_profit or 0) and (named.alone or len(table) == 1)
+
+
+def _later_targets(strategy: IStrategy, named: NamedClass) -> dict[int, float]:
+    """The targets of the class, by minutes, that hold once a position is so old: looked at when a candle closes."""
+    table = _own_targets(strategy)
+    return {minutes: ratio for minutes, ratio in table.items() if minutes > 0 and _is_first(table, named)}
 
 
 def _check_informative(strategy: IStrategy, timeframe: str, named: NamedClass) -> None:

@@ -329,9 +329,27 @@ def test_what_the_manifest_has_otherwise_is_told(load):
 
     same = CLASS.replace(own, 'minimal_roi = {"0": 0.05}' + trails)
     assert () == load(same, spec).set_aside
-    other = 'minimal_roi = {"0": 0.05, "60": 0.01, "120": 100}' + trails.replace("0.03", "0.02")
+    other = 'minimal_roi = {"0": 0.06, "60": 0.01, "120": 100}' + trails.replace("0.03", "0.02")
     assert load(CLASS.replace(own, other).replace("stoploss = -0.1", "stoploss = -0.04"), spec).set_aside == (
-        "Asked.minimal_roi {0: 0.05, 60: 0.01}: spec.risk.takeProfit 0.05 holds in its place, at any age",
+        "Asked.minimal_roi {0: 0.06, 60: 0.01}: spec.risk.takeProfit 0.05 holds in its place, at any age",
         "Asked.stoploss -0.04: spec.risk.stopLoss 0.1 holds in its place",
         "Asked.trailing_stop 0.02 from 0.0: spec.risk.trailingStop 0.03 from 0 holds in its place",
     )
+
+
+@pytest.mark.parametrize(("hour", "rate", "reply"), [(12, "100.49", None), (20, "101", None), (20, "101.6", "roi")])
+def test_a_target_of_later_is_looked_at_when_a_candle_closes(load, hour, rate, reply):
+    """Where the manifest has the one of the beginning; what the class itself wants to leave for comes first."""
+    own = CLASS[: CLASS.index("    def custom_stake")].replace("use_custom", "use")
+    text = own.replace("minimal_roi = {}", 'minimal_roi = {"0": 0.05, "120": 0.018, "240": 0.015, "6000": 0}')
+    spec = {**SPEC, "risk": {"stopLoss": "0.1", "takeProfit": {"distance": "0.05"}}}
+    strategy = load(text, spec)
+    strategy.stances(SERIES)
+    asked = Question(Callback.CUSTOM_EXIT, "AAA/EUR", BEGIN + hour * HOUR, D(rate), D("0.5"), position=HELD)
+
+    assert ({Callback.CUSTOM_EXIT}, ()) == (set(strategy.callbacks), strategy.set_aside)
+    assert Reply(reply) == strategy.reply(asked)
+    ends = CLASS.replace("minimal_roi = {}", 'minimal_roi = {"0": 0.05, "1": -1}')
+    assert Reply("mine") == load(ends, spec, LEAVE="'mine'").reply(asked)
+    idle = ends.replace("use_custom_stoploss", "use_exit_signal = False\n    use_custom_stoploss")
+    assert Reply("roi") == load(idle, spec, LEAVE="'mine'").reply(asked)

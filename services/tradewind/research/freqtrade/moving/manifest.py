@@ -53,11 +53,12 @@ def moved(
         pairs = taken.pairs_of(config)
     except ConfigError as error:
         errors.append(error)
-    steps = (partial(taken.excluded, config, pairs), partial(_risk, config, pairs), partial(_data, config, data))
+    rules = partial(_risk, config, pairs, of_class=strategy_file is not None)
+    steps = (partial(taken.excluded, config, pairs), rules, partial(_data, config, data))
     errors += _raised(*steps, *(partial(step, config) for step in (taken.capital, _timeframe, _exchange)))
     if errors:
         raise ConfigErrors(errors)
-    exclude, (risk, nearly), (source, more) = taken.excluded(config, pairs), _risk(config, pairs), _data(config, data)
+    exclude, (risk, nearly), (source, more) = taken.excluded(config, pairs), rules(), _data(config, data)
     strategy = str(config.get("strategy") or "")
     voter = _voter(config, kind, strategy_file)
     told = [_strategy_remark(strategy, kind, voter), *nearly, *more, *remarks(config)]
@@ -112,7 +113,7 @@ def _exchange(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": str(name), "venue": "Paper", **fees}
 
 
-def _risk(config: Mapping[str, Any], pairs: Sequence[str]) -> tuple[dict[str, Any], list[Remark]]:
+def _risk(config: Mapping[str, Any], pairs: Sequence[str], *, of_class: bool) -> tuple[dict[str, Any], list[Remark]]:
     nearly = [
         Remark("spec.risk", "maxRiskPerTrade, maxDailyLoss and maxDrawdown, which freqtrade has not, keep defaults")
     ]
@@ -124,7 +125,9 @@ def _risk(config: Mapping[str, Any], pairs: Sequence[str]) -> tuple[dict[str, An
         found["takeProfit"] = {"distance": target}
     if more:
         kept = f"the one target is {target}" if target is not None else "there is no target"
-        nearly.append(Remark("minimal_roi", f"a target does not change with time: {kept}"))
+        told = f"a target that rests does not change with time: {kept}"
+        later = "; later ones are those of the class, looked at when a candle closes" if of_class and target else ""
+        nearly.append(Remark("minimal_roi", told + later))
     follows, unlike = taken.trailing(config)
     if follows is not None:
         found["trailingStop"] = follows
