@@ -62,11 +62,10 @@ class NativeCalls:
                 return self._custom_stoploss(question, now, seen)
 
     def _confirm_entry(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
-        answer = self._caller.ask(
+        answer = self._ask(
             self._strategy.confirm_trade_entry,
-            question.pair,
+            question,
             now,
-            pair=question.pair,
             amount=float(question.amount),
             rate=float(question.rate),
             entry_tag=seen(question.pair).entry_tag(now),
@@ -76,11 +75,10 @@ class NativeCalls:
         return Reply(self._flag(question, answer))
 
     def _confirm_exit(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
-        answer = self._caller.ask(
+        answer = self._ask(
             self._strategy.confirm_trade_exit,
-            question.pair,
+            question,
             now,
-            pair=question.pair,
             trade=self._trade(question, now, seen),
             amount=float(question.amount),
             rate=float(question.rate),
@@ -101,11 +99,10 @@ class NativeCalls:
 
     def _own_exit(self, question: Question, now: int, trade: HeldTrade) -> Reply:
         rate = float(question.rate)
-        answer = self._caller.ask(
+        answer = self._ask(
             self._strategy.custom_exit,
-            question.pair,
+            question,
             now,
-            pair=question.pair,
             trade=trade,
             current_rate=rate,
             current_profit=trade.calc_profit_ratio(rate),
@@ -119,11 +116,10 @@ class NativeCalls:
         raise self._wrong(question, answer, "a reason in one line, True, or None")
 
     def _custom_stake(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
-        answer = self._caller.ask(
+        answer = self._ask(
             self._strategy.custom_stake_amount,
-            question.pair,
+            question,
             now,
-            pair=question.pair,
             current_rate=float(question.rate),
             proposed_stake=float(question.stake),
             min_stake=float(question.least),
@@ -136,11 +132,10 @@ class NativeCalls:
 
     def _custom_stoploss(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
         trade, rate = self._trade(question, now, seen), float(question.rate)
-        answer = self._caller.ask(
+        answer = self._ask(
             self._strategy.custom_stoploss,
-            question.pair,
+            question,
             now,
-            pair=question.pair,
             trade=trade,
             current_rate=rate,
             current_profit=trade.calc_profit_ratio(rate),
@@ -149,6 +144,9 @@ class NativeCalls:
         if isinstance(answer, float | np.floating) and np.isnan(answer):
             return Reply(None)
         return Reply(self._number(question, answer, "a ratio of the price, or None"))
+
+    def _ask(self, method: Callable[..., Any], question: Question, now: int, /, **arguments: Any) -> Any:
+        return self._caller.ask(method, question.pair, now, pair=question.pair, **arguments)
 
     def _number(self, question: Question, answer: Any, allowed: str) -> float | None:
         if answer is None:
