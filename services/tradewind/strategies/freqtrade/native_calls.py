@@ -109,10 +109,10 @@ class NativeCalls:
         )
         if isinstance(answer, bool | np.bool_):
             return Reply(Callback.CUSTOM_EXIT.value if answer else None)
-        if answer is None or answer == "":
+        if answer is None:
             return Reply(None)
         if isinstance(answer, str) and answer.isprintable():
-            return Reply(_told_apart(answer[:LONGEST_REASON]))
+            return Reply(_told_apart(answer[:LONGEST_REASON]) or None)
         raise self._wrong(question, answer, "a reason in one line, True, or None")
 
     def _custom_stake(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:

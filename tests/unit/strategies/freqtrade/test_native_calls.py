@@ -237,6 +237,7 @@ def test_what_it_may_say(load, callback, says, reply):
         (Callback.CONFIRM_TRADE_EXIT, {"VETO": "'no'"}, "Asked.confirm_trade_exit: received 'no' for AAA/EUR;"),
         (Callback.CUSTOM_EXIT, {"LEAVE": "0.5"}, "Asked.custom_exit: received 0.5 for AAA/EUR; allowed: a reason in"),
         (Callback.CUSTOM_EXIT, {"LEAVE": "'two\\nlines'"}, "Asked.custom_exit: received 'two\\nlines' for"),
+        (Callback.CUSTOM_EXIT, {"LEAVE": "np.zeros(2)"}, "Asked.custom_exit: received array([0., 0.]) for AAA/EUR;"),
         (Callback.CUSTOM_STOPLOSS, {"STOP": "True"}, "Asked.custom_stoploss: received True for AAA/EUR;"),
         (Callback.CUSTOM_STAKE_AMOUNT, {"STAKE": "float('inf')"}, "Asked.custom_stake_amount: received inf for"),
         (Callback.CUSTOM_STAKE_AMOUNT, {"STAKE": "10**400"}, "Asked.custom_stake_amount: received 1000000"),
