@@ -19,6 +19,7 @@ from tradewind.kernel.backoff import Backoff
 from tradewind_operator.apiclient import METADATA_LIST, ApiClient, ApiError
 from tradewind_operator.bots import Bot, Bots, key_of
 from tradewind_operator.kinds import TRADING_BOT
+from tradewind_operator.reflector import ESTABLISHED
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 ODD = 4
@@ -90,7 +91,7 @@ class BotList:
         """The metadata of all bots of a namespace by key, and the version at which that was so."""
         found: dict[str, dict[str, Any]] = {}
         parameters = {"limit": str(PAGE)}
-        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
+        backoff, absent = Backoff(FIRST_PAUSE, LONGEST_PAUSE), False
         while True:
             try:
                 page = await self._client.read(TRADING_BOT.collection(namespace), parameters, METADATA_LIST)
@@ -98,6 +99,11 @@ class BotList:
                 await self._wait(error, backoff)
                 if error.status == HTTPStatus.GONE:
                     found, parameters = {}, {"limit": str(PAGE)}
+                absent |= error.status == HTTPStatus.NOT_FOUND
+                continue
+            if absent:
+                absent = False
+                await asyncio.sleep(ESTABLISHED)
                 continue
             found |= {key_of(one): one for one in page.get("items") or ()}
             if not (following := page["metadata"].get("continue")):

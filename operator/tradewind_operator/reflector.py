@@ -32,6 +32,9 @@ ODD = 4
 """So many failures in a row, about three seconds of them, are worth an error in the log."""
 PAGE = 500
 FIRST_PAUSE, LONGEST_PAUSE = 0.4, 20.0
+ESTABLISHED = 5.0
+"""Seconds from when a resource is served until it is watched: while its definition is being established the API server
+puts another storage in the place of the first, and a watch that was begun on that one hears nothing."""
 
 
 class Sink(Protocol):
@@ -77,15 +80,20 @@ class Reflector:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._random)
+        backoff, absent = Backoff(FIRST_PAUSE, LONGEST_PAUSE, self._random), False
         while True:
             began = monotonic()
             try:
                 version = await self._list()
+                if absent:
+                    absent = False
+                    await asyncio.sleep(ESTABLISHED)
+                    version = await self._list()
                 while True:
                     version = await self._follow(version)
                     backoff.reset()
             except ApiError as error:
+                absent = error.status == HTTPStatus.NOT_FOUND
                 # A list that is answered says nothing of the watch after it: both have to work to begin anew.
                 if monotonic() - began > LASTING:
                     backoff.reset()

@@ -45,6 +45,7 @@ class Server:
 class Told:
     def __init__(self, server, monkeypatch):
         monkeypatch.setattr(bot_list, "FIRST_PAUSE", 0.0)
+        monkeypatch.setattr(bot_list, "ESTABLISHED", 0.0)
         self.server, self.bots, self.found, self.gone = server, Bots(), [], []
         self.list = BotList(
             server, self.bots, [None], on_found=self.found.append, on_gone=lambda bot: self.gone.append(bot.key)
@@ -76,6 +77,22 @@ async def test_it_asks_until_it_is_answered(told):
     one.server.failures = [ApiError(503, "", "no")]
     await one.list.compare()
     assert one.found == ["a/new", "a/late"]
+
+
+async def test_after_its_definition_came_it_lists_once_more(told):
+    """A watch that begins with the first list might be of a storage that is replaced, and hear nothing."""
+    one = told(resource("new", 50))
+    one.server.failures = [ApiError(404, "", "no")]
+    served, read = [], one.server.read
+
+    async def counted(*words):
+        page = await read(*words)
+        served.append(page)
+        return page
+
+    one.server.read = counted
+    await one.list.compare()
+    assert (len(served), one.found) == (2, ["a/new"])
 
 
 async def test_a_bot_that_ends_while_it_is_fetched_is_not_taken_over(told):

@@ -22,10 +22,14 @@ class Server:
 
     def __init__(self, watches):
         self.watches, self.lists, self.asked, self.items = list(watches), 0, [], [item("first", 5)]
+        self.absent = False
         self.ended = asyncio.Event()
 
     async def read(self, path, parameters, accept):
         self.lists += 1
+        if self.absent:
+            self.absent = False
+            raise ApiError(404, "NotFound", "404 page not found")
         if "continue" not in parameters:
             return {"metadata": {"resourceVersion": "10", "continue": "more"}, "items": self.items}
         return {"metadata": {"resourceVersion": "10"}, "items": [item("second", 6)]}
@@ -65,7 +69,7 @@ class Sink:
 def watched(monkeypatch):
     """Runs a reflector through some watches; the server, what was told, and the pauses that were made."""
 
-    async def run(*watches):
+    async def run(*watches, absent=False):
         pauses, real = [], asyncio.sleep
 
         async def pause(seconds):
@@ -74,6 +78,7 @@ def watched(monkeypatch):
 
         monkeypatch.setattr(reflector.asyncio, "sleep", pause)
         server, sink = Server(watches), Sink()
+        server.absent = absent
         one = Reflector(server, BY_KIND["ConfigMap"], namespace="a", selector="b=c", sink=sink, random_source=lambda: 1)
         task = asyncio.create_task(one.run())
         await server.ended.wait()
@@ -119,3 +124,12 @@ async def test_a_list_that_is_answered_is_no_end_of_the_pauses(watched):
 async def test_it_waits_for_as_long_as_it_is_told_to(watched):
     _, _, pauses = await watched(ApiError(429, "TooManyRequests", "no", 7.0))
     assert pauses == [7.0]
+
+
+async def test_what_was_not_defined_is_listed_again_before_it_is_watched(watched):
+    """While a definition is established its storage is replaced, and a watch of the first one hears nothing."""
+    server, told, pauses = await watched(absent=True)
+
+    assert [one[0] for one in told] == ["listed", "listed"]
+    assert reflector.ESTABLISHED in pauses
+    assert server.asked == ["10"]
