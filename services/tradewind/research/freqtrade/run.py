@@ -16,7 +16,8 @@ from tradewind.research.freqtrade.detail import read_details
 from tradewind.research.freqtrade.engine import Engine
 from tradewind.research.freqtrade.frames import trimmed
 from tradewind.research.freqtrade.play import Backtest, played
-from tradewind.research.freqtrade.stage import BacktestInput, Stage, only_numbers, staged
+from tradewind.research.freqtrade.stage import BacktestInput, Stage, staged
+from tradewind.strategies.freqtrade.analysis import only_numbers
 from tradewind.strategies.freqtrade.callbacks import callbacks_of, own_callbacks
 from tradewind.strategies.freqtrade.informative import milliseconds
 

@@ -20,7 +20,7 @@ from tradewind.domain.freqtrade.market import TICK_SIZE, Market, MonthlyTicks, s
 from tradewind.domain.freqtrade.signals import Settings
 from tradewind.research.freqtrade.frames import CandleFrames, with_decimals
 from tradewind.research.timerange import Timerange
-from tradewind.strategies.freqtrade.analysis import SIGNALS, TAGS, analyzed
+from tradewind.strategies.freqtrade.analysis import analyzed, never_a_number, own_columns
 from tradewind.strategies.freqtrade.configuration import settings_of
 from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
@@ -80,12 +80,11 @@ class Analyzed:
     @property
     def added(self) -> list[Any]:
         """The columns that are the strategy's own, signals and tags left out; each once."""
-        taken = {*self.candles.columns, *SIGNALS, *TAGS}
-        return list(dict.fromkeys(name for name in self.frame.columns if name not in taken))
+        return own_columns(self.candles, self.frame)
 
     def never_a_number(self) -> set[str]:
         """What the strategy added and never filled."""
-        return {str(name) for name in self.added if len(self.frame) and self.frame[name].isna().all(axis=None)}
+        return never_a_number(self.candles, self.frame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +133,6 @@ def staged(given: BacktestInput, candles_of: CandlesOf | None = None, asking: As
         with running(session):
             started(strategy)
             yield Stage(strategy, config, pairs, markets, settings, book, session, load, asking)
-
-
-def only_numbers(strategy: IStrategy, empty: set[str]) -> ConfigError:
-    """What to tell where the columns `empty` are why a strategy never enters."""
-    field, fix = f"{type(strategy).__name__}.populate_indicators", "choose a longer timerange, or correct them"
-    return ConfigError(field, f"nothing but not-a-number in {', '.join(sorted(empty))}", "numbers", fix)
 
 
 def _market(pair: str, given: BacktestInput) -> Market:

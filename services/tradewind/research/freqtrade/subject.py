@@ -17,8 +17,8 @@ from tradewind.domain.candle_checks import close_times, iso_time
 from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import Integers
 from tradewind.research.analyses.columns import Column, Columns, Role
-from tradewind.research.freqtrade.stage import Analyzed, BacktestInput, Load, only_numbers, staged
-from tradewind.strategies.freqtrade.analysis import SIGNALS, TAGS
+from tradewind.research.freqtrade.stage import Analyzed, BacktestInput, Load, staged
+from tradewind.strategies.freqtrade.analysis import SIGNALS, TAGS, only_numbers
 from tradewind.strategies.freqtrade.informative import milliseconds
 from tradewind.strategies.freqtrade.interface import IStrategy
 

@@ -111,6 +111,8 @@ def given_of(
         named=frozenset(filter(spec.pairs.names, pairs)),
         trading_state="EmergencyStopped" if spec.emergency_stop else "Running",
     )
+    for one in classes.values():
+        one.check_entered()
     set_aside = tuple(told for one in classes.values() for told in one.set_aside)
     return Given(bot, recording, rules, times, tapes, _replies_of(classes.values()), set_aside)
 

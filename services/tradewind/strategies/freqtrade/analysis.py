@@ -43,6 +43,23 @@ def with_signals(strategy: IStrategy, pair: str, frame: DataFrame) -> DataFrame:
     return frame
 
 
+def own_columns(candles: DataFrame, frame: DataFrame) -> list[Any]:
+    """The columns of `frame` that a strategy has added to `candles`, signals and tags left out; each once."""
+    taken = {*candles.columns, *SIGNALS, *TAGS}
+    return list(dict.fromkeys(name for name in frame.columns if name not in taken))
+
+
+def never_a_number(candles: DataFrame, frame: DataFrame) -> set[str]:
+    """What a strategy has added to `candles` and never filled."""
+    return {str(name) for name in own_columns(candles, frame) if len(frame) and frame[name].isna().all(axis=None)}
+
+
+def only_numbers(strategy: IStrategy, empty: set[str]) -> ConfigError:
+    """What to tell where the columns `empty` are why a strategy never enters."""
+    field, fix = f"{type(strategy).__name__}.populate_indicators", "choose a longer timerange, or correct them"
+    return ConfigError(field, f"nothing but not-a-number in {', '.join(sorted(empty))}", "numbers", fix)
+
+
 def _with_informative(
     strategy: IStrategy, pair: str, frame: DataFrame, asked: Any, method: Callable[..., DataFrame]
 ) -> DataFrame:

@@ -26,7 +26,7 @@ from tradewind.domain.errors import ConfigError
 from tradewind.domain.series import CandleSeries
 from tradewind.domain.timeframe import TIMEFRAMES, close_time, is_multiple
 from tradewind.strategies.base import Stances, carried
-from tradewind.strategies.freqtrade.analysis import analyzed, other_pair
+from tradewind.strategies.freqtrade.analysis import analyzed, never_a_number, only_numbers, other_pair
 from tradewind.strategies.freqtrade.configuration import roi_steps
 from tradewind.strategies.freqtrade.data_provider import DataProvider
 from tradewind.strategies.freqtrade.enums import RunMode
@@ -60,6 +60,7 @@ class FileStrategy:
         self._named, self._others = named, others
         self._made = dict[str, tuple[IStrategy, ClosedCandles]]()
         self._seen = dict[str, Seen]()
+        self._enters, self._empty = False, set[str]()
         check_file(named)
         with freqtrade_imports():
             self._file = _read(named)
@@ -87,14 +88,26 @@ class FileStrategy:
         strategy, provider = self._made[candles.timeframe]
         with freqtrade_imports(), without_account():
             provider.stand_at(candles)
-            frame = analyzed(strategy, candles.pair, frame_of(candles))
+            given = frame_of(candles)
+            frame = analyzed(strategy, candles.pair, given)
         if len(frame) != len(candles):
             # Checked here too, because `disable_dataframe_checks` lets it pass: stances would be of other candles.
             told = f"{len(frame)} rows for {len(candles)} candles of {candles.pair}"
             raise ConfigError(f"{self.class_name}.populate_*", told, "a row for every candle, in order", "drop no row")
+        enters = np.flatnonzero(_signals(strategy, frame)[0])
         if self.callbacks:
-            self._seen[candles.pair] = Seen.of(candles, frame, np.flatnonzero(_signals(strategy, frame)[0]))
+            self._seen[candles.pair] = Seen.of(candles, frame, enters)
+        self._enters |= len(enters) > 0
+        self._empty |= never_a_number(given, frame)
         return stances_of(strategy, frame)
+
+    def check_entered(self) -> None:
+        """Raises `ConfigError` where it has entered nowhere, and of what it has added something was never a number.
+
+        Of a whole recording that is an error; a bot whose candles have only begun has yet to see.
+        """
+        if self._empty and not self._enters:
+            raise only_numbers(self._made[self._named.timeframes[0]][0], self._empty)
 
     def reply(self, question: Question, known: Collection[str] | None = None) -> Reply:
         """What a callback says. Of pairs in `known` there is nothing later than what was seen, of None of any.

@@ -354,3 +354,15 @@ def test_a_target_of_later_is_looked_at_when_a_candle_closes(load, hour, rate, r
     assert Reply("mine") == load(ends, spec, LEAVE="'mine'").reply(asked)
     idle = ends.replace("use_custom_stoploss", "use_exit_signal = False\n    use_custom_stoploss")
     assert Reply("roi") == load(idle, spec, LEAVE="'mine'").reply(asked)
+
+
+def test_what_was_never_a_number_is_told_where_it_entered_nowhere(load):
+    """Of a whole recording: a backtest of no trades would be taken for a strategy that found none."""
+    hollow = CLASS.replace('dataframe["mean"]', 'dataframe["empty"] = float("nan")\n        dataframe["mean"]')
+    entered, idle = load(hollow), load(hollow.replace("% 7 == 3", "< 0"))
+    for one in (entered, idle):
+        one.stances(SERIES)
+
+    entered.check_entered()
+    with pytest.raises(ConfigError, match=r"Asked.populate_indicators: received nothing but not-a-number in empty;"):
+        idle.check_entered()
