@@ -49,7 +49,7 @@ from tradewind.strategies.freqtrade.questions import (
 
 START_LIMIT = 60.0
 """Seconds for the process to begin and the file to be imported: pandas alone takes one to ten of them."""
-AGAIN_LIMIT = 5.0
+AGAIN_LIMIT = 8.0
 """Seconds that a question may take beyond the limit of a callback, where its process has to begin again."""
 
 _WORKER = ("-P", "-m", "tradewind.strategies.freqtrade.worker")
