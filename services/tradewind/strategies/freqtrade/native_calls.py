@@ -98,15 +98,7 @@ class NativeCalls:
         return Reply(ExitReason.ROI.value if targets and trade.calc_profit_ratio(rate) >= targets[-1] else None)
 
     def _own_exit(self, question: Question, now: int, trade: HeldTrade) -> Reply:
-        rate = float(question.rate)
-        answer = self._ask(
-            self._strategy.custom_exit,
-            question,
-            now,
-            trade=trade,
-            current_rate=rate,
-            current_profit=trade.calc_profit_ratio(rate),
-        )
+        answer = self._ask_of(trade, self._strategy.custom_exit, question, now)
         if isinstance(answer, bool | np.bool_):
             return Reply(Callback.CUSTOM_EXIT.value if answer else None)
         if answer is None:
@@ -131,22 +123,22 @@ class NativeCalls:
         return Reply(self._number(question, answer, "a stake, 0 or None"))
 
     def _custom_stoploss(self, question: Question, now: int, seen: Callable[[str], Seen]) -> Reply:
-        trade, rate = self._trade(question, now, seen), float(question.rate)
-        answer = self._ask(
-            self._strategy.custom_stoploss,
-            question,
-            now,
-            trade=trade,
-            current_rate=rate,
-            current_profit=trade.calc_profit_ratio(rate),
-            after_fill=False,
-        )
+        trade = self._trade(question, now, seen)
+        answer = self._ask_of(trade, self._strategy.custom_stoploss, question, now, after_fill=False)
         if isinstance(answer, float | np.floating) and np.isnan(answer):
             return Reply(None)
         return Reply(self._number(question, answer, "a ratio of the price, or None"))
 
     def _ask(self, method: Callable[..., Any], question: Question, now: int, /, **arguments: Any) -> Any:
         return self._caller.ask(method, question.pair, now, pair=question.pair, **arguments)
+
+    def _ask_of(
+        self, trade: HeldTrade, method: Callable[..., Any], question: Question, now: int, /, **arguments: Any
+    ) -> Any:
+        """With the trade, and what it would make at the price."""
+        rate = float(question.rate)
+        profit = trade.calc_profit_ratio(rate)
+        return self._ask(method, question, now, trade=trade, current_rate=rate, current_profit=profit, **arguments)
 
     def _number(self, question: Question, answer: Any, allowed: str) -> float | None:
         if answer is None:

@@ -94,12 +94,13 @@ class FileStrategy:
             # Checked here too, because `disable_dataframe_checks` lets it pass: stances would be of other candles.
             told = f"{len(frame)} rows for {len(candles)} candles of {candles.pair}"
             raise ConfigError(f"{self.class_name}.populate_*", told, "a row for every candle, in order", "drop no row")
-        enters = np.flatnonzero(_signals(strategy, frame)[0])
+        enter, leave = signals_of(strategy, frame)
         if self.callbacks:
-            self._seen[candles.pair] = Seen.of(candles, frame, enters)
-        self._enters |= len(enters) > 0
-        self._empty |= never_a_number(given, frame)
-        return stances_of(strategy, frame)
+            self._seen[candles.pair] = Seen.of(candles, frame, np.flatnonzero(enter))
+        self._enters |= bool(enter.any())
+        if not self._enters:
+            self._empty |= never_a_number(given, frame)
+        return stances_of(enter, leave)
 
     def check_entered(self) -> None:
         """Raises `ConfigError` where it has entered nowhere, and of what it has added something was never a number.
@@ -157,15 +158,14 @@ class FileStrategy:
         return strategy, provider
 
 
-def stances_of(strategy: IStrategy, frame: DataFrame) -> Stances:
-    """The signals in `frame` as stances. A signal to enter and one to exit on the same candle are one to exit."""
-    enter, leave = _signals(strategy, frame)
+def stances_of(enter: NDArray[np.bool_], leave: NDArray[np.bool_]) -> Stances:
+    """Signals (see `signals_of`) as stances."""
     side = carried(enter.astype(np.int8) - leave.astype(np.int8)) == 1
     return Stances.held(side.astype(np.int8), np.where(side & ~enter, 0.0, 1.0))
 
 
-def _signals(strategy: IStrategy, frame: DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """The candles on which it enters and on which it leaves, never both."""
+def signals_of(strategy: IStrategy, frame: DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The candles on which it enters and on which it leaves. With both signals a candle is one to leave."""
     enter, leave = _said(frame, "enter_long"), _said(frame, "exit_long")
     if not strategy.use_exit_signal:
         leave = np.zeros(len(frame), dtype=bool)

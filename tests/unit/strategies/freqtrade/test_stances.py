@@ -6,7 +6,7 @@ import numpy as np
 from pandas import DataFrame
 
 from tradewind.strategies.freqtrade.interface import IStrategy
-from tradewind.strategies.freqtrade.voting import stances_of
+from tradewind.strategies.freqtrade.voting import signals_of, stances_of
 
 COUNT = 8
 
@@ -34,7 +34,7 @@ def stances(**changes):
         setattr(strategy, name, value)
     frame = DataFrame({"close": np.full(COUNT, 100.0)})
     frame = strategy.populate_exit_trend(strategy.populate_entry_trend(frame, {}), {})
-    return stances_of(strategy, frame)
+    return stances_of(*signals_of(strategy, frame))
 
 
 def test_an_entry_counts_on_its_candle_and_is_held_with_no_confidence():
