@@ -16,11 +16,22 @@ from tests.topology.moving_market import PAIRS, Market, decided
 from tests.topology.test_split import Split, door
 
 from tradewind.domain.errors import TemporaryError
+from tradewind.domain.order import Side, TimeInForce
 from tradewind.engine.trading import LATCH
 from tradewind.kernel.settings import ExchangeCredentials
+from tradewind.sim_exchange.models import Kind, NewOrder
 
 SPEED = 400.0
 ANSWERS_WITHIN = 20.0
+STRANGER = NewOrder(
+    symbol="BTCUSDT",
+    side=Side.BUY,
+    type=Kind.LIMIT,
+    quantity=Decimal("0.5"),
+    price=Decimal(30_000),
+    time_in_force=TimeInForce.GTC,
+    client_order_id="mine",
+)
 
 
 def resting(market):
@@ -60,6 +71,8 @@ async def test_everything_is_canceled_by_venue_query_and_the_latch_is_stored_lat
             while not resting(market):
                 await decided(engine, 5)
             market.pause()
+            # The bot may be canceling its own orders at this very moment, to sell what they protect; not this one.
+            await market.venue.exchange.place(STRANGER)
             await asyncio.gather(*(asyncio.to_thread(one.kill) for one in (redis_server, postgres_server)))
 
             async with asyncio.timeout(ANSWERS_WITHIN):
