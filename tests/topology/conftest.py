@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from tradewind.topology.embedded import EmbeddedBot, EmbeddedOptions
 
 SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
 TRADING = ("market-data", "strategy", "engine", "execution", "portfolio")
+LONG = 240
+"""Seconds after which a bot that has not ended is looked at; what hangs is ended by pytest some minutes later."""
 
 
 class HookedStore:
@@ -36,6 +40,18 @@ class HookedStore:
 
     async def close(self):
         await self._store.close()
+
+
+def tell_what_waits(bot):
+    """To standard error: how each service stands, and every task with the line that it waits at."""
+    for name, runner in bot.runners.items():
+        print(name, runner.state.value, dict(runner.unready()), f"{runner.failures} failures", file=sys.stderr)
+    for task in asyncio.all_tasks():
+        lines, waiting = [], task.get_coro()
+        while (frame := getattr(waiting, "cr_frame", None)) is not None:
+            lines.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+            waiting = waiting.cr_await
+        print(task.get_name(), *lines, waiting, sep=" > ", file=sys.stderr)
 
 
 def tables_of(writes):
@@ -73,9 +89,11 @@ def embedded(tmp_path):
         )
         bot.feed = bot.bus.subscribe("test", ("market.candles",))
         await bot.start()
+        look = asyncio.get_running_loop().call_later(LONG, tell_what_waits, bot)
         try:
             yield bot
         finally:
             await bot.stop()
+            look.cancel()
 
     return start
