@@ -45,13 +45,13 @@ class HookedStore:
 def tell_what_waits(bot):
     """To standard error: how each service stands, and every task with the line that it waits at."""
     for name, runner in bot.runners.items():
-        print(name, runner.state.value, dict(runner.unready()), f"{runner.failures} failures", file=sys.stderr)
+        sys.stderr.write(f"{name} {runner.state.value} {dict(runner.unready())} {runner.failures} failures\n")
     for task in asyncio.all_tasks():
-        lines, waiting = [], task.get_coro()
+        told, waiting = [task.get_name()], task.get_coro()
         while (frame := getattr(waiting, "cr_frame", None)) is not None:
-            lines.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
+            told.append(f"{frame.f_code.co_qualname}:{frame.f_lineno}")
             waiting = waiting.cr_await
-        print(task.get_name(), *lines, waiting, sep=" > ", file=sys.stderr)
+        sys.stderr.write(" > ".join((*told, f"{waiting}\n")))
 
 
 def tables_of(writes):
