@@ -105,13 +105,11 @@ class Replay:
             if moment.paused:
                 await self._settle_opening(tick.time, moment.events)
             self._begun = True
-        while (moment := await venue.move(self.recording.timeframe, tick.time)).paused:
+        wanted = [(pair, timeframe, candle.open_time) for pair, timeframe, candle in tick.candles]
+        while (moment := await venue.move(self.recording.timeframe, tick.time, wanted)).paused:
             await self._settle_opening(tick.time, moment.events)
-        asked = (venue.candle(pair, timeframe, candle.open_time) for pair, timeframe, candle in tick.candles)
-        told = await asyncio.gather(*asked)
-        return [(pair, timeframe, one) for (pair, timeframe, _), one in zip(tick.candles, told, strict=True)], (
-            moment.events
-        )
+        walked = zip(wanted, moment.candles, strict=True)
+        return [(pair, timeframe, candle) for (pair, timeframe, _), candle in walked], moment.events
 
     async def _settle_opening(self, time: int, events: int) -> None:
         async def tell() -> None:

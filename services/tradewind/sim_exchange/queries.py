@@ -113,6 +113,11 @@ class Queries:
 
     # ---------------------------------------------------------------------------------------------------------- market
 
+    @property
+    def intervals(self) -> tuple[str, ...]:
+        """The intervals that are made of whole base candles."""
+        return self._klines.intervals
+
     def klines(
         self,
         symbol: str,

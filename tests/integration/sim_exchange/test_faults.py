@@ -130,6 +130,12 @@ async def test_faults_are_listed_and_taken_back(venue, client):
         ("clock", {"to": "tomorrow"}, "milliseconds"),
         ("clock", {"to": 10**30}, "milliseconds"),
         ("clock", [], "JSON object"),
+        ("clock", {"to": 10**15, "klines": {}}, "klines: received {}; allowed: a list"),
+        ("clock", {"to": 10**15, "klines": [["ETHUSDT", "1h"]]}, "klines[0]"),
+        ("clock", {"to": 10**15, "klines": [["ETHUSDT", "1h", True]]}, "open time in milliseconds"),
+        ("clock", {"to": 10**15, "klines": [["ETHUSDT", "1h", -1]]}, "open time in milliseconds"),
+        ("clock", {"to": 10**15, "klines": [["ETHUSDT", "1h", 0], ["ETHEUR", "1h", 0]]}, "klines[1]: received ETHEUR"),
+        ("clock", {"to": 10**15, "klines": [["ETHUSDT", "1m", 0]]}, "received 1m; allowed: one of 1h, 2h"),
     ],
 )
 async def test_mistakes_in_admin_calls_say_the_fix(venue, path, document, word):
@@ -138,6 +144,7 @@ async def test_mistakes_in_admin_calls_say_the_fix(venue, path, document, word):
         body = await answer.json()
         assert 400 == answer.status
         assert word in body["msg"]
+    assert venue.now == (await venue.admin("GET", "clock"))["time"]
 
 
 async def test_admin_calls_want_the_key(venue):
@@ -160,3 +167,25 @@ async def test_the_clock_is_moved_once_for_each_time(venue, client):
     assert ("max", 0, ["ETHUSDT", "BTCUSDT"]) == (status["speed"], status["openOrders"], status["symbols"])
     end = await venue.move(2**53)
     assert end["ended"]
+
+
+async def test_candles_that_a_move_closes_are_told_with_it(venue, client):
+    """As the call for candles tells them, in the order of the question; what has not closed there is not told."""
+    asked = [["BTCUSDT", "1h", venue.now], ["ETHUSDT", "2h", venue.now], ["ETHUSDT", "1h", venue.now - 1]]
+    first, *others = (await venue.admin("POST", "clock", {"to": venue.now + venue.hour, "klines": asked}))["klines"]
+    assert float(first[1]) == venue.open_price("BTC/USDT", 0)
+    assert [None, None] == others
+    moved = await venue.admin("POST", "clock", {"to": venue.now + 2 * venue.hour, "klines": asked[1:2]})
+    usual = {"symbol": "ETHUSDT", "interval": "2h", "startTime": venue.now, "limit": 1}
+    assert moved["klines"] == await client.public_get_klines(usual)
+
+
+async def test_a_move_that_stops_at_an_opening_tells_no_candle(venue, client):
+    """The candle has only begun."""
+    await venue.move(venue.now + venue.hour)
+    await client.create_order(PAIR, "market", "sell", 1)
+    opened = venue.now + venue.hour
+    document = {"to": opened + venue.hour, "pauseOnOpen": True, "klines": [["ETHUSDT", "1h", opened]]}
+    told = await venue.admin("POST", "clock", document)
+    assert (True, []) == (told["paused"], told["klines"])
+    assert 1 == len((await venue.admin("POST", "clock", document))["klines"])

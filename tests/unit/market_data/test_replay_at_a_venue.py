@@ -37,21 +37,19 @@ class Venue:
         self.calls = []
         self.closed = False
 
-    async def move(self, timeframe, tick):
+    async def move(self, timeframe, tick, wanted):
         self.calls.append(("move", tick))
         if tick in self.openings:
             self.openings.remove(tick)
             self.time, self.events = tick + 1, self.events + 2
             return Moment(self.events, paused=True)
         self.time = max(self.time, tick + HOUR)
-        return Moment(self.events, paused=False)
+        told = tuple(Candle(opened, 2.0, 2.0, 2.0, 2.0, 2.0) for _, _, opened in wanted)
+        return Moment(self.events, paused=False, candles=told)
 
     async def moment(self, tick):
         self.calls.append(("moment", tick))
         return Moment(self.events, self.time == tick + 1)
-
-    async def candle(self, pair, timeframe, open_time):
-        return Candle(open_time, 2.0, 2.0, 2.0, 2.0, 2.0)
 
     async def close(self):
         self.closed = True
@@ -218,9 +216,9 @@ def test_time_that_was_lost_is_not_made_up_for():
             await asyncio.sleep(10.4)
             return await super().moment(tick)
 
-        async def move(self, timeframe, tick):
+        async def move(self, timeframe, tick, wanted):
             sent[tick // HOUR] = round(asyncio.get_running_loop().time(), 3)
-            return await super().move(timeframe, tick)
+            return await super().move(timeframe, tick, wanted)
 
     loop = VirtualLoop()
     loop.run_until_complete(Bus(Late(), ticks=4, speed="3600").replay.play())

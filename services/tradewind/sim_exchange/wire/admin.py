@@ -20,6 +20,7 @@ from tradewind.sim_exchange.wire import answers, fields
 from tradewind.sim_exchange.wire.call import Desk
 from tradewind.sim_exchange.wire.fields import LARGEST_INTEGER, Schema
 from tradewind.sim_exchange.wire.hub import Hub
+from tradewind.sim_exchange.wire.market_shapes import kline_json
 from tradewind.sim_exchange.wire.numbers import written
 
 
@@ -48,7 +49,34 @@ class Admin:
             raise ConfigError("to", to, "milliseconds UTC as an integer", 'send {"to": 1700000000000}')
         if not isinstance(pause, bool):
             raise ConfigError("pauseOnOpen", pause, "true or false", "leave it out")
-        return _clock_json(await self._desk.exchange.move_clock(to, pause_on_open=pause))
+        wanted = self._wanted(document.get("klines", []))
+        moved = await self._desk.exchange.move_clock(to, pause_on_open=pause)
+        told = _clock_json(moved)
+        if "klines" in document:
+            told["klines"] = [] if moved.paused else [self._closed(*one) for one in wanted]
+        return told
+
+    def _wanted(self, asked: Any) -> list[tuple[str, str, int]]:
+        """What `klines` names; a mistake in it is told before time passes."""
+        if not isinstance(asked, list):
+            raise ConfigError("klines", asked, "a list", f"send [{_KLINE_EXAMPLE}]")
+        return [self._kline_of(f"klines[{index}]", one) for index, one in enumerate(asked)]
+
+    def _kline_of(self, field: str, asked: Any) -> tuple[str, str, int]:
+        exchange = self._desk.exchange
+        match asked:
+            case [str(symbol), str(interval), int(opened)] if not isinstance(opened, bool):
+                for word, allowed in ((symbol, exchange.symbols), (interval, exchange.intervals)):
+                    if word not in allowed:
+                        raise ConfigError(field, word, f"one of {', '.join(allowed)}", f"send {_KLINE_EXAMPLE}")
+                if 0 <= opened <= LARGEST_INTEGER:
+                    return symbol, interval, opened
+        raise ConfigError(field, asked, "symbol, interval and open time in milliseconds UTC", f"send {_KLINE_EXAMPLE}")
+
+    def _closed(self, symbol: str, interval: str, opened: int) -> Any:
+        exchange = self._desk.exchange
+        found = exchange.klines(symbol, interval, start_time=opened, end_time=opened, limit=1)
+        return kline_json(found[0]) if found and found[0].close_time < exchange.time else None
 
     async def faults(self, _body: bytes) -> Any:
         """The faults that wait."""
@@ -129,11 +157,21 @@ class AdminRoute:
     body: Schema | None = None
 
 
+_KLINE_EXAMPLE = '["BTCEUR", "1h", 1646089200000]'
 _MOVE = {
     "type": "object",
     "properties": {
         "to": {**fields.integer("to").schema, "description": "Milliseconds UTC of the simulated clock."},
         "pauseOnOpen": {"type": "boolean", "description": "Stop right after an opening that gave events."},
+        "klines": answers.list_of(
+            {
+                "type": "array",
+                "description": "Symbol, interval and open time of a candle to tell once it has closed.",
+                "items": answers.either(answers.TEXT, answers.INTEGER),
+                "minItems": 3,
+                "maxItems": 3,
+            }
+        ),
     },
     "required": ["to"],
 }
@@ -142,7 +180,7 @@ _WAITING = answers.list_of(answers.FAULT)
 
 ADMIN_ROUTES: dict[tuple[str, str], AdminRoute] = {
     ("GET", "/sim/clock"): AdminRoute(Admin.clock, answers.CLOCK),
-    ("POST", "/sim/clock"): AdminRoute(Admin.move_clock, answers.CLOCK, _MOVE),
+    ("POST", "/sim/clock"): AdminRoute(Admin.move_clock, answers.CLOCK_MOVED, _MOVE),
     ("GET", "/sim/faults"): AdminRoute(Admin.faults, _WAITING),
     ("POST", "/sim/faults"): AdminRoute(Admin.add_faults, _WAITING, _NEW_FAULTS),
     ("DELETE", "/sim/faults"): AdminRoute(Admin.clear_faults, _WAITING),

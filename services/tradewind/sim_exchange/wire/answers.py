@@ -94,16 +94,15 @@ NO_MARKETS = record(
     optionAssets=EMPTY_LIST,
     optionSymbols=EMPTY_LIST,
 )
-KLINES = list_of(
-    {
-        "type": "array",
-        "description": "Open time, open, high, low, close, volume, close time, volume in quote, number of trades, "
-        "volume and volume in quote that buyers took, and a zero.",
-        "items": {"anyOf": [INTEGER, NUMBER]},
-        "minItems": 12,
-        "maxItems": 12,
-    }
-)
+KLINE: Schema = {
+    "type": "array",
+    "description": "Open time, open, high, low, close, volume, close time, volume in quote, number of trades, "
+    "volume and volume in quote that buyers took, and a zero.",
+    "items": {"anyOf": [INTEGER, NUMBER]},
+    "minItems": 12,
+    "maxItems": 12,
+}
+KLINES = list_of(KLINE)
 _LEVELS = list_of(
     {"type": "array", "description": "Price and quantity.", "items": NUMBER, "minItems": 2, "maxItems": 2}
 )
@@ -204,6 +203,16 @@ RESTRICTIONS = record(
 # --------------------------------------------------------------------------------------------------------- simulation
 
 CLOCK = record(integers="time events", flags="paused ended")
+CLOCK_MOVED = merged(
+    CLOCK,
+    record(
+        optional="klines",
+        klines={
+            **list_of(either(KLINE, {"type": "null"})),
+            "description": "In the order of the question; null for one that is not closed, or that there is none of.",
+        },
+    ),
+)
 FAULT = record(
     texts="kind method symbol clientOrderId",
     integers="number count milliseconds",

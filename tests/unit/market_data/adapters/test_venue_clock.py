@@ -10,7 +10,7 @@ import aiohttp.web
 import pytest
 
 from tradewind.domain.candle import Candle
-from tradewind.domain.errors import ConfigError, TemporaryError
+from tradewind.domain.errors import TemporaryError
 from tradewind.kernel.security import load_simulated_venue_key
 from tradewind.market_data.adapters import venue_clock
 from tradewind.market_data.adapters.venue_clock import PAUSES, QUIET_TRIES, Moment, VenueClock
@@ -18,33 +18,11 @@ from tradewind.market_data.adapters.venue_clock import PAUSES, QUIET_TRIES, Mome
 HOUR = 3_600_000
 
 
-class Client:
-    """Stands for ccxt's: `answers` are lists of candles, the last one stays; `failures` what loading raises next."""
-
-    id, last_response_headers = "binance", {}
-
-    def __init__(self):
-        self.answers, self.failures = [[[0, 1.0, 1.0, 1.0, 1.0, 1.0]]], []
-        self.loads = self.closes = 0
-        self.urls = {"api": {"public": "https://venue.example/api/v3"}}
-
-    async def load_markets(self):
-        self.loads += 1
-        if self.failures:
-            raise self.failures.pop(0)
-
-    async def fetch_ohlcv(self, pair, timeframe, *, since, limit):
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-
-    async def close(self):
-        self.closes += 1
-
-
 class Desk:
     """The clock's end of the venue: `answers` are (status, document), the last one stays."""
 
     def __init__(self):
-        self.answers = [(200, {"time": HOUR, "events": 3, "paused": False, "ended": False})]
+        self.answers = [(200, {"time": HOUR, "events": 3, "paused": False, "ended": False, "klines": []})]
         self.asked = []
 
     async def answer(self, request):
@@ -71,21 +49,13 @@ async def listening(desk):
 @pytest.fixture
 async def world(tmp_path, monkeypatch):
     """A clock of which nobody has to wait for its pauses; they are noted."""
-    pauses, said, made, desk = [], [], [], Desk()
-    settings, client = [], Client()
+    pauses, said, desk = [], [], Desk()
 
     async def sleep(seconds, wait=asyncio.sleep):
         pauses.append(seconds)
         await wait(0)
 
-    def make_client(given):
-        settings.append(given)
-        made.append(client)
-        return client
-
-    patched = SimpleNamespace(Lock=asyncio.Lock, to_thread=asyncio.to_thread, timeout=asyncio.timeout, sleep=sleep)
-    monkeypatch.setattr(venue_clock, "asyncio", patched)
-    monkeypatch.setattr(venue_clock, "make_client", make_client)
+    monkeypatch.setattr(venue_clock, "asyncio", SimpleNamespace(timeout=asyncio.timeout, sleep=sleep))
     async with listening(desk) as url:
         log = SimpleNamespace(
             info=lambda *_, **facts: said.append(("info", facts)),
@@ -94,18 +64,20 @@ async def world(tmp_path, monkeypatch):
         context = SimpleNamespace(data_directory=tmp_path, key_directory=tmp_path, address=lambda service: url, log=log)
         clock = VenueClock(context)
         yield SimpleNamespace(
-            clock=clock, client=client, desk=desk, pauses=pauses, said=said, made=made, settings=settings,
-            context=context, key=load_simulated_venue_key(tmp_path),
+            clock=clock, desk=desk, pauses=pauses, said=said, context=context, key=load_simulated_venue_key(tmp_path),
         )  # fmt: skip
         await clock.close()
 
 
 async def test_the_clock_is_moved_to_the_close_of_a_tick_and_may_stop_at_its_opening(world):
     """With the key of the bot's own venue; the answer says how many events to wait for."""
-    world.desk.answers = [(200, {"time": 1, "events": 2, "paused": True}), (200, {"events": 4, "paused": False})]
+    world.desk.answers = [
+        (200, {"time": 1, "events": 2, "paused": True, "klines": []}),
+        (200, {"events": 4, "paused": False, "klines": []}),
+    ]
     assert await world.clock.move("1h", 0) == Moment(2, paused=True)
     assert await world.clock.move("1h", 0) == Moment(4, paused=False)
-    assert world.desk.asked == [("POST", {"to": HOUR, "pauseOnOpen": True}, world.key.api_key)] * 2
+    assert world.desk.asked == [("POST", {"to": HOUR, "pauseOnOpen": True, "klines": []}, world.key.api_key)] * 2
 
 
 @pytest.mark.parametrize(("time", "paused"), [(5 * HOUR + 1, True), (5 * HOUR, False), (6 * HOUR, False)])
@@ -116,37 +88,52 @@ async def test_it_tells_whether_a_tick_has_opened_and_nothing_more(world, time, 
     assert world.desk.asked[0][0] == "GET"
 
 
-async def test_a_candle_comes_by_ccxt(world):
-    """From the venue's own API, as any bot reads it."""
-    world.client.answers = [[[HOUR, 1.0, 4.0, 0.5, 2.0, 7.0]]]
-    assert await world.clock.candle("BTC/EUR", "1h", HOUR) == Candle(HOUR, 1.0, 4.0, 0.5, 2.0, 7.0)
-    assert (world.settings[0].exchange, world.settings[0].api_key) == ("binance", world.key.api_key)
+def row(opened, close="2.0"):
+    """As the venue tells a candle: numbers as text, and more than is wanted."""
+    return [opened, "1.0", "4.0", "0.5", close, "7.0", opened + HOUR - 1, "10.5", 3, "3.5", "5.25", "0"]
+
+
+def moved(*rows):
+    return 200, {"events": 3, "paused": False, "klines": list(rows)}
+
+
+async def test_the_candles_of_a_tick_come_with_it(world):
+    """In the order in which they were asked for: one call, however many pairs and timeframes there are."""
+    world.desk.answers = [moved(row(HOUR), row(0, close="3.5"))]
+    moment = await world.clock.move("1h", HOUR, [("BTC/EUR", "1h", HOUR), ("ETH/EUR", "2h", 0)])
+    assert moment.candles == (Candle(HOUR, 1.0, 4.0, 0.5, 2.0, 7.0), Candle(0, 1.0, 4.0, 0.5, 3.5, 7.0))
+    ((_, body, _),) = world.desk.asked
+    assert body["klines"] == [["BTCEUR", "1h", HOUR], ["ETHEUR", "2h", 0]]
 
 
 async def test_another_candle_than_the_one_asked_for_is_no_answer(world):
     """A venue behind its own clock is asked again, rather than that the bot trades on other prices."""
-    late = [[2 * HOUR, 1.0, 1.0, 1.0, 1.0, 1.0]]
-    world.client.answers = [late, [], [[HOUR, 3.0, 3.0, 3.0, 3.0, 3.0]]]
-    assert (await world.clock.candle("BTC/EUR", "1h", HOUR)).close == 3.0
-    assert len(world.pauses) == 2
+    world.desk.answers = [moved(row(2 * HOUR)), moved(None), moved(), moved(row(HOUR, close="3.0"))]
+    assert (await world.clock.move("1h", HOUR, [("BTC/EUR", "1h", HOUR)])).candles[0].close == 3.0
+    assert len(world.pauses) == 3
 
 
-async def test_everything_of_one_venue_goes_over_one_connection(world):
-    """However many pairs ask at once."""
-    await asyncio.gather(*(world.clock.candle("BTC/EUR", "1h", 0) for _ in range(5)), world.clock.move("1h", 0))
-    assert (len(world.made), world.client.loads) == (1, 1)
+async def test_more_candles_than_a_call_takes_are_asked_for_in_several(world, monkeypatch):
+    """The first of them moves the clock, the others find it there."""
+    monkeypatch.setattr(venue_clock, "MOST_CANDLES", 2)
+    world.desk.answers = [moved(row(0), row(0)), moved(row(0), row(0)), moved(row(0, close="9.0"))]
+    moment = await world.clock.move("1h", 0, [(f"P{number}/EUR", "1h", 0) for number in range(5)])
+    assert [candle.close for candle in moment.candles] == [2.0, 2.0, 2.0, 2.0, 9.0]
+    assert [[one[0] for one in body["klines"]] for _, body, _ in world.desk.asked] == [
+        ["P0EUR", "P1EUR"],
+        ["P2EUR", "P3EUR"],
+        ["P4EUR"],
+    ]
 
 
 async def test_a_venue_that_listens_elsewhere_is_found_there(world):
-    """Its pod was replaced: the clock is moved, and candles are asked for, at the address that is known now."""
+    """Its pod was replaced: the clock is moved at the address that is known now."""
     await world.clock.move("1h", 0)
     elsewhere = Desk()
     async with listening(elsewhere) as url:
         world.context.address = lambda service: url
         await world.clock.move("1h", HOUR)
-        await world.clock.candle("BTC/EUR", "1h", 0)
-    assert (len(world.desk.asked), len(elsewhere.asked), len(world.made)) == (1, 1, 1)
-    assert world.client.urls == {"api": {"public": f"{url}/api/v3"}}
+    assert (len(world.desk.asked), len(elsewhere.asked)) == (1, 1)
 
 
 async def test_a_venue_that_refuses_for_a_while_is_asked_again_and_at_first_without_a_word(world):
@@ -167,13 +154,6 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_again(world, document)
     assert await world.clock.move("1h", 0) == Moment(3, paused=False)
 
 
-async def test_the_venue_is_waited_for_as_long_as_it_asks_but_no_longer_than_usual(world):
-    """A ban says how long; an hour is not believed."""
-    world.client.failures = [TemporaryError("banned", retry_after=1.5), TemporaryError("banned", retry_after=3600.0)]
-    await world.clock.move("1h", 0)
-    assert world.pauses == [1.5, PAUSES[-1]]
-
-
 async def test_an_address_that_is_not_known_yet_is_asked_for_again(world):
     """Ports are given before services run, and a service on its own may be earlier."""
     url, tries = world.context.address("sim-exchange"), []
@@ -189,22 +169,6 @@ async def test_an_address_that_is_not_known_yet_is_asked_for_again(world):
     assert tries == ["sim-exchange"] * 3
 
 
-async def test_what_the_user_has_to_mend_is_not_asked_again(world):
-    """A pair that the venue does not have will not come by waiting."""
-    world.client.failures = [ConfigError("pair", "X", "pairs of the venue", "choose one")]
-    with pytest.raises(ConfigError):
-        await world.clock.move("1h", 0)
-    assert world.pauses == []
-    assert world.client.closes == 1
-
-
-async def test_a_failed_connection_is_let_go_of_before_the_next(world):
-    """Each client holds sockets."""
-    world.client.failures = [TemporaryError("no"), TemporaryError("no")]
-    await world.clock.move("1h", 0)
-    assert (len(world.made), world.client.closes) == (3, 2)
-
-
 async def test_closing_lets_go_of_all_connections_and_may_come_twice(world):
     """And before anything was asked."""
     await world.clock.close()
@@ -212,5 +176,4 @@ async def test_closing_lets_go_of_all_connections_and_may_come_twice(world):
     session = world.clock._session
     for _ in range(2):
         await world.clock.close()
-    assert world.client.closes == 1
     assert session.closed
