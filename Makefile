@@ -67,9 +67,16 @@ WHOLE := tests/topology tests/cluster tests/faults tests/simulation
 test: setup ## every test; each line of the domain is run by one of its own
 	@# Without the programs the tests of tests/cluster are skipped and say why, unless they are required.
 	@$(BIN)/python -m tests.cluster.toolchain > /dev/null || test "$${TRADEWIND_REQUIRE_CLUSTER:-0}" != 1
-	@# The tracer makes all that runs under it twice as slow, so only the tests of the domain have it.
-	$(PYTEST) --cov=tradewind.domain --cov-report= tests/unit/domain
-	@$(BIN)/coverage report --fail-under=100 | sed -n 's/^TOTAL/domain/p'
+	@# Whole bots wait more than they compute: what the tests of the domain compute fits in between.
+	@$(MAKE) --no-print-directory -j 2 test-others test-domain
+
+.PHONY: test-domain test-others
+test-domain: setup ## tests of the domain: each of its lines is run by one of them
+	@# The tracer makes all that runs under it twice as slow, so only these have it. Told when it is done.
+	@told=$$(nice $(BIN)/python -m pytest -q --cov=tradewind.domain --cov-report= tests/unit/domain 2>&1) || { \
+	  echo "$$told"; exit 1; }; \
+	echo "$${told##*$$'\n'}"; $(BIN)/coverage report --fail-under=100 | sed -n 's/^TOTAL/domain/p'
+test-others: setup
 	$(PYTEST) --ignore=tests/unit/domain tests
 
 .PHONY: coverage
