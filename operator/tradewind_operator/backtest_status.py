@@ -77,8 +77,10 @@ def told_by(pods: Iterable[Object]) -> Told:
     return Told(results, sum(trials.values()) if trials else None, trouble, refused)
 
 
-def running(job: JobFacts | None) -> Standing:
-    """Its Job runs."""
+def running(job: JobFacts | None, waiting: Iterable[str] = ()) -> Standing:
+    """Its Job runs; `waiting` says of each pod that cannot begin why."""
+    if told := "; ".join(waiting):
+        return Standing("PodsWaiting", told, job=job)
     return Standing("Running", "its pods are at work", job=job)
 
 

@@ -48,6 +48,7 @@ from tradewind_operator.manifests.backtests import (
 )
 from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.reconciler import STATUS_MANAGER, is_passing
+from tradewind_operator.status import waits
 from tradewind_operator.workqueue import WorkQueue
 
 AGAIN = 10.0
@@ -137,7 +138,7 @@ class Backtests:
             self._queue.add_after(one.key, AGAIN)
             return refused("ApplyFailed", str(error))
         if job is None or not (job.succeeded or job.failed):
-            return running(job)
+            return running(job, waits(self._children.pods(one.key)))
         return finished(job, told_by(await self._pods(one, backtest)))
 
     async def _made(self, one: Bot, backtest: Backtest, site: Site) -> JobFacts | None:

@@ -52,13 +52,17 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """What a pod says of its containers together; `trouble` is empty where none crashes."""
+    """What a pod says of its containers together; `trouble` is empty where none crashes.
+
+    `waits` is why it does not begin, where that does not pass by itself: it has no node, or no image.
+    """
 
     component: str
     ready: bool
     restarts: int
     looping: bool
     trouble: str
+    waits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +274,7 @@ def _pod(found: Object) -> PodFacts:
         restarts=sum(one.get("restartCount", 0) for one in containers),
         looping=bool(looping),
         trouble=_trouble(found["metadata"]["name"], looping[0]) if looping else "",
+        waits=_waits(found["metadata"]["name"], status, containers),
     )
 
 
@@ -279,6 +284,27 @@ def _trouble(pod: str, container: Mapping[str, Any]) -> str:
     lines = str(last.get("message", "")).strip().splitlines()
     code = f"exit code {last['exitCode']}" if "exitCode" in last else "no exit code"
     return f"pod {pod} crashes: {code}" + (f", last line: {lines[-1][:300]}" if lines else "")
+
+
+def _waits(pod: str, status: Object, containers: Iterable[Mapping[str, Any]]) -> str:
+    """`pod a-engine-0 waits: the image r/tradewind:9 cannot be pulled`."""
+    for one in status.get("conditions", ()):
+        if (one["type"], one["status"]) == ("PodScheduled", "False"):
+            return f"pod {pod} waits: no node takes it: {str(one.get('message', ''))[:300]}"
+    for container in containers:
+        waiting = container.get("state", {}).get("waiting", {})
+        reason = waiting.get("reason", "")
+        if reason in _NO_IMAGE:
+            return f"pod {pod} waits: the image {container.get('image', '')} cannot be pulled"
+        if reason and reason not in _PASSING:
+            return f"pod {pod} waits: {reason}: {str(waiting.get('message', ''))[:300]}"
+    return ""
+
+
+_NO_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff"})
+"""A kubelet says the one and the other in turns."""
+_PASSING = frozenset({"ContainerCreating", "PodInitializing", "CrashLoopBackOff"})
+"""What passes by itself, and what is told as a crash."""
 
 
 def _job(found: Object) -> JobFacts:

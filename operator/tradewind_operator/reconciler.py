@@ -30,7 +30,7 @@ from tradewind_operator.kinds import TRADING_BOT
 from tradewind_operator.manifests import Site
 from tradewind_operator.metrics import OperatorMetrics
 from tradewind_operator.release import Release
-from tradewind_operator.status import Condition, Seen, crashes, status, workloads
+from tradewind_operator.status import Condition, Seen, crashes, status, waits, workloads
 from tradewind_operator.told import Told
 from tradewind_operator.workqueue import WorkQueue
 
@@ -221,6 +221,7 @@ class Reconciler:
             reconciled=reconciled,
             workloads=workloads(deployments, self._children.of(bot.key).values(), pods),
             crashes=crashes(pods),
+            waits=waits(pods),
             told=self._told.of(bot),
             suspended=bool(spec.get("suspended")),
             reconcile_disabled=disabled,

@@ -54,6 +54,8 @@ class Seen:
     reconciled: Condition
     workloads: tuple[Workload, ...] = ()
     crashes: tuple[str, ...] = ()
+    waits: tuple[str, ...] = ()
+    """Of each pod that cannot begin, why."""
     told: tuple[Condition, ...] | None = None
     suspended: bool = False
     reconcile_disabled: bool = False
@@ -93,6 +95,12 @@ def crashes(pods: Iterable[Child]) -> tuple[str, ...]:
     )
 
 
+def waits(pods: Iterable[Child]) -> tuple[str, ...]:
+    """A sentence for each pod that cannot begin, in the order of their names."""
+    ordered = sorted(pods, key=lambda one: one.name)
+    return tuple(pod.facts.waits for pod in ordered if isinstance(pod.facts, PodFacts) and pod.facts.waits)
+
+
 def conditions(seen: Seen) -> tuple[Condition, ...]:
     """Every condition of a bot."""
     told = {one.type: one for one in seen.told or ()}
@@ -120,11 +128,17 @@ def _ready(seen: Seen, told: Condition | None) -> Condition:
             "no Redis and Postgres are wired: install the chart with them, or set spec.storage, or use profile Minimal",
         )
     if waiting:
-        states = ", ".join(f"{one.name} ({one.ready} of {one.desired})" for one in waiting)
-        return Condition("Ready", "False", "WorkloadsNotReady", f"not ready: {states}")
+        return _not_ready(waiting, seen.waits)
     if told is not None and told.status != "True":
         return told
     return Condition("Ready", "True", "AllWorkloadsReady", f"all {len(seen.workloads)} workloads are ready")
+
+
+def _not_ready(workloads: Iterable[Workload], waits: tuple[str, ...]) -> Condition:
+    states = ", ".join(f"{one.name} ({one.ready} of {one.desired})" for one in workloads)
+    if waits:
+        return Condition("Ready", "False", "PodsWaiting", f"{'; '.join(waits)}; not ready: {states}")
+    return Condition("Ready", "False", "WorkloadsNotReady", f"not ready: {states}")
 
 
 def _of_the_bot(seen: Seen, kind: str, told: Condition | None) -> Condition:

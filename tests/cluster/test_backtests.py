@@ -192,6 +192,16 @@ def test_a_search_is_shared_by_the_pods_of_one_job(backtests, stored):
     assert backtests.row()[4] == "44"
 
 
+def test_a_pod_for_which_there_is_no_node_is_told_of(backtests, operator):
+    size = {"memory": "900Ti"}
+    backtests.apply(resources={"requests": size, "limits": size})
+    backtests.wait_for("Complete", "False", "PodsWaiting")
+    (pod,) = backtests.pods()
+    told = backtests.condition("Complete")["message"]
+    assert f"pod {pod['metadata']['name']} waits: no node takes it: " in told
+    assert "Insufficient memory" in told
+
+
 def test_pods_that_would_share_nothing_are_not_made(backtests, operator):
     backtests.apply(search=SEARCH, parallelism=2)
     backtests.wait_for("Reconciled", "False", "StorageMissing")

@@ -110,6 +110,14 @@ def test_what_is_refused_before_a_job_is_made_is_a_condition():
     assert is_over({**RESOURCE, "status": checked(refused("InvalidSpec", "x" * 9000, failed=True))})
 
 
+def test_pods_that_cannot_begin_are_told_while_they_cannot():
+    found = checked(running(None, ("pod a waits: no node takes it", "pod b waits: no node takes it")))
+    complete = condition(found, "Complete")
+    assert (complete["status"], complete["reason"]) == ("False", "PodsWaiting")
+    assert complete["message"] == "pod a waits: no node takes it; pod b waits: no node takes it"
+    assert condition(checked(running(None)), "Complete")["reason"] == "Running"
+
+
 def test_the_longest_message_fits_into_what_a_kubelet_takes():
     """As many varied fields as there may be, each as long as it may be."""
     longest = Search.model_json_schema()["properties"]["vary"]

@@ -143,8 +143,40 @@ def test_a_crashing_pod_says_its_code_and_its_last_line():
     facts = read_child(POD, pod).facts
     assert (facts.restarts, facts.looping, facts.ready, facts.component) == (5, True, False, "engine")
     assert facts.trouble == "pod p crashes: exit code 3, last line: no money left"
+    assert facts.waits == ""
     waiting["lastState"] = {}
     assert read_child(POD, pod).facts.trouble == "pod p crashes: no exit code"
+
+
+def _waiting(reason, message="", **more):
+    return {"containerStatuses": [{"state": {"waiting": {"reason": reason, "message": message}}, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ({}, ""),
+        ({"conditions": [{"type": "PodScheduled", "status": "True"}]}, ""),
+        (
+            {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes: Insufficient memory"}]},
+            "pod p waits: no node takes it: 0/1 nodes: Insufficient memory",
+        ),
+        (_waiting("ContainerCreating"), ""),
+        (_waiting("PodInitializing"), ""),
+        (_waiting("ErrImagePull", "a", image="r/a:9"), "pod p waits: the image r/a:9 cannot be pulled"),
+        (_waiting("ImagePullBackOff", "b", image="r/a:9"), "pod p waits: the image r/a:9 cannot be pulled"),
+        (
+            _waiting("CreateContainerConfigError", 'secret "keys" not found'),
+            'pod p waits: CreateContainerConfigError: secret "keys" not found',
+        ),
+        ({"initContainerStatuses": [{"state": {"waiting": {"reason": "InvalidImageName"}}}]}, "InvalidImageName"),
+    ],
+)
+def test_a_pod_that_cannot_begin_says_why(status, told):
+    """In the same words for as long as it cannot: every other word would be a write."""
+    waits = read_child(POD, thing(name="p", status=status)).facts.waits
+    assert told in waits
+    assert bool(told) is bool(waits)
 
 
 def test_a_job_is_over_when_a_condition_says_so():

@@ -47,6 +47,8 @@ NOT_READY = (Condition("Ready", "False", "ServicesNotReady", "engine: starts"),)
         ({"workloads": (), "reconciled": REFUSED}, ("False", "InvalidSpec")),
         ({"storage_missing": True}, ("False", "StorageMissing")),
         ({"workloads": (UP, DOWN)}, ("False", "WorkloadsNotReady")),
+        ({"workloads": (UP, DOWN), "waits": ("pod p waits: no image",)}, ("False", "PodsWaiting")),
+        ({"workloads": (UP,), "waits": ("of an old one",)}, ("True", "AllWorkloadsReady")),
         ({"told": NOT_READY}, ("False", "ServicesNotReady")),
         ({"told": None}, ("True", "AllWorkloadsReady")),
         ({"workloads": (Workload("bot", 0, 0, 0, done=True),)}, ("False", "WorkloadsNotReady")),
@@ -78,6 +80,8 @@ def test_what_the_other_conditions_say(kind, parts, expected):
 def test_a_message_names_what_is_waited_for():
     ready = conditions(seen(workloads=(UP, DOWN)))[0]
     assert ready.message == "not ready: engine (0 of 1)"
+    ready = conditions(seen(workloads=(UP, DOWN), waits=("pod p waits: a", "pod q waits: b")))[0]
+    assert ready.message == "pod p waits: a; pod q waits: b; not ready: engine (0 of 1)"
 
 
 TRUTHS = st.sampled_from(["True", "False", "Unknown"])

@@ -59,6 +59,10 @@ _ADVICE: dict[tuple[str, str, str], Told] = {
         f"why a pod is not ready: kubectl describe pods -n {{namespace}} -l {NAME}={PRODUCT},{INSTANCE}={{name}},"
         " and kubectl tradewind logs {name} -n {namespace}"
     ),
+    ("Ready", "False", "PodsWaiting"): _said(
+        "mend what the message names (an image that can be pulled, room on a node, an object that is missing); more:"
+        f" kubectl describe pods -n {{namespace}} -l {NAME}={PRODUCT},{INSTANCE}={{name}}"
+    ),
     ("Ready", "False", "ServicesNotReady"): _said("what they wait for: kubectl tradewind logs {name} -n {namespace}"),
     ("Reconciled", "False", "InvalidSpec"): _said(
         "mend the field that the message names and apply the bot again; until then its last good state keeps running"
