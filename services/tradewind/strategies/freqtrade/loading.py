@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,9 +104,8 @@ def _import(path: Path) -> ModuleType:
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigError("strategy", str(path), "a Python file", "correct the path")
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
     try:
-        with freqtrade_imports():
+        with freqtrade_imports(), _beside(path.absolute().parent, spec.name):
             # A strategy may ask for its own module, as pickle and dataclasses do.
             sys.modules[spec.name] = module
             spec.loader.exec_module(module)
@@ -116,9 +116,33 @@ def _import(path: Path) -> ModuleType:
         raise
     except (Exception, SystemExit) as error:
         raise ConfigError("strategy", f"{path.name}: {_told(error)}", "a file that imports", "correct it") from error
-    finally:
-        sys.path.remove(str(path.parent))
     return module
+
+
+_BROUGHT: dict[str, Path] = {}
+"""Modules that strategy files have imported from beside themselves, with the folder."""
+
+
+@contextlib.contextmanager
+def _beside(folder: Path, own: str) -> Iterator[None]:
+    """Let a file import what stands in its `folder`, and not what one of another folder calls the same."""
+    for name in [name for name, brought in _BROUGHT.items() if brought != folder]:
+        del _BROUGHT[name]
+        sys.modules.pop(name, None)  # whoever has imported it keeps it
+    before = {*sys.modules, own}
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        _BROUGHT.update({name: folder for name in sys.modules.keys() - before if _stands_in(folder, name)})
+
+
+def _stands_in(folder: Path, name: str) -> bool:
+    """Whether a module, or the package that it is part of, is in a folder itself."""
+    top = sys.modules.get(name.partition(".")[0])
+    places = (getattr(top, "__file__", None), *getattr(top, "__path__", ()))
+    return any(Path(place).parent == folder for place in places if place)
 
 
 def _strategy_class(path: Path, module: ModuleType, name: str | None) -> type[IStrategy]:

@@ -112,6 +112,23 @@ def test_of_several_classes_the_configuration_names_one(tmp_path):
     assert ("Two", 2, -0.1) == (strategy.get_strategy_name(), strategy.a, strategy.stoploss)
 
 
+def test_what_stands_beside_a_strategy_is_its_own(tmp_path):
+    """Two people may have called a module the same; the first one keeps what it has imported."""
+    loaded = {}
+    for name, number in (("one", 1), ("two", 2), ("again", 3)):
+        folder = tmp_path / name
+        (folder / "parts").mkdir(parents=True)
+        (folder / "levels_of_it.py").write_text(f"LEVEL = {number}\n")
+        (folder / "parts" / "deep.py").write_text(f"DEPTH = {number}\n")
+        (folder / "mine.py").write_text(
+            "from freqtrade.strategy import IStrategy\nimport levels_of_it\nfrom parts import deep\n"
+            "class Mine(IStrategy):\n  stoploss = -0.1\n  def told(self): return levels_of_it.LEVEL, deep.DEPTH"
+        )
+        loaded[number] = load_strategy(folder / "mine.py", dict(CONFIG))
+
+    assert [(number, number) for number in loaded] == [one.told() for one in loaded.values()]
+
+
 def test_the_configuration_wins_over_the_parameter_file_and_that_over_the_strategy(load):
     """Attributes, and the values of parameters by their space; those with load=False keep their default."""
     strategy = load(
