@@ -7,6 +7,7 @@ differs. It goes on whatever the bot does, and the account holds more than the m
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ from tradewind.domain.timeframe import MINUTE
 from tradewind.execution import exchange_market
 from tradewind.execution.adapters.exchange import ExchangeVenue
 from tradewind.kernel.settings import ExchangeCredentials, Settings
+from tradewind.kernel.state_directory import ADDRESSES
 from tradewind.sim_exchange.faults import parse_fault
 from tradewind.sim_exchange.models import Kind, NewOrder
 
@@ -221,11 +223,16 @@ class Served:
                     child.kill()
                     await child.wait()
 
-    @staticmethod
-    def _strike(child, left, how):
+    def _strike(self, child, left, how):
+        if not self._serves(child):
+            return  # what rests from before it trades while it begins, and it has not heard of signals yet
         left[0] -= 1
         if not left[0]:
             child.send_signal(how)
+
+    def _serves(self, child):
+        listening = self.state / ADDRESSES
+        return listening.exists() and json.loads(listening.read_text())["process"] == child.pid
 
 
 async def test_kill_minus_nine_in_the_middle_loses_and_doubles_nothing(embedded, market, tmp_path):
