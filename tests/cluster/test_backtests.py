@@ -193,7 +193,7 @@ def test_a_search_is_shared_by_the_pods_of_one_job(backtests, stored):
 
 
 def test_a_pod_for_which_there_is_no_node_is_told_of(backtests, operator):
-    size = {"memory": "900Ti"}
+    size = {"memory": "900000Gi"}
     backtests.apply(resources={"requests": size, "limits": size})
     backtests.wait_for("Complete", "False", "PodsWaiting")
     (pod,) = backtests.pods()
