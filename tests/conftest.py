@@ -2,6 +2,7 @@
 
 Tests of whole bots wait more than they compute, tests of modules compute: so each worker begins with its share of the
 first, and what is idle then does the others. Alone they come last: whoever broke something simple learns of it soon.
+Those that need a control plane are the share of half of the workers: to start one takes as long as ten of its tests.
 
 Hypothesis has no deadlines, because a busy two-core machine is not a defect. It goes without its phase `explain`,
 which tries which parts of a failing example matter: of one that a whole venue fails it ran for minutes and kept 1.7 GB,
@@ -67,19 +68,36 @@ def pytest_collection_finish():
     gc.enable()
 
 
-WHOLE = tuple(Path(__file__).parent / name for name in ("topology", "cluster", "faults", "simulation"))
+HERE = Path(__file__).parent
+CLUSTER = HERE / "cluster"
+BOTS = (HERE / "topology", HERE / "faults", HERE / "simulation")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Xdist deals out the tests in equal parts, as they stand here; a worker that is done takes from another's end."""
-    is_whole = [any(folder in item.path.parents for folder in WHOLE) for item in items]
-    whole = [item for item, one in zip(items, is_whole, strict=True) if one]
-    others = [item for item, one in zip(items, is_whole, strict=True) if not one]
+    clusters = [item for item in items if CLUSTER in item.path.parents]
+    bots = [item for item in items if any(folder in item.path.parents for folder in BOTS)]
+    whole = {*clusters, *bots}
+    others = [item for item in items if item not in whole]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
-    parts = [_share(kind, number, workers) for number in range(workers) for kind in (whole, others)]
-    items[:] = [item for part in parts for item in part] or [*others, *whole]
+    if workers < 2:
+        items[:] = [*others, *bots, *clusters]
+        return
+    ordered = []
+    for number, share in enumerate([*_by_file(clusters, workers // 2), *_shares(bots, workers - workers // 2)]):
+        filling = max((len(items) - len(ordered)) // (workers - number) - len(share), 0)
+        ordered += [*share, *others[:filling]]
+        others = others[filling:]
+    items[:] = [*ordered, *others]
 
 
-def _share(tests, number, workers):
-    return tests[len(tests) * number // workers : len(tests) * (number + 1) // workers]
+def _by_file(tests, count):
+    """Shares of whole files."""
+    files = list(dict.fromkeys(item.path for item in tests))
+    return [[item for item in tests if item.path in set(share)] for share in _shares(files, count)]
+
+
+def _shares(tests, count):
+    """As many parts, of about as many each."""
+    return [tests[len(tests) * number // count : len(tests) * (number + 1) // count] for number in range(count)]
