@@ -42,7 +42,7 @@ spec:
   capital: {currency: EUR, startingBalance: "10000"}
   data:
     source: Synthetic
-    speed: "18000"                # twenty candles a second: quick enough to trade, and the processes stay answering
+    speed: "9000"                 # ten candles a second: quick enough to trade, and the processes stay answering
     synthetic: {seed: 7, candles: 100000, startPrice: "100", volatility: "0.01"}
 """
 
