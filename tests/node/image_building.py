@@ -20,7 +20,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.cluster.cache import locked, made_whole
@@ -47,7 +47,7 @@ def image_cache() -> Path:
     return Path(home) / "tradewind" / "images"
 
 
-def built_images(progress: Progress) -> dict[str, Path]:
+def built_images(progress: Progress, images: Iterable[Image] = IMAGES) -> dict[str, Path]:
     """Name of an image -> its archive (docker-archive), for all of them; what is missing is made.
 
     Raises:
@@ -57,7 +57,7 @@ def built_images(progress: Progress) -> dict[str, Path]:
     cache = image_cache()
     with locked(cache / "images.lock", "images", progress):
         base = _base(cache, progress)
-        return {image.name: _archive(image, base, progress) for image in IMAGES}
+        return {image.name: _archive(image, base, progress) for image in images}
 
 
 def _base(cache: Path, progress: Progress) -> Path:
@@ -85,7 +85,7 @@ def _base(cache: Path, progress: Progress) -> Path:
 
 
 def _archive(image: Image, base: Path, progress: Progress) -> Path:
-    content = [base.name.encode(), image.name.encode(), *_contents(image)]
+    content = [base.name.encode(), image.name.encode(), *map(str.encode, image.arguments), *_contents(image)]
     program = None if image.tool is None else find_programs((image.tool,), progress)[image.tool.name]
     if program is not None:
         content.append(str(program).encode())  # its folder is named by its content
@@ -98,7 +98,7 @@ def _archive(image: Image, base: Path, progress: Progress) -> Path:
             shutil.rmtree(older)
         with made_whole(folder) as unfinished, tempfile.TemporaryDirectory(dir=image_cache()) as scratch:
             context = _context(image, program, Path(scratch))
-            build_image(image.name, context)
+            build_image(image.name, context, *image.arguments)
             target = f"docker-archive:{unfinished / 'image.tar'}:{image.name}"
             _run(_buildah("push", image.name, target))
         progress(f"made {image.name} in {time.monotonic() - started:.0f} s")

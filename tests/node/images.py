@@ -42,34 +42,39 @@ class Image:
         context: the folder with its Dockerfile.
         sources: what of that folder decides its content, files and folders.
         tool: its program of the same name is put beside the Dockerfile.
+        arguments: further ones for who builds it.
     """
 
     name: str
     context: Path
     sources: tuple[str, ...] = (".",)
     tool: Tool | None = None
+    arguments: tuple[str, ...] = ()
 
+
+_OF_TRADEWIND = (
+    "Dockerfile",
+    ".dockerignore",
+    "LICENSE",
+    "NOTICE",
+    "README.md",
+    "operator",
+    "pyproject.toml",
+    "requirements.lock",
+    "services",
+)
 
 IMAGES = (
     Image(PAUSE, RECIPES / "pause"),
     Image(REDIS, RECIPES / "redis"),
     Image(POSTGRES, RECIPES / "postgres"),
-    Image(
-        TRADEWIND,
-        CHECKOUT,
-        (
-            "Dockerfile",
-            ".dockerignore",
-            "LICENSE",
-            "NOTICE",
-            "README.md",
-            "operator",
-            "pyproject.toml",
-            "requirements.lock",
-            "services",
-        ),
-    ),
+    Image(TRADEWIND, CHECKOUT, _OF_TRADEWIND),
     Image(PROMETHEUS, RECIPES / "prometheus", tool=PROMETHEUS_TOOL),
     Image(JAEGER, RECIPES / "jaeger", tool=JAEGER_TOOL),
 )
-"""All of them but the base, which each is made on."""
+"""All that an installation asks for; each is made on the base."""
+
+WITH_FREQTRADE = Image(
+    f"{TRADEWIND}-freqtrade", CHECKOUT, _OF_TRADEWIND, arguments=("--build-arg", "EXTRAS=optimize,freqtrade")
+)
+"""What docs/freqtrade.md has people build who bring a class."""
