@@ -95,7 +95,7 @@ def pytest_collection_modifyitems(items):
 def _by_file(tests, count):
     """Shares of whole files."""
     files = list(dict.fromkeys(item.path for item in tests))
-    return [[item for item in tests if item.path in set(share)] for share in _shares(files, count)]
+    return [[item for item in tests if item.path in share] for share in _shares(files, count)]
 
 
 def _shares(tests, count):

@@ -7,7 +7,7 @@ message. `lastTransitionTime` moves when the status flips and at no other time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -89,16 +89,18 @@ def workloads(deployments: Mapping[str, str], children: Iterable[Child], pods: I
 
 def crashes(pods: Iterable[Child]) -> tuple[str, ...]:
     """A sentence for each pod that crashes again and again, in the order of their names."""
-    looping = [pod for pod in pods if isinstance(pod.facts, PodFacts) and pod.facts.looping]
-    return tuple(
-        pod.facts.trouble for pod in sorted(looping, key=lambda one: one.name) if isinstance(pod.facts, PodFacts)
-    )
+    return _sentences(pods, lambda facts: facts.trouble)
 
 
 def waits(pods: Iterable[Child]) -> tuple[str, ...]:
     """A sentence for each pod that cannot begin, in the order of their names."""
+    return _sentences(pods, lambda facts: facts.waits)
+
+
+def _sentences(pods: Iterable[Child], of: Callable[[PodFacts], str]) -> tuple[str, ...]:
     ordered = sorted(pods, key=lambda one: one.name)
-    return tuple(pod.facts.waits for pod in ordered if isinstance(pod.facts, PodFacts) and pod.facts.waits)
+    found = (of(pod.facts) for pod in ordered if isinstance(pod.facts, PodFacts))
+    return tuple(one for one in found if one)
 
 
 def conditions(seen: Seen) -> tuple[Condition, ...]:

@@ -98,7 +98,7 @@ class VenueClock:
         async with self._session.request(method, url, json=body) as answer:
             told = await answer.json(content_type=None)
             if answer.status != 200:
-                raise TemporaryError(f"the simulated venue does not tell or move its time: {answer.status} {told}", 0.0)
+                raise TemporaryError(f"the simulated venue does not tell or move its time: {answer.status} {told}")
         return told
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
@@ -123,6 +123,6 @@ def _symbol(pair: str) -> str:
 def _candle(wanted: Wanted, row: Sequence[Any] | None) -> Candle:
     """Another candle than the one asked for is no answer: rather wait than trade on other prices."""
     if row is None or row[0] != wanted[2]:
-        raise TemporaryError(f"the simulated venue has no candle {' '.join(map(str, wanted))}", 0.0)
+        raise TemporaryError(f"the simulated venue has no candle {' '.join(map(str, wanted))}")
     opened, *values = row[:6]
     return Candle(opened, *map(float, values))
