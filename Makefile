@@ -27,8 +27,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements.lock
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@# Compiled now is what a bot starts with. All that is installed would take twenty seconds: most of it is never used.
+	@$(BIN)/python -c 'import tradewind.cli.main, tradewind.topology.embedded, tradewind.kernel.store.postgres'
 	@touch $@
 
 .PHONY: lock
@@ -61,6 +63,7 @@ render: setup ## print what the bot would run
 # processor for the same tests, and no less time.
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+OTHERS := --ignore=tests/unit/domain tests
 WHOLE := tests/topology tests/cluster tests/faults tests/simulation
 
 .PHONY: test
@@ -76,8 +79,12 @@ test-domain: setup ## tests of the domain: each of its lines is run by one of th
 	@told=$$(nice $(BIN)/python -m pytest -q --cov=tradewind.domain --cov-report= tests/unit/domain 2>&1) || { \
 	  echo "$$told"; exit 1; }; \
 	echo "$${told##*$$'\n'}"; $(BIN)/coverage report --fail-under=100 | sed -n 's/^TOTAL/domain/p'
-test-others: setup
-	$(PYTEST) --ignore=tests/unit/domain tests
+test-others: setup .venv/.collected
+	$(PYTEST) $(OTHERS)
+# What all workers import at the same time at first, and pytest rewrites, is compiled before, once.
+.venv/.collected: $(STAMP)
+	@$(BIN)/python -m pytest -q --collect-only $(OTHERS) > /dev/null || true
+	@touch $@
 
 .PHONY: coverage
 coverage: setup ## what no test runs, of everything (at least 90 % is run)
