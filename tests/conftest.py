@@ -69,17 +69,16 @@ def pytest_collection_finish():
 
 
 HERE = Path(__file__).parent
-CLUSTER = HERE / "cluster"
-BOTS = (HERE / "topology", HERE / "faults", HERE / "simulation")
+BOTS = ("topology", "faults", "simulation")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Xdist deals out the tests in equal parts, as they stand here; a worker that is done takes from another's end."""
-    clusters = [item for item in items if CLUSTER in item.path.parents]
-    bots = [item for item in items if any(folder in item.path.parents for folder in BOTS)]
-    whole = {*clusters, *bots}
-    others = [item for item in items if item not in whole]
+    folders = {path: path.relative_to(HERE).parts[0] for path in {item.path for item in items}}
+    clusters = [item for item in items if folders[item.path] == "cluster"]
+    bots = [item for item in items if folders[item.path] in BOTS]
+    others = [item for item in items if folders[item.path] not in ("cluster", *BOTS)]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
     if workers < 2:
         items[:] = [*others, *bots, *clusters]
