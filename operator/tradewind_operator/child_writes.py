@@ -7,7 +7,7 @@ can be overwritten: an object of somebody else that bears its name is left as it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -53,39 +53,48 @@ class ChildWrites:
             if known is not None and resource is CLAIM:
                 # What a claim asks for cannot be changed by us, and a person may have enlarged it.
                 return await self._client.merge(CLAIM, metadata["namespace"], known.name, {"metadata": metadata})
-            if known is None or not _runs_others(manifest, known):
-                answer = await self._client.apply(resource, {**manifest, "metadata": metadata}, OPERATOR)
-                # It may have been changed a moment before, which no watch has told yet.
-                if known is None or not _runs_others(manifest, read_child(resource, answer)):
-                    return answer
+            return await self._written(resource, {**manifest, "metadata": metadata}, known)
         except ApiError as error:
-            another = error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
-            if error.status == HTTPStatus.CONFLICT or another:
+            if error.status == HTTPStatus.CONFLICT or _is_another(error):
                 return None
-            if error.status != HTTPStatus.UNPROCESSABLE_ENTITY or known is None:
-                raise
-        return await self._overwrite(resource, {**manifest, "metadata": metadata})
+            raise
 
-    async def _overwrite(self, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
-        """Replace whole lists before applying once more.
+    async def _written(self, resource: Resource, manifest: Manifest, known: Child | None) -> Mapping[str, Any]:
+        """Apply it; whole lists are replaced first where what is applied cannot lie beside theirs.
 
         What is applied is laid beside the items that somebody else has put into a list, and may be refused for that
         (two ports of one name), or would trade beside ours (a container that somebody has renamed).
         """
         metadata = manifest["metadata"]
+        try:
+            if known is None or not _runs_others(manifest, known):
+                answer = await self._applied(resource, manifest)
+                # It may have been changed a moment before, which no watch has told yet.
+                if known is None or not _runs_others(manifest, read_child(resource, answer)):
+                    return answer
+        except ApiError as error:
+            if error.status != HTTPStatus.UNPROCESSABLE_ENTITY or known is None or _is_another(error):
+                raise
         await self._client.merge(resource, metadata["namespace"], metadata["name"], manifest)
+        return await self._applied(resource, manifest)
+
+    async def _applied(self, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
+        """Apply it, as the only way in which its fields are ours.
+
+        What was merged is ours a second time, and no apply could take a field of it away. So it is looked for in the
+        answer to every apply: whoever merged may have been killed, or somebody else may have written in between.
+        """
+        metadata = manifest["metadata"]
         answer = await self._client.apply(resource, manifest, OPERATOR)
-        # What was merged would be owned by us twice, and no later apply could take a field of it away.
-        there = answer["metadata"].get("managedFields", [])
-        kept = [one for one in there if (one["manager"], one["operation"]) != (OPERATOR, "Update")]
-        if kept == there:
+        owners = owned_once(answer["metadata"].get("managedFields", ()))
+        if owners is None:
             return answer
-        owners = {
-            "uid": metadata["uid"],
-            "resourceVersion": answer["metadata"]["resourceVersion"],
-            "managedFields": kept,
-        }
-        return await self._client.merge(resource, metadata["namespace"], metadata["name"], {"metadata": owners})
+        # Only of the object as it was answered: who owns what may have changed since.
+        condition = {key: answer["metadata"][key] for key in ("uid", "resourceVersion")}
+        await self._client.merge(
+            resource, metadata["namespace"], metadata["name"], {"metadata": {**condition, "managedFields": owners}}
+        )
+        return await self._client.apply(resource, manifest, OPERATOR)
 
     async def _after_a_second_look(self, bot: Bot, resource: Resource, manifest: Manifest) -> Mapping[str, Any]:
         """What the watch has not told yet is asked for, and taken over where it is the bot's."""
@@ -114,6 +123,26 @@ def taken_over(bot: Bot, resource: Resource, found: Mapping[str, Any]) -> Child:
 def _runs_others(manifest: Manifest, known: Child) -> bool:
     """Whether a Deployment has containers that its manifest does not have."""
     return isinstance(known.facts, Rollout) and not set(known.facts.containers) <= set(container_names(manifest))
+
+
+def owned_once(managed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:
+    """`managedFields` with all that is ours as what we applied; None where it is so already."""
+    ours = {one["operation"]: one for one in managed if one["manager"] == OPERATOR and not one.get("subresource")}
+    if "Update" not in ours or "Apply" not in ours:
+        return None
+    applied, merged = ours["Apply"], ours["Update"]
+    both = {**applied, "fieldsV1": _united(applied.get("fieldsV1", {}), merged.get("fieldsV1", {}))}
+    return [both if one is applied else one for one in managed if one is not merged]
+
+
+def _united(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field that is in one of two sets, each a tree as `fieldsV1` has it."""
+    return {name: _united(one.get(name, {}), other.get(name, {})) for name in {**one, **other}}
+
+
+def _is_another(error: ApiError) -> bool:
+    """Whether what was to be changed is another object by now."""
+    return error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
 
 
 def _check(bot: Bot, known: Child) -> None:

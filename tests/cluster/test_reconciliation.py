@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.cluster.operators import bot, volumes
+from tests.cluster.operators import KINDS, MERGE, bot, volumes
 
 from tradewind.contracts.api.document import read_resource
+from tradewind.contracts.labels import OPERATOR
 from tradewind_operator.manifests import Site, render
 
 
@@ -71,3 +72,32 @@ def test_a_spec_that_only_the_plan_can_refuse_keeps_the_last_good_state(cluster,
     assert cluster.get("Deployment", "momentum-bot")["metadata"]["generation"] == before
     cluster.apply(good)
     cluster.wait_for("momentum", "Reconciled", "True", "Applied")
+
+
+def test_what_an_operator_merged_before_it_was_killed_can_be_taken_away(cluster, operators):
+    """Its merge made fields its own a second time, and it had no time left to say that once is enough."""
+    namespace, setting = cluster.namespace, {"name": "SETTING", "value": "some"}
+    path = f"{KINDS['Deployment'].format(namespace)}/momentum-bot"
+
+    def containers():
+        return cluster.get("Deployment", "momentum-bot")["spec"]["template"]["spec"]["containers"]
+
+    def written_by(manager, found):
+        patch = {"spec": {"template": {"spec": {"containers": found}}}}
+        status, _ = cluster.plane.request("PATCH", f"{path}?fieldManager={manager}", patch, MERGE)
+        assert status == 200
+
+    operator = operators().lead()
+    cluster.apply(bot("momentum", namespace, services=[{"name": "engine", "env": [setting]}]))
+    cluster.wait_for("momentum", "Reconciled", "True", "Applied")
+    right = containers()
+    assert setting in right[0]["env"]
+    operator.kill()
+    written_by("person", [{**right[0], "name": "other"}])
+    written_by(OPERATOR, right)
+    cluster.patch("TradingBot", "momentum", {"spec": {"services": None}})
+    operator.start()
+    cluster.wait("the setting is gone", lambda: setting not in containers()[0]["env"])
+    cluster.wait_for("momentum", "Reconciled", "True", "Applied")
+    managed = cluster.get("Deployment", "momentum-bot")["metadata"]["managedFields"]
+    assert [one["operation"] for one in managed if one["manager"] == OPERATOR] == ["Apply"]

@@ -8,7 +8,7 @@ from tradewind.contracts.labels import APPLIED_HASH, INSTANCE, OPERATOR
 from tradewind.domain.errors import TemporaryError
 from tradewind_operator.apiclient import ApiError
 from tradewind_operator.bots import read_bot
-from tradewind_operator.child_writes import ChildConflictError, ChildWrites, taken_over
+from tradewind_operator.child_writes import ChildConflictError, ChildWrites, owned_once, taken_over
 from tradewind_operator.children import read_child
 from tradewind_operator.kinds import BY_KIND, CLAIM
 
@@ -128,22 +128,78 @@ async def test_lists_are_replaced_where_what_is_applied_is_refused_beside_theirs
         await write(server, stored())
 
 
+def managed(manager, operation, **fields):
+    return {"manager": manager, "operation": operation, "apiVersion": "v1", "fieldsV1": fields}
+
+
+APPLIED = managed(OPERATOR, "Apply", **{"f:data": {"f:b": {}}, "f:metadata": {"f:labels": {"f:one": {}}}})
+MERGED = managed(OPERATOR, "Update", **{"f:metadata": {"f:labels": {".": {}, "f:two": {}}}})
+PERSONS = managed("person", "Update", **{"f:data": {"f:theirs": {}}})
+UNITED = {
+    **APPLIED,
+    "fieldsV1": {"f:data": {"f:b": {}}, "f:metadata": {"f:labels": {".": {}, "f:one": {}, "f:two": {}}}},
+}
+STATUS = {**managed(OPERATOR, "Update", **{"f:status": {}}), "subresource": "status"}
+
+
+def test_fields_of_a_merge_are_what_we_applied_from_then_on():
+    assert owned_once([APPLIED, PERSONS, MERGED]) == [UNITED, PERSONS]
+    assert owned_once([PERSONS, STATUS, APPLIED]) is None
+
+
+class OwnedTwice(Server):
+    """What is merged is owned by us a second time, until who owns what is merged; `conflicts` times that is late."""
+
+    def __init__(self, *owners, conflicts=0):
+        super().__init__(stored(managedFields=list(owners)))
+        self.conflicts, self.owners = conflicts, []
+
+    async def merge(self, resource, namespace, name, patch):
+        self.done.append(("merge", sorted(patch)))
+        if "managedFields" not in patch["metadata"]:
+            self.found = stored(managedFields=[*self.found["metadata"]["managedFields"], MERGED])
+            return self.found
+        if self.conflicts:
+            self.conflicts -= 1
+            raise ApiError(409, "Conflict", "the object has been modified")
+        assert {key: patch["metadata"][key] for key in ("uid", "resourceVersion")} == {
+            "uid": "1",
+            "resourceVersion": "7",
+        }
+        self.found = stored(managedFields=patch["metadata"]["managedFields"])
+        return self.found
+
+
+WHOLE, OWNERS, APPLY = ("merge", ["data", "metadata"]), ("merge", ["metadata"]), ("apply", "1")
+
+
 async def test_what_was_replaced_is_not_owned_twice():
     """A field that is owned by a merge as well is never taken away by a later apply that has it no more."""
-    ours, merged, theirs = (
-        {"manager": manager, "operation": operation, "apiVersion": "v1"}
-        for manager, operation in ((OPERATOR, "Apply"), (OPERATOR, "Update"), ("person", "Update"))
-    )
-    server, patches = Server(stored(managedFields=[ours, merged, theirs])), []
+    server = OwnedTwice(APPLIED, PERSONS)
     server.refuses = 1
-
-    async def merge(resource, namespace, name, patch):
-        patches.append(patch)
-        return server.found
-
-    server.merge = merge
     await write(server, stored())
-    assert patches[-1] == {"metadata": {"uid": "1", "resourceVersion": "7", "managedFields": [ours, theirs]}}
+    assert server.done == [WHOLE, APPLY, OWNERS, APPLY]
+    assert server.found["metadata"]["managedFields"] == [UNITED, PERSONS]
+
+
+async def test_what_is_left_of_a_merge_is_put_right_by_the_next_apply():
+    """Whoever merged was killed before it said who owns what, or somebody wrote in between."""
+    server = OwnedTwice(APPLIED, MERGED, conflicts=1)
+    await write(server, stored())
+    assert server.done == [APPLY, OWNERS, APPLY, OWNERS, APPLY]
+    assert server.found["metadata"]["managedFields"] == [UNITED]
+    server = OwnedTwice(APPLIED, conflicts=1)
+    server.refuses = 1
+    await write(server, stored())
+    assert server.found["metadata"]["managedFields"] == [UNITED]
+
+
+async def test_what_is_written_by_others_all_the_time_is_tried_again_later():
+    server = OwnedTwice(APPLIED, MERGED, conflicts=2)
+    with pytest.raises(TemporaryError, match="is being changed by others"):
+        await write(server, stored())
+    await write(server, stored())
+    assert server.found["metadata"]["managedFields"] == [UNITED]
 
 
 async def test_of_a_claim_only_its_metadata_is_put_right():
