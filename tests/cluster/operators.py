@@ -77,6 +77,10 @@ class Cluster:
 
     plane: ControlPlane
     namespace: str
+    _looked: dict[str | None, tuple[str, dict[tuple[str, str], dict[str, Any]]]] = field(
+        default_factory=dict, init=False
+    )
+    """By bot: at which revision its children were looked up, and what they were."""
 
     def apply(self, resource: Mapping[str, Any]) -> dict[str, Any]:
         """Server-side apply of a bot; what is stored."""
@@ -108,13 +112,27 @@ class Cluster:
         assert status in (200, 202, 404), answer
 
     def children(self, instance: str | None = None) -> dict[tuple[str, str], dict[str, Any]]:
-        """Everything in the namespace that is labelled as the operator's, by kind and name; of one bot, or of all."""
+        """Everything in the namespace that is labelled as the operator's, by kind and name; of one bot, or of all.
+
+        A dozen lists, and whoever waits asks for them again and again: only where something was written since.
+        """
+        revision = self.revision()
+        if self._looked.get(instance, ("",))[0] != revision:
+            self._looked[instance] = revision, self._children(instance)
+        return dict(self._looked[instance][1])
+
+    def _children(self, instance: str | None) -> dict[tuple[str, str], dict[str, Any]]:
         found = {}
         selector = OURS if instance is None else f"{OURS},{_of(instance)}"
         for kind, path in KINDS.items():
             _, answer = self.plane.request("GET", f"{path.format(self.namespace)}?{selector}")
             found |= {(kind, item["metadata"]["name"]): item for item in answer["items"] or ()}
         return found
+
+    def revision(self) -> str:
+        """That of everything that is stored: a list without a version in its request is as new as that."""
+        _, answer = self.plane.request("GET", "/api/v1/namespaces?fieldSelector=metadata.name%3Dnone")
+        return str(answer["metadata"]["resourceVersion"])
 
     def pods(self, instance: str) -> list[dict[str, Any]]:
         """The pods of a bot."""
