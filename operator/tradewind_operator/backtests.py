@@ -202,7 +202,8 @@ class Backtests:
             "metadata": {"name": name, "namespace": namespace, "uid": one.uid},
             "status": found,
         }
-        self._known.answered(await self._client.apply(BACKTEST, document, STATUS_MANAGER, status=True))
+        if self._known.answered(await self._client.apply(BACKTEST, document, STATUS_MANAGER, status=True)):
+            self._queue.add(one.key, changed=True)
         if standing.complete:
             await self._events.record(resource, "Complete", standing.message, action="Backtest")
         elif standing.failed or standing.reconciled.status == "False":

@@ -80,11 +80,18 @@ class Bots:
         self._bots[bot.key] = bot
         return True
 
-    def answered(self, resource: Mapping[str, Any]) -> None:
-        """Take over the answer to a write of our own, unless the bot is known to be gone since."""
-        known = self._bots.get(key_of(resource))
-        if known is not None and known.uid == resource["metadata"]["uid"]:
-            self.put(resource)
+    def answered(self, resource: Mapping[str, Any]) -> bool:
+        """Take over the answer to a write of our own, unless the bot is known to be gone since.
+
+        Returns whether it shows another wish than was known: what a person has changed meanwhile comes by the watch as
+        well, but later than this answer, as something old. So it has to be looked at now.
+        """
+        key = key_of(resource)
+        known = self._bots.get(key)
+        if known is None or known.uid != resource["metadata"]["uid"]:
+            return False
+        self.put(resource)
+        return self._bots[key].wish != known.wish
 
     def remove(self, resource: Mapping[str, Any]) -> Bot | None:
         """A resource is gone; the bot it was, None where another has taken its name meanwhile."""

@@ -182,9 +182,9 @@ class Reconciler:
         bodies = manifests(model, bot, site)
         wanted = desired(bot, model, site, bodies)
         if wanted.released and FINALIZER not in bot.finalizers:
-            self._bots.answered(await self._release.hold(bot))
+            self._answered(bot, await self._release.hold(bot))
         elif not wanted.released and FINALIZER in bot.finalizers:
-            self._bots.answered(await self._release.let_go(bot))
+            self._answered(bot, await self._release.let_go(bot))
         self._desired[bot.key] = wanted
         await self._secrets.ensure(bot, model, owner_of(bot))
         waiting = await self._applying.apply(bot, wanted, bodies)
@@ -247,8 +247,12 @@ class Reconciler:
             "metadata": metadata,
             "status": found,
         }
-        self._bots.answered(await self._client.apply(TRADING_BOT, document, STATUS_MANAGER, status=True))
+        self._answered(bot, await self._client.apply(TRADING_BOT, document, STATUS_MANAGER, status=True))
         await self._tell(resource, before, found)
+
+    def _answered(self, bot: Bot, answer: Mapping[str, Any]) -> None:
+        if self._bots.answered(answer):
+            self._queue.add(bot.key, changed=True)
 
     async def _tell(self, resource: Mapping[str, Any], before: Mapping[str, Any], found: Mapping[str, Any]) -> None:
         """An Event for each condition that flipped and that a person would want to know of."""

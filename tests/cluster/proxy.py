@@ -75,6 +75,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._flowing = asyncio.Event()
+        self._held: Matching = lambda *_: True
         self._going = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -163,9 +164,14 @@ class Proxy:
         self._call(expire)
         return self.drop_watches()
 
-    def hold_events(self) -> None:
+    def hold_events(self, matching: Matching = lambda *_: True) -> None:
         """Keeps back what watches would deliver; connections stay open. `release_events` delivers all of it."""
-        self._call(self._flowing.clear)
+
+        def hold() -> None:
+            self._held = matching
+            self._flowing.clear()
+
+        self._call(hold)
 
     def release_events(self) -> None:
         """Delivers what was held back, in order, and goes on."""
@@ -289,7 +295,7 @@ class Proxy:
             self._to_expire -= 1
             await answer.write(_EXPIRED)
             return answer
-        relay = asyncio.create_task(self._relay(upstream, answer))
+        relay = asyncio.create_task(self._relay(request, upstream, answer))
         self._watches.add(relay)
         try:
             await asyncio.wait({relay})
@@ -298,13 +304,14 @@ class Proxy:
             relay.cancel()
         return answer
 
-    async def _relay(self, upstream: ClientResponse, answer: web.StreamResponse) -> None:
+    async def _relay(self, request: web.Request, upstream: ClientResponse, answer: web.StreamResponse) -> None:
         # What comes is read at once, held or not: the API server ends a watch whose reader is slow.
         arrived: asyncio.Queue[bytes] = asyncio.Queue()
 
         async def deliver() -> None:
             while chunk := await arrived.get():
-                await self._flowing.wait()
+                if self._held(request.method, request.path):
+                    await self._flowing.wait()
                 await answer.write(chunk)
 
         delivery = asyncio.create_task(deliver())

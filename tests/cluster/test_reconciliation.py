@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from tests.cluster.operators import KINDS, MERGE, bot, volumes
+from tests.cluster.scenes import operator_behind
 
 from tradewind.contracts.api.document import read_resource
 from tradewind.contracts.labels import OPERATOR
@@ -101,3 +103,23 @@ def test_what_an_operator_merged_before_it_was_killed_can_be_taken_away(cluster,
     cluster.wait_for("momentum", "Reconciled", "True", "Applied")
     managed = cluster.get("Deployment", "momentum-bot")["metadata"]["managedFields"]
     assert [one["operation"] for one in managed if one["manager"] == OPERATOR] == ["Apply"]
+
+
+def test_a_change_that_the_answer_to_a_write_shows_first_is_done(cluster, proxy, tmp_path):
+    """The watch tells of it later, as of something old: risk would be lowered, or a bot stopped, minutes too late."""
+    with operator_behind(proxy, cluster, tmp_path) as operator:
+        operator.lead()
+        cluster.apply(bot("momentum", cluster.namespace))
+        cluster.wait_for("momentum", "Ready", "False", "PodsWaiting")
+        (pod,) = cluster.pods("momentum")
+        proxy.hold_events(lambda _, path: path.endswith("/tradingbots"))
+        cluster.patch("TradingBot", "momentum", {"spec": {"risk": {"maxOpenPositions": 7}}})
+        # One event of a child, and none after it: its status is all that there is to write.
+        why = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "another"}
+        path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod['metadata']['name']}/status"
+        patch = {"status": {"conditions": [why]}}
+        assert cluster.plane.request("PATCH", path, patch, "application/strategic-merge-patch+json")[0] == 200
+        cluster.wait_for("momentum", "Reconciled", "True", "Applied")
+        manifest = yaml.safe_load(cluster.get("ConfigMap", "momentum-manifest")["data"]["bot.yaml"])
+        assert manifest["spec"]["risk"]["maxOpenPositions"] == 7
+        proxy.heal()

@@ -172,6 +172,22 @@ async def test_where_nothing_is_new_nothing_is_written(settled, api):
     assert api.written() == []
 
 
+async def test_what_is_changed_while_the_status_is_written_is_looked_at(world, api, resource):
+    """The answer brings it, and the watch will tell of it as something old."""
+    await api.put(resource())
+
+    async def edit():
+        api.refuse = None
+        await api.edit("TradingBot", "momentum", {"metadata": {"generation": 2}, "spec": {"emergencyStop": True}})
+
+    api.refuse = lambda request: edit() if request.path.endswith("/status") else None
+    assert await world.look() == "success"
+    assert len(world.queue) == 1
+    assert world.bots.get(KEY).generation == 2
+    await world.reconciler.look(KEY)
+    assert world.told.stopped == [KEY]
+
+
 async def test_an_image_of_the_installation_reaches_every_bot(settled, api):
     settled.site = Site(image="tradewind:2", operator_namespace="system", storage_wired=False, version="2")
     await settled.look()

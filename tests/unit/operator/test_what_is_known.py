@@ -85,7 +85,7 @@ def test_the_predecessor_of_a_bot_does_not_come_back():
 def test_an_answer_about_a_bot_that_is_gone_makes_no_bot():
     bots = Bots()
     bots.put(bot(10))
-    bots.answered(bot(11))
+    assert not bots.answered(bot(11)), "nobody wishes anything else"
     assert bots.get("a/momentum").version == 11
     bots.remove(bot(12))
     bots.answered(bot(12))
