@@ -114,10 +114,10 @@ def test_a_change_that_the_answer_to_a_write_shows_first_is_done(cluster, proxy,
         (pod,) = cluster.pods("momentum")
         proxy.hold_events(lambda _, path: path.endswith("/tradingbots"))
         cluster.patch("TradingBot", "momentum", {"spec": {"risk": {"maxOpenPositions": 7}}})
-        # One event of a child, and none after it: its status is all that there is to write.
-        why = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "another"}
+        # One event of a child, and none after it: to write its status is all that there is to do.
+        container = {"name": "bot", "image": "any", "imageID": "", "ready": False, "restartCount": 3}
         path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod['metadata']['name']}/status"
-        patch = {"status": {"conditions": [why]}}
+        patch = {"status": {"containerStatuses": [container]}}
         assert cluster.plane.request("PATCH", path, patch, "application/strategic-merge-patch+json")[0] == 200
         cluster.wait_for("momentum", "Reconciled", "True", "Applied")
         manifest = yaml.safe_load(cluster.get("ConfigMap", "momentum-manifest")["data"]["bot.yaml"])
