@@ -71,6 +71,11 @@ def _of(instance: str) -> str:
     return f"app.kubernetes.io/instance%3D{instance}"
 
 
+def _condition(resource: Mapping[str, Any] | None, kind: str) -> dict[str, Any]:
+    conditions = (resource or {}).get("status", {}).get("conditions", ())
+    return next((one for one in conditions if one["type"] == kind), {})
+
+
 @dataclass
 class Cluster:
     """The control plane, as somebody sees it who has bots in `namespace`."""
@@ -142,9 +147,7 @@ class Cluster:
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
         """A condition of a bot; empty where it has none of that type."""
-        resource = self.get("TradingBot", name) or {}
-        conditions = resource.get("status", {}).get("conditions", ())
-        return next((one for one in conditions if one["type"] == kind), {})
+        return _condition(self.get("TradingBot", name), kind)
 
     def events(self, name: str) -> list[tuple[str, str, str]]:
         """Type, reason and note of every Event about a bot."""
@@ -168,12 +171,13 @@ class Cluster:
         """Until a condition of a bot, about its present spec, has a status and a reason."""
 
         def holds() -> bool:
-            resource = self.get("TradingBot", name) or {"metadata": {}}
-            one = self.condition(name, kind)
+            resource = self.get("TradingBot", name)
+            one = _condition(resource, kind)
             return (
-                one.get("status") == status
+                resource is not None
+                and one.get("status") == status
                 and (reason is None or one["reason"] == reason)
-                and one["observedGeneration"] == resource["metadata"].get("generation")
+                and one["observedGeneration"] == resource["metadata"]["generation"]
             )
 
         self.wait(f"{kind} of {name} is {status} ({reason or 'for any reason'})", holds)
