@@ -83,15 +83,16 @@ class Bots:
     def answered(self, resource: Mapping[str, Any]) -> bool:
         """Take over the answer to a write of our own, unless the bot is known to be gone since.
 
-        Returns whether it shows another wish than was known: what a person has changed meanwhile comes by the watch as
-        well, but later than this answer, as something old. So it has to be looked at now.
+        Returns whether it shows another wish than was known, or other finalizers: what a person has changed meanwhile
+        comes by the watch as well, but later than this answer, as something old. So it has to be looked at now.
         """
         key = key_of(resource)
         known = self._bots.get(key)
         if known is None or known.uid != resource["metadata"]["uid"]:
             return False
         self.put(resource)
-        return self._bots[key].wish != known.wish
+        bot = self._bots[key]
+        return (bot.wish, bot.finalizers) != (known.wish, known.finalizers)
 
     def remove(self, resource: Mapping[str, Any]) -> Bot | None:
         """A resource is gone; the bot it was, None where another has taken its name meanwhile."""

@@ -7,6 +7,7 @@ can be overwritten: an object of somebody else that bears its name is left as it
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -127,17 +128,30 @@ def _runs_others(manifest: Manifest, known: Child) -> bool:
 
 def owned_once(managed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]] | None:
     """`managedFields` with all that is ours as what we applied; None where it is so already."""
-    ours = {one["operation"]: one for one in managed if one["manager"] == OPERATOR and not one.get("subresource")}
-    if "Update" not in ours or "Apply" not in ours:
+    # By its type an entry may be without a name.
+    ours = [one for one in managed if one.get("manager") == OPERATOR and not one.get("subresource")]
+    applied = next((one for one in ours if one["operation"] == "Apply"), None)
+    if applied is None:
         return None
-    applied, merged = ours["Apply"], ours["Update"]
-    both = {**applied, "fieldsV1": _united(applied.get("fieldsV1", {}), merged.get("fieldsV1", {}))}
-    return [both if one is applied else one for one in managed if one is not merged]
+    # Fields have other names in other versions of a kind.
+    merged = [one for one in ours if one["operation"] == "Update" and one["apiVersion"] == applied["apiVersion"]]
+    if not merged:
+        return None
+    fields = functools.reduce(_united, (one.get("fieldsV1", {}) for one in (applied, *merged)))
+    both = {**applied, "fieldsV1": fields}
+    return [both if one is applied else one for one in managed if one not in merged]
 
 
-def _united(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+def _united(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
     """Every field that is in one of two sets, each a tree as `fieldsV1` has it."""
-    return {name: _united(one.get(name, {}), other.get(name, {})) for name in {**one, **other}}
+    if not one or not other:
+        # A leaf is a field itself; beside what is in it, it is a dot.
+        children = one or other
+        return {".": {}, **children} if children else {}
+    return {
+        name: _united(one[name], other[name]) if name in one and name in other else one.get(name, other.get(name, {}))
+        for name in {**one, **other}
+    }
 
 
 def _is_another(error: ApiError) -> bool:

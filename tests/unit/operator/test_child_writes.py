@@ -142,9 +142,24 @@ UNITED = {
 STATUS = {**managed(OPERATOR, "Update", **{"f:status": {}}), "subresource": "status"}
 
 
+NAMELESS = {"operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {}}}
+OLD = {**MERGED, "apiVersion": "v1beta1"}
+
+
 def test_fields_of_a_merge_are_what_we_applied_from_then_on():
     assert owned_once([APPLIED, PERSONS, MERGED]) == [UNITED, PERSONS]
-    assert owned_once([PERSONS, STATUS, APPLIED]) is None
+    assert owned_once([NAMELESS, MERGED, APPLIED, OLD]) == [NAMELESS, UNITED, OLD]
+
+
+@pytest.mark.parametrize("managed", [[], [PERSONS, STATUS, APPLIED], [NAMELESS, MERGED], [APPLIED, OLD]])
+def test_what_is_ours_once_stays_so(managed):
+    assert owned_once(managed) is None
+
+
+def test_a_field_that_is_owned_as_such_stays_so_beside_what_is_in_it():
+    merged = managed(OPERATOR, "Update", **{"f:data": {}})
+    (both,) = owned_once([APPLIED, merged])
+    assert both["fieldsV1"]["f:data"] == {".": {}, "f:b": {}}
 
 
 class OwnedTwice(Server):

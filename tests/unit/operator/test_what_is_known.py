@@ -87,7 +87,10 @@ def test_an_answer_about_a_bot_that_is_gone_makes_no_bot():
     bots.put(bot(10))
     assert not bots.answered(bot(11)), "nobody wishes anything else"
     assert bots.get("a/momentum").version == 11
-    bots.remove(bot(12))
-    bots.answered(bot(12))
+    released = bot(12)
+    released["metadata"]["finalizers"] = ["some"]
+    assert bots.answered(released), "a watch that tells of it later is not listened to"
+    bots.remove(bot(13))
+    assert not bots.answered(bot(13))
     assert bots.get("a/momentum") is None
     assert bots.ends == 1
