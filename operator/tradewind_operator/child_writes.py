@@ -148,10 +148,7 @@ def _united(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, An
         # A leaf is a field itself; beside what is in it, it is a dot.
         children = one or other
         return {".": {}, **children} if children else {}
-    return {
-        name: _united(one[name], other[name]) if name in one and name in other else one.get(name, other.get(name, {}))
-        for name in {**one, **other}
-    }
+    return {**one, **other, **{name: _united(one[name], other[name]) for name in one.keys() & other.keys()}}
 
 
 def _is_another(error: ApiError) -> bool:

@@ -140,8 +140,6 @@ UNITED = {
     "fieldsV1": {"f:data": {"f:b": {}}, "f:metadata": {"f:labels": {".": {}, "f:one": {}, "f:two": {}}}},
 }
 STATUS = {**managed(OPERATOR, "Update", **{"f:status": {}}), "subresource": "status"}
-
-
 NAMELESS = {"operation": "Update", "apiVersion": "v1", "fieldsV1": {"f:data": {}}}
 OLD = {**MERGED, "apiVersion": "v1beta1"}
 
@@ -167,7 +165,7 @@ class OwnedTwice(Server):
 
     def __init__(self, *owners, conflicts=0):
         super().__init__(stored(managedFields=list(owners)))
-        self.conflicts, self.owners = conflicts, []
+        self.conflicts = conflicts
 
     async def merge(self, resource, namespace, name, patch):
         self.done.append(("merge", sorted(patch)))
@@ -177,10 +175,7 @@ class OwnedTwice(Server):
         if self.conflicts:
             self.conflicts -= 1
             raise ApiError(409, "Conflict", "the object has been modified")
-        assert {key: patch["metadata"][key] for key in ("uid", "resourceVersion")} == {
-            "uid": "1",
-            "resourceVersion": "7",
-        }
+        assert (patch["metadata"]["uid"], patch["metadata"]["resourceVersion"]) == ("1", "7")
         self.found = stored(managedFields=patch["metadata"]["managedFields"])
         return self.found
 
